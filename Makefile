@@ -1,0 +1,68 @@
+# embed: text embeddings and vector search inside PostgreSQL
+#
+#   make && make install && make installcheck    as for every PGXS extension
+#   make PG_CONFIG=/path/to/pg_config            for another server
+#   make demo, make test                         what the README's commands do
+#   make WERROR=1                                warnings are errors
+#   make SANITIZE=address,undefined              with sanitizers
+
+EXTENSION = embed
+EXTVERSION = $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" embed.control)
+
+MODULE_big = embed
+OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/*.c src/*/*.c src/*/*/*.c)))
+TREE_HEADERS = $(wildcard src/*.h src/*/*.h src/*/*/*.h)
+
+# The install script is concatenated from one part per room; the numbers give
+# the order of the floors.  Upgrade scripts lie beside the parts.
+SQL_PARTS = $(sort $(wildcard sql/[0-9]*.sql))
+DATA = $(wildcard sql/embed--*--*.sql)
+DATA_built = sql/embed--$(EXTVERSION).sql
+
+# Nothing but the SQL entry points leaves the library, and its own calls never
+# leave it: pgvector may be loaded in the same backend under equal C names.
+PG_CPPFLAGS = -I$(CURDIR)/src
+PG_CFLAGS = -fvisibility=hidden -Wall -Wextra -Wno-unused-parameter \
+	-Wno-sign-compare -Wno-missing-field-initializers
+SHLIB_LINK = -Wl,-Bsymbolic -lm -ldl
+
+ifdef WERROR
+PG_CFLAGS += -Werror
+endif
+ifdef SANITIZE
+PG_CFLAGS += -fsanitize=$(SANITIZE) -fno-omit-frame-pointer
+SHLIB_LINK += -fsanitize=$(SANITIZE)
+endif
+
+# Kernels are reached through pointers chosen at load, so the JIT could inline
+# nothing worth a second compilation of every file.
+override with_llvm = no
+
+# What one part of the tests needs, test/run.sh asks for by name: REGRESS=...
+REGRESS ?= $(sort $(patsubst test/sql/%.sql,%,$(wildcard test/sql/*.sql)))
+REGRESS_OPTS = --inputdir=test --outputdir=test/output --load-extension=$(EXTENSION)
+ISOLATION ?= $(sort $(patsubst test/specs/%.spec,%,$(wildcard test/specs/*.spec)))
+ISOLATION_OPTS = --inputdir=test --outputdir=test/output --load-extension=$(EXTENSION)
+TAP_TESTS = 1
+PROVE_TESTS ?= $(sort $(wildcard test/t/*.pl))
+
+EXTRA_CLEAN = $(DATA_built) test/output test/tmp
+
+PG_CONFIG ?= pg_config
+PGXS := $(shell $(PG_CONFIG) --pgxs)
+include $(PGXS)
+
+$(OBJS): $(TREE_HEADERS)
+
+$(DATA_built): $(SQL_PARTS) embed.control
+	cat $(SQL_PARTS) > $@
+
+installcheck: test/output
+test/output:
+	mkdir -p $@
+
+demo:
+	sh test/demo.sh
+test:
+	sh test/run.sh
+.PHONY: demo test

@@ -1,0 +1,1 @@
+\echo Use "CREATE EXTENSION embed" to load this file. \quit

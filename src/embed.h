@@ -1,0 +1,42 @@
+/*-------------------------------------------------------------------------
+ *
+ * embed.h
+ *	  What every file above the pure core includes first.
+ *
+ * The server's names are the same from PostgreSQL 13 to 18 only after this
+ * header: differences between versions are bridged here and nowhere else.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef EMBED_H
+#define EMBED_H
+
+#include "postgres.h"
+
+#include "fmgr.h"
+
+#if PG_VERSION_NUM < 130000
+#error "embed needs PostgreSQL 13 or later"
+#endif
+
+/*
+ * The library is built with hidden visibility.  Servers before 15 leave
+ * PGDLLEXPORT empty on Unix and declare the function itself without it, so
+ * the entry points are declared here in the same way for all.
+ */
+#undef PGDLLEXPORT
+#define PGDLLEXPORT __attribute__((visibility("default")))
+
+#define EMBED_FUNCTION(name) \
+	extern PGDLLEXPORT Datum name(PG_FUNCTION_ARGS); \
+	PG_FUNCTION_INFO_V1(name)
+
+/*
+ * Soft errors (errsave, ereturn) came with 16.  Before, they are hard errors.
+ */
+#if PG_VERSION_NUM < 160000
+#define errsave(context, ...)	ereport(ERROR, __VA_ARGS__)
+#define ereturn(context, value, ...) ereport(ERROR, __VA_ARGS__)
+#endif
+
+#endif							/* EMBED_H */

@@ -43,10 +43,9 @@ REGRESS ?= $(sort $(patsubst test/sql/%.sql,%,$(wildcard test/sql/*.sql)))
 REGRESS_OPTS = --inputdir=test --outputdir=test/output --load-extension=$(EXTENSION)
 ISOLATION ?= $(sort $(patsubst test/specs/%.spec,%,$(wildcard test/specs/*.spec)))
 ISOLATION_OPTS = --inputdir=test --outputdir=test/output --load-extension=$(EXTENSION)
-TAP_TESTS = 1
 PROVE_TESTS ?= $(sort $(wildcard test/t/*.pl))
 
-EXTRA_CLEAN = $(DATA_built) test/output test/tmp
+EXTRA_CLEAN = $(DATA_built) test/output test/tmp tmp_check
 
 PG_CONFIG ?= pg_config
 PGXS := $(shell $(PG_CONFIG) --pgxs)
@@ -61,8 +60,16 @@ installcheck: test/output
 test/output:
 	mkdir -p $@
 
+# The TAP tests start servers of their own, which root may not, and need
+# libipc-run-perl: a target of their own, so that installcheck asks for neither.
+prove_installcheck:
+	rm -rf tmp_check
+	TESTDIR='$(CURDIR)' PATH="$(bindir):$$PATH" PGPORT='6$(DEF_PGPORT)' \
+	PG_REGRESS='$(top_builddir)/src/test/regress/pg_regress' \
+	$(PROVE) -I $(top_srcdir)/src/test/perl -I test/t $(PROVE_FLAGS) $(PROVE_TESTS)
+
 demo:
 	sh test/demo.sh
 test:
 	sh test/run.sh
-.PHONY: demo test
+.PHONY: demo test prove_installcheck

@@ -1,0 +1,496 @@
+#!/bin/sh
+# run.sh: set up everything and run all tests.
+#
+#   sh test/run.sh              all of it, in under half an hour
+#   sh test/run.sh STEP...      some of it: a step (tap/010_readme) or a whole
+#                               group of steps (tap)
+#   sh test/run.sh --list       the steps
+#   sh test/run.sh --long       also the hours-long forms: many kill rounds,
+#                               an hour of fuzzing, servers 17 and 18
+#   sh test/run.sh --keep       keep the working directory when all went well
+#
+# Needs Debian 12 or 13 (or Ubuntu), and root or sudo when packages are
+# missing.  Everything happens in a copy of the tree under $TMPDIR, against a
+# private copy of the server, as an ordinary user: neither the tree nor the
+# system's server is touched.  Every step is one result; the last line reads
+# "N passed, N failed".  See test/README.md.
+#
+# EMBED_PG_VERSION    server to use (default: newest installed, else packaged)
+# EMBED_DATA          real data for the live comparisons (default: the
+#                     directory ../shared/data beside the tree)
+# EMBED_FUZZ_SECONDS  for each fuzz target
+# EMBED_JOBS          steps at a time (default: number of processors)
+set -u
+
+here=$(cd "$(dirname "$0")" && pwd)
+. "$here/machine.sh"
+
+# A test exits with this to be counted as skipped; its last line says why.
+SKIP=77
+
+# ---------------------------------------------------------------------------
+# The steps.  Each runs in the copied tree as an ordinary user, its output
+# going to a log.
+# ---------------------------------------------------------------------------
+
+names() {					# names GROUP PATTERN SUFFIX
+	for file in $2; do
+		[ -e "$file" ] && echo "$1/$(basename "$file" "$3")"
+	done
+	return 0
+}
+
+list_steps() {
+	echo layout
+	echo build/gcc
+	echo build/clang
+	echo build/pure
+	echo build/sanitizer
+	echo symbols
+	names unit 'test/unit/*_test.c' _test.c
+	echo sanitizer/regress
+	echo sanitizer/isolation
+	echo regress
+	echo isolation
+	names tap 'test/t/*.pl' .pl
+	names oracle 'test/oracle/*.py' .py
+	echo pgvector
+	names fuzz 'test/fuzz/*_fuzz.c' _fuzz.c
+	[ -z "$long" ] || { echo server/17; echo server/18; }
+}
+
+do_layout() { sh test/layout.sh; }
+
+# The library, installed into the private server.
+do_build_gcc() {
+	build "$work/tree" "$pg_bin" CC=gcc && make -s install PG_CONFIG="$pg_bin/pg_config"
+}
+
+do_build_clang() {
+	build "$work/tree-clang" "$pg_bin" CC=clang
+}
+
+# The library with sanitizers, installed into a private server of its own.
+do_build_sanitizer() {
+	copy_server "$work/server-sanitizer" &&
+		build "$work/tree-sanitizer" "$pg_bin" CC=gcc SANITIZE=address,undefined &&
+		make -s install PG_CONFIG="$pg_bin/pg_config" SANITIZE=address,undefined
+}
+
+build() {					# build TREE BINDIR MAKE-VARIABLE...
+	cd "$1" || return 1
+	config=$2/pg_config
+	shift 2
+	make -s clean PG_CONFIG="$config" >/dev/null &&
+		make -s -j2 WERROR=1 PG_CONFIG="$config" "$@"
+}
+
+# The pure core, without any header of the server: what compiles alone is in.
+# Three libraries: plain, with sanitizers, and for the fuzzer.
+do_build_pure() {
+	plain="gcc -O2"
+	sanitized="gcc -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer"
+	fuzzed="clang -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all"
+	flags="-g -std=gnu99 -Wall -Wextra -Werror -Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers -Isrc"
+	mkdir -p "$work/pure"
+	for source in $(find src -name '*.c' | sort); do
+		if gcc -E -Isrc "$source" >/dev/null 2>"$work/pure/why"; then
+			echo "$source"
+		else
+			case $source in
+				src/math/* | src/format/*)
+					cat "$work/pure/why"
+					say "$source belongs to the pure core and must compile alone" >&2
+					touch "$work/pure/impure" ;;
+			esac
+		fi
+	done >"$work/pure/sources"
+	[ ! -e "$work/pure/impure" ] || return 1
+	say "pure: $(tr '\n' ' ' <"$work/pure/sources")"
+	for variant in plain sanitized fuzzed; do
+		eval "compile=\$$variant"
+		mkdir -p "$work/pure/$variant"
+		echo "$compile $flags" >"$work/pure/$variant/command"
+		while read -r source; do
+			object=$work/pure/$variant/$(echo "${source%.c}" | tr / .).o
+			$compile $flags -c -o "$object" "$source" || return 1
+		done <"$work/pure/sources"
+		rm -f "$work/pure/$variant/libpure.a"
+		ar rcs "$work/pure/$variant/libpure.a" "$work/pure/$variant"/*.o || return 1
+	done
+}
+
+# Nothing leaves the library but what SQL calls.
+do_symbols() {
+	nm -D --defined-only embed.so | awk '{ print $3 }' | sed 's/@.*//' | sort >"$work/symbols"
+	sed -n 's/^pg_finfo_//p' "$work/symbols" >"$work/entries"
+	grep -v -e '^pg_finfo_' -e '^Pg_magic_func$' -e '^_PG_init$' -e '^_PG_fini$' \
+		"$work/symbols" | grep -v -x -F -f "$work/entries" >"$work/strangers"
+	say "$(wc -l <"$work/entries") entry points"
+	[ ! -s "$work/strangers" ] || { say "exported but not called from SQL:"; cat "$work/strangers"; return 1; }
+	! readelf -d embed.so | grep -i -E 'NEEDED.*(blas|gomp|pthread)' ||
+		{ say "the library may not be linked with these"; return 1; }
+}
+
+# One test program of the pure core, plain and with sanitizers.
+do_unit() {
+	for variant in plain sanitized; do
+		program=$work/pure/unit-$variant-$1
+		$(cat "$work/pure/$variant/command") -Itest/unit -o "$program" "test/unit/$1_test.c" \
+			"$work/pure/$variant/libpure.a" -lm -ldl -lpthread || return 1
+		say "--- $variant"
+		with_data "$program" || return 1
+	done
+}
+
+do_fuzz() {
+	program=$work/pure/fuzz-$1
+	$(cat "$work/pure/fuzzed/command" | sed 's/fuzzer-no-link/fuzzer/') -Itest/fuzz \
+		-o "$program" "test/fuzz/$1_fuzz.c" "$work/pure/fuzzed/libpure.a" -lm -ldl -lpthread || return 1
+	found=$work/fuzz/$1
+	mkdir -p "$found"
+	seeds=test/fuzz/seeds/$1
+	[ -d "$seeds" ] || seeds=
+	"$program" -max_total_time="$fuzz_seconds" -timeout=30 -rss_limit_mb=2048 \
+		-print_final_stats=1 -verbosity=1 -artifact_prefix="$found/" "$found" $seeds
+}
+
+# pg_regress and the isolation tests, as `make installcheck` runs them.
+do_regress() { installcheck regress "$work/tree"; }
+do_isolation() { installcheck isolation "$work/tree"; }
+
+# The same with the sanitizers' library, preloaded because the server itself
+# is not built with it.  Leaks are not looked for: memory contexts are freed
+# wholesale, and what the server keeps for its lifetime is no leak.
+do_sanitizer() {
+	pg_bin=$work/server-sanitizer/lib/postgresql/$pg_version/bin
+	preload="$(gcc -print-file-name=libasan.so) $(gcc -print-file-name=libubsan.so)"
+	ASAN_OPTIONS=detect_leaks=0:detect_stack_use_after_return=0:abort_on_error=1
+	UBSAN_OPTIONS=print_stacktrace=1
+	export ASAN_OPTIONS UBSAN_OPTIONS
+	installcheck "$1" "$work/tree-sanitizer" sanitizer
+	result=$?
+	[ $result != $SKIP ] || return $SKIP
+	if grep -E 'runtime error:|ERROR: AddressSanitizer' "$server/log"; then
+		say "sanitizer report in the server's log:"
+		grep -A 25 -E 'runtime error:|ERROR: AddressSanitizer' "$server/log" | head -150
+		result=1
+	fi
+	return $result
+}
+
+installcheck() {			# installcheck KIND TREE [PREFIX]
+	cd "$2" || return 1
+	output=test/output/$1
+	mkdir -p "$output"
+	options="--inputdir=test --outputdir=$output --load-extension=embed"
+	case $1 in
+		regress) tests=$(names - 'test/sql/*.sql' .sql); other=ISOLATION= ;;
+		isolation) tests=$(names - 'test/specs/*.spec' .spec); other=REGRESS= ;;
+	esac
+	[ -n "$tests" ] || { say "no tests of this kind"; return $SKIP; }
+	start_server "${3:-plain}-$1" || return 1
+	make -s installcheck PG_CONFIG="$pg_bin/pg_config" "$other" \
+		REGRESS_OPTS="$options" ISOLATION_OPTS="$options" && return 0
+	tail -n 150 "$output/regression.diffs"
+	grep -E 'PANIC|TRAP|terminated by signal' "$server/log"
+	return 1
+}
+
+# A test that starts servers of its own.
+do_tap() {
+	mkdir -p "$work/tap/$1"
+	TESTDIR=$work/tap/$1 TESTDATADIR=$work/tap/$1/tmp_check TESTLOGDIR=$work/tap/$1/tmp_check/log
+	pgxs_test=$(dirname "$("$pg_bin/pg_config" --pgxs)")/../test
+	PG_REGRESS=$pgxs_test/regress/pg_regress
+	PATH=$pg_bin:$PATH
+	export TESTDIR TESTDATADIR TESTLOGDIR PG_REGRESS PATH
+	with_data prove -v -I "$pgxs_test/perl" -I test/t "test/t/$1.pl"
+	status=$?
+	if [ $status != 0 ]; then
+		for log in "$work/tap/$1"/tmp_check/log/*; do
+			[ -f "$log" ] && { say "--- $log"; tail -n 25 "$log"; }
+		done
+		return 1
+	fi
+	# A test file whose plan is skip_all says so and passes with no test run.
+	if grep -q '^1\.\.0' "$log_of_step"; then
+		sed -n 's/^1\.\.0 *# *[Ss][Kk][Ii][Pp] *//p' "$log_of_step"
+		return $SKIP
+	fi
+}
+
+# A live comparison with a public implementation.
+do_oracle() {
+	[ -n "$EMBED_DATA" ] ||
+		{ say "no real data: set EMBED_DATA or provide ../shared/data"; return $SKIP; }
+	[ -z "$oracle_missing" ] || { say "not packaged here:$oracle_missing"; return $SKIP; }
+	start_server "oracle-$1" && psql -X -q -c 'CREATE EXTENSION embed' || return 1
+	with_data python3 "test/oracle/$1.py"
+}
+
+# pgvector's own tests against our types, and both libraries in one backend.
+do_pgvector() {
+	[ -f test/pgvector_suite.sh ] || { say "there is no such suite"; return $SKIP; }
+	start_server pgvector || return 1
+	PG_CONFIG=$pg_bin/pg_config
+	export PG_CONFIG
+	with_data sh test/pgvector_suite.sh
+}
+
+with_data() { OPENBLAS_NUM_THREADS=1 "$@"; }
+
+# start_server NAME: a fresh cluster of the private server with a socket of
+# its own; the environment then leads psql to it.  Stopped when the step ends.
+start_server() {
+	server=$work/server-of-$1
+	mkdir -p "$server/socket"
+	"$pg_bin/initdb" -N -A trust -U postgres --locale=C.UTF-8 -E UTF8 -D "$server/data" >"$server/initdb.log" ||
+		{ cat "$server/initdb.log"; return 1; }
+	cat >>"$server/data/postgresql.conf" <<-X
+		listen_addresses = ''
+		unix_socket_directories = '$server/socket'
+		fsync = off
+		shared_buffers = 256MB
+		max_wal_size = 4GB
+		wal_level = logical
+		max_worker_processes = 16
+		max_prepared_transactions = 10
+	X
+	trap 'stop_server' EXIT
+	LD_PRELOAD="${preload:-}" "$pg_bin/pg_ctl" -s -w -t 120 -D "$server/data" -l "$server/log" start ||
+		{ cat "$server/log"; return 1; }
+	PGHOST=$server/socket PGPORT=5432 PGUSER=postgres PGDATABASE=postgres PATH=$pg_bin:$PATH
+	export PGHOST PGPORT PGUSER PGDATABASE PATH
+}
+
+stop_server() {
+	[ ! -f "$server/data/postmaster.pid" ] ||
+		"$pg_bin/pg_ctl" -s -w -m immediate -D "$server/data" stop
+	rm -rf "$server/data"
+}
+
+# ---------------------------------------------------------------------------
+# Servers of other versions: the whole of this script once more, in a fresh
+# system of the Debian release that packages them.  Runs as root.
+# ---------------------------------------------------------------------------
+
+do_server() {
+	case $1 in 17) suite=trixie ;; 18) suite=sid ;; esac
+	[ "$(id -u)" = 0 ] || { say "needs root, for a chroot of $suite"; return $SKIP; }
+	root=$work/$suite
+	debootstrap --variant=minbase "$suite" "$root" http://deb.debian.org/debian || return 1
+	mkdir "$root/embed" && tar -C "$work/tree" -cf - . | tar -C "$root/embed" -xf - || return 1
+	cp /etc/resolv.conf "$root/etc/resolv.conf"
+	# A mount namespace of its own: what is mounted goes with it.
+	EMBED_PG_VERSION=$1 EMBED_FUZZ_SECONDS=10 unshare --mount --pid --fork sh -c '
+		mount -t proc proc "$1/proc" &&
+		mkdir -p "$1/dev/shm" && mount -t tmpfs tmpfs "$1/dev/shm" &&
+		exec chroot "$1" sh /embed/test/run.sh' sh "$root"
+	result=$?
+	[ $result != 0 ] || rm -rf --one-file-system "$root"
+	return $result
+}
+
+# ---------------------------------------------------------------------------
+# One step, with its time and its result.
+# ---------------------------------------------------------------------------
+
+run_step() {
+	step=$1
+	log_of_step=$work/log/$(echo "$step" | tr / .).log
+	began=$(date +%s)
+	if needs_build "$step" && [ ! -e "$work/result/build.gcc.passed" ]; then
+		echo "not run: the library does not build" >"$log_of_step"
+		status=1
+	else
+		timeout -k 10 "$step_limit" sh "$here/run.sh" --do "$work" "$step" \
+			>"$log_of_step" 2>&1 </dev/null
+		status=$?
+	fi
+	seconds=$(($(date +%s) - began))
+	[ $status != 124 ] || echo "gave up after $step_limit seconds" >>"$log_of_step"
+	case $status in
+		0)
+			word=passed
+			printf 'ok       %4d s  %s\n' $seconds "$step" ;;
+		$SKIP)
+			word=skipped
+			printf 'skipped  %4d s  %s: %s\n' $seconds "$step" "$(tail -n 1 "$log_of_step")" ;;
+		*)
+			word=failed
+			{
+				printf 'FAILED   %4d s  %s, the end of %s:\n' $seconds "$step" "$log_of_step"
+				tail -n 40 "$log_of_step" | sed 's/^/    | /'
+			} >"$log_of_step.shown"
+			cat "$log_of_step.shown" ;;
+	esac
+	: >"$work/result/$(echo "$step" | tr / .).$word"
+}
+
+needs_build() {
+	case $1 in
+		symbols | regress | isolation | tap/* | oracle/* | pgvector) return 0 ;;
+		*) return 1 ;;
+	esac
+}
+
+do_step() {
+	step=$1
+	log_of_step=$work/log/$(echo "$step" | tr / .).log
+	pg_bin=$work/server/lib/postgresql/$pg_version/bin
+	cd "$work/tree" || exit 1
+	trap 'exit 143' TERM INT
+	case $step in
+		build/*) do_build_${step#build/} ;;
+		*/*) do_${step%%/*} "${step#*/}" ;;
+		*) do_$step ;;
+	esac
+	exit $?
+}
+
+# ---------------------------------------------------------------------------
+# All of it.
+# ---------------------------------------------------------------------------
+
+wanted() {
+	[ -n "$selected" ] || return 0
+	for choice in $selected; do
+		case $1 in
+			"$choice" | "$choice"/*) return 0 ;;
+		esac
+	done
+	return 1
+}
+
+# Those of the steps that are asked for, and the builds that they stand on.
+choose_steps() {
+	list_steps >"$work/all"
+	while read -r step; do
+		wanted "$step" && echo "$step"
+	done <"$work/all" >"$work/asked"
+	while read -r step; do
+		needs_build "$step" && echo build/gcc
+		case $step in
+			unit/* | fuzz/*) echo build/pure ;;
+			sanitizer/*) echo build/sanitizer ;;
+		esac
+	done <"$work/asked" | cat - "$work/asked" >"$work/needed"
+	while read -r step; do
+		grep -q -x -F "$step" "$work/needed" && echo "$step"
+	done <"$work/all" >"$work/steps"
+}
+
+find_packages() {
+	choose_server
+	install_packages make gcc libc6-dev binutils perl clang libclang-rt-dev \
+		postgresql-common "postgresql-$pg_version" "postgresql-server-dev-$pg_version" \
+		libipc-run-perl
+	# Packages that only some releases have: what needs them is skipped, and
+	# says so, where they are missing.
+	oracle_missing=
+	if [ -n "$EMBED_DATA" ]; then
+		for package in python3-sklearn python3-gensim python3-psycopg2; do
+			if installed $package || packaged $package; then
+				install_packages $package
+			else
+				oracle_missing="$oracle_missing $package"
+			fi
+		done
+	fi
+	pgvector=postgresql-$pg_version-pgvector
+	if ! installed "$pgvector" && packaged "$pgvector"; then
+		install_packages "$pgvector"
+	fi
+	[ -z "$long" ] || install_packages debootstrap
+}
+
+main() {
+	long= keep= selected= list=
+	while [ $# -gt 0 ]; do
+		case $1 in
+			--long) long=yes ;;
+			--keep) keep=yes ;;
+			--list) list=yes ;;
+			-*) die "unknown option $1 (see the head of test/run.sh)" ;;
+			*) selected="$selected $1" ;;
+		esac
+		shift
+	done
+	top=$(dirname "$here")
+	cd "$top" || exit 1
+	[ -z "$list" ] || { list_steps; exit 0; }
+
+	EMBED_DATA=${EMBED_DATA:-$top/../shared/data}
+	[ -d "$EMBED_DATA" ] && EMBED_DATA=$(cd "$EMBED_DATA" && pwd) || EMBED_DATA=
+	began=$(date +%s)
+	find_packages
+	printf 'ok       %4d s  packages\n' $(($(date +%s) - began))
+
+	work=$(mktemp -d "${TMPDIR:-/tmp}/embed-test.XXXXXX") || exit 1
+	chmod 755 "$work"
+	[ "$(id -u)" != 0 ] || chown "${EMBED_USER:-postgres}" "$work"
+	EMBED_HOME=$work
+	export EMBED_HOME
+	for copy in tree tree-clang tree-sanitizer; do
+		copy_tree "$top" "$work/$copy"
+	done
+	copy_server "$work/server"
+	as_runner mkdir -p "$work/log" "$work/result"
+	choose_steps
+	[ -s "$work/steps" ] || die "no such step:$selected (--list shows them)"
+
+	fuzz_targets=$(grep -c '^fuzz/' "$work/steps")
+	fuzz_seconds=${EMBED_FUZZ_SECONDS:-15}
+	step_limit=600
+	if [ -n "$long" ]; then
+		fuzz_seconds=${EMBED_FUZZ_SECONDS:-$((3600 / (fuzz_targets > 0 ? fuzz_targets : 1)))}
+		step_limit=14400
+	fi
+	as_runner tee "$work/settings" >/dev/null <<-X
+		EMBED_DATA='$EMBED_DATA' EMBED_LONG='${long:+1}' TMPDIR='${TMPDIR:-/tmp}'
+		long='$long' pg_version='$pg_version' oracle_missing='$oracle_missing'
+		fuzz_seconds='$fuzz_seconds' step_limit='$step_limit'
+		export EMBED_DATA EMBED_LONG TMPDIR
+	X
+
+	# Builds first, then everything else, as many at a time as there are
+	# processors; servers of other versions last, and as the caller.
+	jobs=${EMBED_JOBS:-$(nproc)}
+	for phase in '^layout$\|^build/' '^symbols$\|^unit/\|^sanitizer/\|^regress$\|^isolation$\|^tap/\|^oracle/\|^pgvector$\|^fuzz/'; do
+		grep "$phase" "$work/steps" |
+			as_runner xargs -r -n 1 -P "$jobs" sh "$work/tree/test/run.sh" --step "$work"
+	done
+	for step in $(grep '^server/' "$work/steps"); do
+		sh "$here/run.sh" --step "$work" "$step" </dev/null
+	done
+	finish
+}
+
+finish() {
+	passed=$(find "$work/result" -name '*.passed' | wc -l)
+	failed=$(($(wc -l <"$work/steps") - passed))
+	skipped=$(find "$work/result" -name '*.skipped' | wc -l)
+	failed=$((failed - skipped))
+	say "$(($(date +%s) - began)) seconds in all, PostgreSQL $pg_version"
+	if [ $failed = 0 ] && [ -z "$keep" ]; then
+		rm -rf "$work"
+	else
+		say "logs: $work/log"
+	fi
+	if [ $skipped = 0 ]; then
+		say "$passed passed, $failed failed"
+	else
+		say "$passed passed, $failed failed, $skipped skipped"
+	fi
+	[ $failed = 0 ]
+}
+
+case ${1:-} in
+	--step | --do)
+		mode=$1 work=$2 step=$3
+		. "$work/settings"
+		[ "$mode" = --do ] && do_step "$step"
+		run_step "$step" ;;
+	*) main "$@" ;;
+esac

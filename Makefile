@@ -26,7 +26,7 @@ PG_CFLAGS = -fvisibility=hidden -Wall -Wextra -Wno-unused-parameter \
 	-Wno-sign-compare -Wno-missing-field-initializers
 # clang does not know every flag that a server built with gcc passes on
 PG_CFLAGS += $(if $(findstring clang,$(CC)),-Wno-ignored-optimization-argument \
-	-Wno-unknown-warning-option)
+	-Wno-unknown-warning-option -Wno-ignored-attributes)
 SHLIB_LINK = -Wl,-Bsymbolic -lm -ldl
 
 ifdef WERROR

@@ -1,0 +1,285 @@
+/*-------------------------------------------------------------------------
+ *
+ * model.h
+ *	  What all models share: a table becomes a model, and a model is read.
+ *
+ * A model is an ordinary table.  Its description is the argument list of its
+ * own trigger embed_model; its header is row 0, which the trigger rewrites
+ * on every change; its image is the packed form of its rows, built once per
+ * version and mapped by every backend.  See README.
+ *
+ * A method (vocabulary, word2vec, ...) describes itself by a ModelMethod,
+ * registered once from _PG_init.  It fills tables through ModelWriter, packs
+ * them in its build_image callback, and its SQL functions begin with
+ *
+ *		Model	   *model = model_open(fcinfo->flinfo, PG_GETARG_OID(0),
+ *									   &vocabulary_method);
+ *		Datum		result;
+ *
+ *		if (call_site_lookup(fcinfo, &result))
+ *			PG_RETURN_DATUM(result);
+ *		... compute ...
+ *		return call_site_store(fcinfo, result);
+ *
+ * flinfo->fn_extra belongs to this room in every function that calls
+ * model_open: a set-returning function of a model materializes its result.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef MODEL_MODEL_H
+#define MODEL_MODEL_H
+
+#include "embed.h"
+
+#include "nodes/pg_list.h"
+#include "utils/rel.h"
+#include "utils/snapshot.h"
+
+typedef struct ImageBuilder ImageBuilder;
+typedef struct ModelReader ModelReader;
+typedef struct ModelWriter ModelWriter;
+typedef struct ModelDescription ModelDescription;
+
+/* ---------- methods (method.c) ---------- */
+
+/*
+ * A column of a model's table.  The type is one of the server's (type is
+ * its OID, type_name NULL) or one of the extension's (type_name).  The first
+ * column of every method is "id integer", its primary key.
+ */
+typedef struct ModelColumn
+{
+	const char *name;
+	Oid			type;			/* such as TEXTOID, or InvalidOid */
+	const char *type_name;		/* such as "vector", or NULL */
+} ModelColumn;
+
+#define MODEL_MAX_COLUMNS	16
+#define MODEL_MAX_SECTIONS	24
+
+typedef struct ModelMethod
+{
+	const char *name;			/* first trigger argument */
+	const ModelColumn *columns; /* that its tables must have; others may be
+								 * there too and are not read */
+	int			column_count;
+	const char *const *options; /* names allowed in the description, ended by
+								 * NULL; "config" and "dims" are options too */
+
+	/* checks the values of the options; ereports; NULL: nothing to check */
+	void		(*check) (const ModelDescription *description, Relation table);
+
+	/*
+	 * Packs the rows into sections.  Rows come in heap order, row 0 is not
+	 * among them (model_reader_header gives it).  Runs in a memory context
+	 * of its own.
+	 */
+	void		(*build_image) (ImageBuilder *builder, ModelReader *reader);
+	uint32		image_format;	/* raised whenever the sections change */
+	int			image_sections;
+} ModelMethod;
+
+extern void model_method_register(const ModelMethod *method);
+extern const ModelMethod *model_method_find(const char *name);	/* or NULL */
+
+/* ---------- description (description.c) ---------- */
+
+typedef struct ModelOption
+{
+	const char *name;
+	const char *value;
+} ModelOption;
+
+struct ModelDescription
+{
+	Oid			table;
+	const char *table_name;		/* for messages, not qualified */
+	const ModelMethod *method;
+	int			option_count;
+	ModelOption *options;
+	uint64		hash;			/* of method and options */
+};
+
+/*
+ * The description of a table, palloc'd; ereports with a hint when the table
+ * is not a model.  The second form returns NULL instead.  No privilege is
+ * checked here.
+ */
+extern ModelDescription *model_describe(Oid table);
+extern ModelDescription *model_describe_relation(Relation table);
+extern void model_require_method(const ModelDescription *description,
+								 const char *method);
+
+/* value of an option, or missing_value when it is not given */
+extern const char *model_option(const ModelDescription *description,
+								const char *name);	/* or NULL */
+extern int64 model_option_int(const ModelDescription *description,
+							  const char *name, int64 missing_value);
+extern double model_option_float(const ModelDescription *description,
+								 const char *name, double missing_value);
+extern bool model_option_bool(const ModelDescription *description,
+							  const char *name, bool missing_value);
+
+/* the text search configuration named by option "config" */
+extern Oid	model_option_config(const ModelDescription *description);
+
+/* schema-qualified, quoted name of a configuration, as descriptions hold it */
+extern char *model_config_name(Oid config);
+
+/*
+ * Index of value among choices (ended by NULL); otherwise an error "unknown
+ * <kind> "<value>"" whose hint lists the choices.
+ */
+extern int	model_choice(const char *kind, const char *value,
+						 const char *const *choices);
+
+/* the extension's own schema, and an object of it */
+extern Oid	model_extension_schema(void);
+extern Oid	model_extension_type(const char *name);
+
+/* ---------- creating (create.c) ---------- */
+
+typedef struct ModelDefinition
+{
+	const char *name;			/* as the caller wrote it, maybe qualified */
+	const ModelMethod *method;
+	List	   *options;		/* of ModelOption *, see model_option_list_* */
+	int32		typmods[MODEL_MAX_COLUMNS]; /* as method->columns; set them
+											 * all (-1: none) */
+	bool		replace;
+	int64		expected_rows;	/* for progress and limits; 0: unknown */
+} ModelDefinition;
+
+extern void model_definition_init(ModelDefinition *definition,
+								  const char *name,
+								  const ModelMethod *method, bool replace);
+extern void model_definition_text(ModelDefinition *definition,
+								  const char *option, const char *value);
+extern void model_definition_int(ModelDefinition *definition,
+								 const char *option, int64 value);
+extern void model_definition_float(ModelDefinition *definition,
+								   const char *option, double value);
+extern void model_definition_bool(ModelDefinition *definition,
+								  const char *option, bool value);
+extern void model_definition_config(ModelDefinition *definition, Oid config);
+
+/*
+ * Whether model_create could succeed: name, schema, privilege, kind of the
+ * table to replace.  Called first, before hours of training.
+ */
+extern void model_check_creation(const ModelDefinition *definition);
+
+/*
+ * Create the table (or, under replace, delete its rows), fill it, then make
+ * key, trigger and description.  One of the rows written has id 0: the
+ * header.  Values are in the order of method->columns.  Everything belongs
+ * to the transaction: nothing is left behind by an error.
+ */
+extern ModelWriter *model_create(const ModelDefinition *definition);
+extern void model_write_row(ModelWriter *writer, Datum *values, bool *nulls);
+extern Oid	model_finish(ModelWriter *writer);
+
+/* ---------- reading (open.c, reader.c) ---------- */
+
+typedef struct Model
+{
+	Oid			table;
+	uint64		version;		/* differs, in this backend, whenever the
+								 * contents or the description differ */
+	const ModelDescription *description;
+	struct Image *image;		/* see model_section */
+} Model;
+
+/*
+ * The model as the active snapshot sees it, for the call site flinfo.
+ * Privileges are checked once per snapshot and user.  Good until the next
+ * model_open of the same call site; what it points at stays as it is until
+ * then.  Costs a few nanoseconds when nothing changed.
+ */
+extern Model *model_open(FmgrInfo *flinfo, Oid table,
+						 const ModelMethod *method);
+
+/* a section of the image: 64-byte aligned, read-only, may be empty */
+extern const void *model_section(const Model *model, int section,
+								 Size *bytes);
+
+/* columns of row 0 and of the other rows, in the order of method->columns */
+extern void model_reader_header(ModelReader *reader, Datum *values,
+								bool *nulls);
+extern bool model_reader_next(ModelReader *reader, Datum *values,
+							  bool *nulls); /* by-reference values stay good
+											 * until the next call; varlenas
+											 * may be toasted or short */
+extern const ModelDescription *model_reader_description(ModelReader *reader);
+
+/* ---------- image (image_build.c) ---------- */
+
+/*
+ * Sections are written one after the other, each exactly once, in ascending
+ * order (missing ones are empty), by any number of appends.  Memory does not
+ * grow with what is appended, so a matrix may be streamed.
+ */
+extern void image_begin_section(ImageBuilder *builder, int section);
+extern void image_append(ImageBuilder *builder, const void *data, Size bytes);
+
+/* ---------- call site (call_site.c) ---------- */
+
+/*
+ * The last arguments and result of a call site are kept, keyed by the
+ * version of the model opened there: ORDER BY v <=> tfidf(m, 'query') encodes
+ * the query once per scan.  call_site_lookup is called after model_open, and
+ * with no other fn_extra user.  True: *result (or fcinfo->isnull) is set.
+ */
+extern bool call_site_lookup(FunctionCallInfo fcinfo, Datum *result);
+
+/* keeps a varlena result; honours fcinfo->isnull; returns what it was given */
+extern Datum call_site_store(FunctionCallInfo fcinfo, Datum result);
+
+/*
+ * A pointer of the method's own per call site, NULL at first; allocate what
+ * it points at in flinfo->fn_mcxt.  Survives changes of the model: keep
+ * model->version beside anything derived from it.
+ */
+extern void **call_site_state(FmgrInfo *flinfo);
+
+/* ---------- corpus (corpus.c) ---------- */
+
+typedef struct Corpus Corpus;
+
+typedef struct CorpusDocument
+{
+	const char *text;			/* server encoding, not terminated */
+	int			length;
+	Oid			config;			/* of the row, or the default of the corpus */
+} CorpusDocument;
+
+/*
+ * Streams the rows of a query: first column text, second, if there,
+ * regconfig.  The query runs read-only under the caller's search_path and
+ * rights.  Rows whose text is NULL are skipped.  corpus_next raises an error
+ * at the end when there was no text at all.  The query is run again by a
+ * second corpus_open.
+ */
+extern Corpus *corpus_open(const char *query, Oid config);
+extern bool corpus_next(Corpus *corpus, CorpusDocument *document);
+extern int64 corpus_documents(const Corpus *corpus);	/* read so far */
+extern void corpus_close(Corpus *corpus);
+
+/* ---------- progress (progress.c) ---------- */
+
+typedef struct Progress Progress;
+
+/* activity: such as "training model \"news\""; unit: such as "words" */
+extern Progress *progress_begin(const char *activity, const char *unit);
+extern void progress_phase(Progress *progress, const char *phase,
+						   double total);	/* 0: not known */
+
+/* may be called often; loss NAN: none */
+extern void progress_update(Progress *progress, double done, double loss);
+extern void progress_end(Progress *progress);
+
+/* ---------- settings, called from _PG_init ---------- */
+
+extern void model_init(void);
+
+#endif							/* MODEL_MODEL_H */

@@ -1,0 +1,113 @@
+# EmbedTest.pm: what the TAP tests of embed share.
+#
+#   use FindBin;
+#   use lib $FindBin::RealBin;
+#   use EmbedTest;
+#   my $node = embed_node('main', 'shared_buffers = 128MB');
+#
+# A thin layer over PostgreSQL::Test::Cluster: see there for safe_psql,
+# poll_query_until, backups and standbys.
+package EmbedTest;
+
+use strict;
+use warnings;
+
+use Exporter 'import';
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+our @EXPORT = qw(embed_node error_of kill_server wait_for_death is_long real_data random_seed);
+
+# A running server with the extension in its database postgres.  It may have
+# standbys and logical subscribers.  Further arguments are lines of
+# postgresql.conf.
+sub embed_node
+{
+	my ($name, @settings) = @_;
+	my $node = PostgreSQL::Test::Cluster->new($name);
+
+	$node->init(
+		allows_streaming => 'logical',
+		extra => [ '--locale=C.UTF-8', '--encoding=UTF8' ]);
+	$node->append_conf('postgresql.conf', join("\n", @settings, ''));
+	$node->start;
+	$node->safe_psql('postgres', 'CREATE EXTENSION embed');
+	return $node;
+}
+
+# What psql prints to stderr for statements that must fail.
+sub error_of
+{
+	my ($node, $sql, %options) = @_;
+	my ($status, $stdout, $stderr) = $node->psql(
+		$options{dbname} // 'postgres', $sql,
+		extra_params => $options{extra_params} // []);
+
+	fail("this should have failed: $sql") if $status == 0;
+	return $stderr;
+}
+
+# kill -9 of the postmaster and every child at once: what a power cut leaves,
+# as far as one machine can show it.  Start the node again to recover.
+sub kill_server
+{
+	my ($node) = @_;
+	my ($postmaster) = split(/\n/, slurp_file($node->data_dir . '/postmaster.pid'));
+	my @children = split(' ', `ps -o pid= --ppid $postmaster`);
+
+	kill('KILL', $postmaster, @children);
+	wait_for_death($postmaster, @children);
+	$node->{_pid} = undef;
+	return;
+}
+
+# Processes not ours cannot be waited for; their end can be seen.
+sub wait_for_death
+{
+	my @pids = @_;
+
+	foreach my $attempt (1 .. 1800)
+	{
+		@pids = grep { kill(0, $_) && !is_zombie($_) } @pids;
+		return if !@pids;
+		select(undef, undef, undef, 0.1);
+	}
+	die "still alive after KILL: @pids";
+}
+
+sub is_zombie
+{
+	my ($pid) = @_;
+	my $status = -r "/proc/$pid/stat" ? slurp_file("/proc/$pid/stat") : ') Z';
+
+	return $status =~ /\) [ZX]/;
+}
+
+# True under `sh test/run.sh --long`: run the many rounds.
+sub is_long
+{
+	return $ENV{EMBED_LONG} ? 1 : 0;
+}
+
+# The path of a file of real data, or undef where there is none; then skip,
+# and say why.
+sub real_data
+{
+	my ($path) = @_;
+
+	return if !$ENV{EMBED_DATA} || !-e "$ENV{EMBED_DATA}/$path";
+	return "$ENV{EMBED_DATA}/$path";
+}
+
+# A seed, printed so that a failure can be repeated: EMBED_SEED=n.
+sub random_seed
+{
+	my $seed = $ENV{EMBED_SEED} // int(rand(2**31));
+
+	note("EMBED_SEED=$seed");
+	srand($seed);
+	return $seed;
+}
+
+1;

@@ -38,12 +38,18 @@ packaged() {
 	apt-cache policy "$1" 2>/dev/null | grep -q 'Candidate: [0-9]'
 }
 
+# apt's many lines are worth reading only when it fails.
+apt() {
+	apt_output=$(as_root apt-get -q -o Dpkg::Use-Pty=0 "$@" </dev/null 2>&1) ||
+		{ printf '%s\n' "$apt_output" | tail -n 30; return 1; }
+}
+
 # Package lists are fetched once, and only when something is missing.
 update_lists() {
 	[ -z "${lists_updated:-}" ] || return 0
 	command -v apt-get >/dev/null 2>&1 ||
 		die "this machine has no apt-get: install these by hand: $*"
-	as_root apt-get -q update || die "apt-get update failed"
+	apt update || die "apt-get update failed"
 	lists_updated=yes
 }
 
@@ -61,7 +67,7 @@ install_packages() {
 	no_cluster=/etc/postgresql-common/createcluster.d/embed-test.conf
 	as_root mkdir -p "${no_cluster%/*}"
 	echo 'create_main_cluster = false' | as_root tee "$no_cluster" >/dev/null
-	as_root apt-get -q -y --no-install-recommends install $missing </dev/null
+	apt -y --no-install-recommends install $missing
 	status=$?
 	as_root rm -f "$no_cluster"
 	[ $status = 0 ] || die "could not install:$missing"

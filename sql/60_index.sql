@@ -1,0 +1,16 @@
+-- What both access methods offer for looking inside.
+
+CREATE FUNCTION embed_index_check(index regclass)
+RETURNS TABLE (block bigint, problem text)
+AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED COST 100000;
+COMMENT ON FUNCTION embed_index_check(regclass) IS 'violated invariants found by walking a ktree or inverted index; no row means none';
+
+CREATE FUNCTION embed_index_stats(index regclass)
+RETURNS TABLE (property text, value float8)
+AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED COST 100000;
+COMMENT ON FUNCTION embed_index_stats(regclass) IS 'height, fill, size and calibration of a ktree or inverted index';
+
+CREATE FUNCTION embed_index_scan_stats(OUT rounds bigint, OUT leaves bigint, OUT pages bigint,
+	OUT codes bigint, OUT refined bigint, OUT exact bigint, OUT returned bigint)
+AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
+COMMENT ON FUNCTION embed_index_scan_stats() IS 'what the last scan of a ktree or inverted index did in this session';

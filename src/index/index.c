@@ -1,0 +1,202 @@
+/*-------------------------------------------------------------------------
+ *
+ * index.c
+ *	  Functions that look into an index, for every access method of ours.
+ *
+ * All of them show contents of the index to some degree, so they ask for the
+ * same right as reading the table.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "embed.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/relation.h"
+#include "catalog/index.h"
+#include "catalog/pg_am.h"
+#include "catalog/pg_class.h"
+#include "commands/defrem.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/tuplestore.h"
+
+#include "index/index.h"
+
+EMBED_FUNCTION(embed_index_check);
+EMBED_FUNCTION(embed_index_stats);
+EMBED_FUNCTION(embed_index_scan_stats);
+
+struct IndexReport
+{
+	Tuplestorestate *store;
+	TupleDesc	desc;
+};
+
+IndexScanStatistics last_index_scan;
+
+#define MAX_ROOMS 4
+static const IndexRoom *rooms[MAX_ROOMS];
+static int	room_count = 0;
+
+void
+index_register(const IndexRoom *room)
+{
+	if (room_count >= MAX_ROOMS)
+		elog(ERROR, "too many index access methods");
+	rooms[room_count++] = room;
+}
+
+void
+index_report_problem(IndexReport *report, BlockNumber block,
+					 const char *format,...)
+{
+	Datum		values[2];
+	bool		nulls[2] = {false, false};
+	char		message[512];
+	va_list		args;
+
+	va_start(args, format);
+	vsnprintf(message, sizeof(message), format, args);
+	va_end(args);
+
+	nulls[0] = (block == InvalidBlockNumber);
+	values[0] = Int64GetDatum((int64) block);
+	values[1] = CStringGetTextDatum(message);
+	tuplestore_putvalues(report->store, report->desc, values, nulls);
+}
+
+void
+index_report_property(IndexReport *report, const char *property, double value)
+{
+	Datum		values[2];
+	bool		nulls[2] = {false, false};
+
+	values[0] = CStringGetTextDatum(property);
+	values[1] = Float8GetDatum(value);
+	tuplestore_putvalues(report->store, report->desc, values, nulls);
+}
+
+/*
+ * begin_report
+ *	  Make the tuplestore in which a set-returning function answers.
+ */
+static void
+begin_report(FunctionCallInfo fcinfo, IndexReport *report)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	MemoryContext old;
+
+	if (result == NULL || !IsA(result, ReturnSetInfo) ||
+		(result->allowedModes & SFRM_Materialize) == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("set-valued function called in context that cannot accept a set")));
+
+	old = MemoryContextSwitchTo(result->econtext->ecxt_per_query_memory);
+	if (get_call_result_type(fcinfo, NULL, &report->desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	report->desc = BlessTupleDesc(report->desc);
+	report->store = tuplestore_begin_heap(true, false, work_mem);
+	result->returnMode = SFRM_Materialize;
+	result->setResult = report->store;
+	result->setDesc = report->desc;
+	MemoryContextSwitchTo(old);
+}
+
+/*
+ * open_our_index
+ *	  Open an index of one of our access methods for reading and find the
+ *	  room that knows it.  The caller must be allowed to read the table.
+ */
+static Relation
+open_our_index(Oid oid, const IndexRoom **room)
+{
+	Relation	index;
+	char	   *name;
+	Oid			heap;
+
+	if (get_rel_relkind(oid) != RELKIND_INDEX)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("\"%s\" is not an index",
+						get_rel_name(oid) ? get_rel_name(oid) : "?"),
+				 errhint("A partitioned index has no contents: name the index of a partition.")));
+
+	heap = IndexGetRelation(oid, false);
+	if (pg_class_aclcheck(heap, GetUserId(), ACL_SELECT) != ACLCHECK_OK)
+		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_TABLE, get_rel_name(heap));
+
+	index = index_open(oid, AccessShareLock);
+	name = get_am_name(index->rd_rel->relam);
+
+	*room = NULL;
+	for (int i = 0; i < room_count; i++)
+	{
+		if (name != NULL && strcmp(rooms[i]->access_method, name) == 0)
+			*room = rooms[i];
+	}
+	if (*room == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("index \"%s\" does not belong to an access method of this extension",
+						RelationGetRelationName(index)),
+				 errdetail("Its access method is \"%s\".", name ? name : "?")));
+
+	if (RELATION_IS_OTHER_TEMP(index))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("cannot access temporary indexes of other sessions")));
+	return index;
+}
+
+Datum
+embed_index_check(PG_FUNCTION_ARGS)
+{
+	IndexReport report;
+	const IndexRoom *room;
+	Relation	index = open_our_index(PG_GETARG_OID(0), &room);
+
+	begin_report(fcinfo, &report);
+	room->check(index, &report);
+	index_close(index, AccessShareLock);
+	return (Datum) 0;
+}
+
+Datum
+embed_index_stats(PG_FUNCTION_ARGS)
+{
+	IndexReport report;
+	const IndexRoom *room;
+	Relation	index = open_our_index(PG_GETARG_OID(0), &room);
+
+	begin_report(fcinfo, &report);
+	room->statistics(index, &report);
+	index_close(index, AccessShareLock);
+	return (Datum) 0;
+}
+
+Datum
+embed_index_scan_stats(PG_FUNCTION_ARGS)
+{
+	TupleDesc	desc;
+	Datum		values[7];
+	bool		nulls[7] = {false};
+
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	desc = BlessTupleDesc(desc);
+
+	values[0] = Int64GetDatum((int64) last_index_scan.rounds);
+	values[1] = Int64GetDatum((int64) last_index_scan.leaves);
+	values[2] = Int64GetDatum((int64) last_index_scan.pages);
+	values[3] = Int64GetDatum((int64) last_index_scan.codes);
+	values[4] = Int64GetDatum((int64) last_index_scan.refined);
+	values[5] = Int64GetDatum((int64) last_index_scan.exact);
+	values[6] = Int64GetDatum((int64) last_index_scan.returned);
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(desc, values, nulls)));
+}

@@ -1,0 +1,63 @@
+/*-------------------------------------------------------------------------
+ *
+ * index.h
+ *	  What the access methods of this extension share.
+ *
+ * An access method registers itself by name when the library is loaded; the
+ * SQL functions embed_index_check, embed_index_stats, embed_index_recall and
+ * embed_index_scan_stats are written once, here, over that registration.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef INDEX_INDEX_H
+#define INDEX_INDEX_H
+
+#include "embed.h"
+
+#include "access/genam.h"
+#include "utils/relcache.h"
+
+/*
+ * Page identifiers: the last two bytes of a page's special area, by which
+ * inspection tools tell whose page it is.  Taken elsewhere: 0xFF80 to 0xFF86
+ * (the server), 0xFF90 (pgvector).
+ */
+#define KTREE_PAGE_ID		0xFFA1
+#define INVERTED_PAGE_ID	0xFFA2
+
+/* What a scan did; kept for the last scan of the session. */
+typedef struct IndexScanStatistics
+{
+	uint64		rounds;
+	uint64		leaves;			/* clusters or posting blocks visited */
+	uint64		pages;			/* index pages read */
+	uint64		codes;			/* codes or postings scored */
+	uint64		refined;		/* scored again with more bits */
+	uint64		exact;			/* distances computed from the table's row */
+	uint64		returned;		/* rows handed to the executor */
+} IndexScanStatistics;
+
+extern IndexScanStatistics last_index_scan;
+
+/* Receives one violated invariant: where (or InvalidBlockNumber) and what. */
+typedef struct IndexReport IndexReport;
+extern void index_report_problem(IndexReport *report, BlockNumber block,
+								 const char *format,...) pg_attribute_printf(3, 4);
+
+/* Receives one property of an index. */
+extern void index_report_property(IndexReport *report, const char *property,
+								  double value);
+
+typedef struct IndexRoom
+{
+	const char *access_method;
+	/* reports every violated invariant; must survive any damage */
+	void		(*check) (Relation index, IndexReport *report);
+	/* reports height, fill and whatever else describes the index */
+	void		(*statistics) (Relation index, IndexReport *report);
+} IndexRoom;
+
+/* Called from _PG_init; "room" must stay valid. */
+extern void index_register(const IndexRoom *room);
+
+#endif							/* INDEX_INDEX_H */

@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * vector.h
- *	  Layout of the vector types, on disk and in memory.
+ *	  Layout of the vector types, on disk and in memory, and what other rooms
+ *	  may do with them.
  *
  * The layouts are pgvector's, so that its clients, dumps in binary COPY and
  * libraries that read our columns work unchanged.
@@ -62,9 +63,26 @@ StaticAssertDecl(offsetof(SparseVector, index) == 16, "sparsevec layout");
 #define PG_GETARG_HALFVEC(n)	DatumGetHalfVector(PG_GETARG_DATUM(n))
 #define PG_GETARG_SPARSEVEC(n)	DatumGetSparseVector(PG_GETARG_DATUM(n))
 
-/* palloc'd and zeroed, header filled in; dims and count are checked */
+/*
+ * palloc'd and zeroed, header filled in.  Dimensions and counts outside the
+ * limits of the type raise an error.
+ */
 extern Vector *vector_create(int dims);
 extern HalfVector *halfvec_create(int dims);
 extern SparseVector *sparsevec_create(int dims, int count);
+
+/* One non-zero on its way into a sparsevec; index is 0-based. */
+typedef struct SparseElement
+{
+	int32		index;
+	float		value;
+} SparseElement;
+
+/*
+ * Builds a sparsevec of elements in any order (they are sorted in place) and
+ * drops zeros.  Indices out of bounds, duplicates, values that are not finite
+ * and more than SPARSEVEC_MAX_NONZEROS non-zeros raise an error.
+ */
+extern SparseVector *sparsevec_build(int dims, SparseElement *elements, int count);
 
 #endif							/* TYPE_VECTOR_H */

@@ -1,0 +1,423 @@
+/*-------------------------------------------------------------------------
+ *
+ * rabitq.c
+ *	  RaBitQ codes: encoding, query preparation, scalar kernels.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "math/rabitq_sets.h"
+
+/*
+ * The best step of a uniform quantiser of 16 levels for a normal variable, in
+ * standard deviations (Max, IRE Trans. Inf. Theory 1960, table II).  Rotated
+ * residuals are close to normal, so the search for the best step of each
+ * vector that the paper describes gains next to nothing.
+ */
+#define FOUR_BIT_STEP	0.3352f
+
+static uint32_t
+scan_scalar(const RabitqQuery *query, const uint8_t *block,
+			float lead, float margin, float threshold, float *scores)
+{
+	int			groups = query->coded / 4;
+	const float *factors = (const float *) (block + RABITQ_BLOCK_BYTES(query->coded));
+	uint16_t	sums[RABITQ_BLOCK] = {0};
+
+	for (int g = 0; g < groups; g++)
+	{
+		const uint8_t *codes = block + g * 16;
+		const uint8_t *entries = query->table + g * 16;
+
+		for (int j = 0; j < 16; j++)
+		{
+			sums[j] += entries[codes[j] & 15];
+			sums[j + 16] += entries[codes[j] >> 4];
+		}
+	}
+	return scores_of_sums(query, sums, factors, lead, margin, threshold, scores);
+}
+
+static int32_t
+dot_scalar(int dims, const uint8_t *code, const int16_t *levels)
+{
+	int32_t		sum = 0;
+
+	for (int i = 0; i < dims; i += 64)
+	{
+		for (int j = 0; j < 32; j++)
+		{
+			sum += (code[i / 2 + j] & 15) * levels[i + j];
+			sum += (code[i / 2 + j] >> 4) * levels[i + 32 + j];
+		}
+	}
+	return sum;
+}
+
+static void
+center_lead_scalar(const RabitqQuery *query, const uint8_t *codes,
+				   float minimum, float step, bool inner,
+				   float *lead, float *distance)
+{
+	center_lead_lanes(query, codes, minimum, step, inner, lead, distance);
+}
+
+static const RabitqSet set_scalar = {"scalar", scan_scalar, dot_scalar, center_lead_scalar};
+
+const char *rabitq_kernels = "scalar";
+uint32_t	(*rabitq_scan) (const RabitqQuery *query, const uint8_t *block,
+							float lead, float margin, float threshold, float *scores) = scan_scalar;
+int32_t		(*rabitq_dot) (int dims, const uint8_t *code, const int16_t *levels) = dot_scalar;
+void		(*rabitq_center_lead) (const RabitqQuery *query, const uint8_t *codes,
+								   float minimum, float step, bool inner,
+								   float *lead, float *distance) = center_lead_scalar;
+
+bool
+rabitq_select(const char *name)
+{
+	const RabitqSet *sets[4];
+
+	sets[0] = rabitq_set_avx512();
+	sets[1] = rabitq_set_avx2();
+	sets[2] = rabitq_set_neon();
+	sets[3] = &set_scalar;
+
+	for (int i = 0; i < 4; i++)
+	{
+		if (sets[i] == NULL || (name != NULL && strcmp(name, sets[i]->name) != 0))
+			continue;
+		rabitq_kernels = sets[i]->name;
+		rabitq_scan = sets[i]->scan;
+		rabitq_dot = sets[i]->dot;
+		rabitq_center_lead = sets[i]->center_lead;
+		return true;
+	}
+	return false;
+}
+
+/*
+ * finish_factors
+ *	  The stored numbers from the sums they are made of.
+ *
+ * length: |r|^2 with what was lost; known: |r|^2 without; xr: <r, x>,
+ * xx: |x|^2, xc: <x, c>, rc: <r, c>
+ */
+static void
+finish_factors(int dims, bool inner, double length, double known, double xr, double xx,
+			   double xc, double rc, RabitqFactors *factors)
+{
+	double		k = xr > 0 ? known / xr : 0;
+	double		spread = k * k * xx - known;
+
+	factors->add = (float) ((inner ? -2 * rc : length) + 2 * k * xc);
+	factors->scale = (float) (-2 * k);
+	factors->error = (float) sqrt((spread > 0 ? spread : 0) / (dims - 1));
+}
+
+void
+rabitq_encode(int dims, int coded, const float *vector, const float *center,
+			  float lost, bool inner, uint8_t *bits, RabitqFactors *factors)
+{
+	v16			length = V16_ALL(0.0f);
+	v16			absolute = V16_ALL(0.0f);
+	v16			signed_center = V16_ALL(0.0f);
+	v16			product = V16_ALL(0.0f);
+	double		known;
+
+	for (int i = 0; i < dims; i += 16)
+	{
+		v16			v;
+		v16			c;
+		v16			r;
+
+		V16_LOAD(v, vector + i);
+		V16_LOAD(c, center + i);
+		r = v - c;
+		length += r * r;
+		product += r * c;
+		if (i < coded)
+		{
+			v16i		positive = r > 0.0f;
+			v16			sign = __builtin_convertvector(-2 * positive - 1, v16);
+			uint32_t	mask = 0;
+
+			for (int j = 0; j < 16; j++)
+				mask |= (uint32_t) (positive[j] & 1) << j;
+			bits[i / 8] = (uint8_t) mask;
+			bits[i / 8 + 1] = (uint8_t) (mask >> 8);
+			absolute += r * sign;
+			signed_center += c * sign;
+		}
+	}
+
+	/* x is half the sign */
+	known = v16_sum(&length);
+	finish_factors(dims, inner, known + lost, known, 0.5 * v16_sum(&absolute),
+				   0.25 * coded, 0.5 * v16_sum(&signed_center), v16_sum(&product),
+				   factors);
+}
+
+void
+rabitq_block_put(int coded, uint8_t *block, int slot, const uint8_t *bits)
+{
+	int			at = slot % 16;
+	int			shift = slot < 16 ? 0 : 4;
+
+	for (int g = 0; g < coded / 4; g++)
+	{
+		int			nibble = (bits[g / 2] >> (g % 2 * 4)) & 15;
+		uint8_t    *byte = block + g * 16 + at;
+
+		*byte = (uint8_t) ((*byte & ~(15 << shift)) | (nibble << shift));
+	}
+}
+
+void
+rabitq_block_get(int coded, const uint8_t *block, int slot, uint8_t *bits)
+{
+	int			at = slot % 16;
+	int			shift = slot < 16 ? 0 : 4;
+
+	memset(bits, 0, coded / 8);
+	for (int g = 0; g < coded / 4; g++)
+		bits[g / 2] |= (uint8_t) (((block[g * 16 + at] >> shift) & 15) << (g % 2 * 4));
+}
+
+void
+rabitq_refine_encode(int dims, const float *vector, const float *center,
+					 bool inner, uint8_t *code, RabitqFactors *factors)
+{
+	v16			squares = V16_ALL(0.0f);
+	v16			xr = V16_ALL(0.0f);
+	v16			xx = V16_ALL(0.0f);
+	v16			xc = V16_ALL(0.0f);
+	v16			rc = V16_ALL(0.0f);
+	float		length;
+	float		step;
+	v16			inverse;
+
+	for (int i = 0; i < dims; i += 16)
+	{
+		v16			v;
+		v16			c;
+
+		V16_LOAD(v, vector + i);
+		V16_LOAD(c, center + i);
+		squares += (v - c) * (v - c);
+	}
+	length = v16_sum(&squares);
+	step = FOUR_BIT_STEP * sqrtf(length / dims);
+	inverse = V16_ALL((step > 0 ? 1.0f / step : 0.0f));
+
+	for (int i = 0; i < dims; i += 64)
+	{
+		uint8_t		level[64];
+
+		for (int j = 0; j < 64; j += 16)
+		{
+			v16			v;
+			v16			c;
+			v16			r;
+			v16			x;
+			v16i		u;
+			v16i		over;
+
+			V16_LOAD(v, vector + i + j);
+			V16_LOAD(c, center + i + j);
+			r = v - c;
+			/* far beyond the range is cut before it could overflow */
+			x = r * inverse + 8.0f;
+			x = (v16) ((v16i) x & (v16i) (x > 0.0f));
+			over = x > 15.0f;
+			u = __builtin_convertvector((v16) (((v16i) x & ~over) |
+											   ((v16i) V16_ALL(15.0f) & over)), v16i);
+			x = __builtin_convertvector(u, v16) - 7.5f;
+			xr += x * r;
+			xx += x * x;
+			xc += x * c;
+			rc += r * c;
+			for (int k = 0; k < 16; k++)
+				level[j + k] = (uint8_t) u[k];
+		}
+		for (int j = 0; j < 32; j++)
+			code[i / 2 + j] = (uint8_t) (level[j] | (level[j + 32] << 4));
+	}
+	finish_factors(dims, inner, length, length, v16_sum(&xr), v16_sum(&xx),
+				   v16_sum(&xc), v16_sum(&rc), factors);
+}
+
+float
+rabitq_refine_decode(int dims, const uint8_t *code, const RabitqFactors *factors,
+					 const float *center, float *vector)
+{
+	double		xx = 0;
+	double		k = -0.5 * factors->scale;
+	double		length;
+	double		step;
+
+	for (int i = 0; i < dims / 2; i++)
+	{
+		double		low = (code[i] & 15) - 7.5;
+		double		high = (code[i] >> 4) - 7.5;
+
+		xx += low * low + high * high;
+	}
+
+	/* undo finish_factors: |r|^2, then the multiple of x nearest to r */
+	length = k * k * xx - (double) factors->error * factors->error * (dims - 1);
+	if (length < 0 || k <= 0)
+		length = 0;
+	step = k > 0 ? length / (k * xx) : 0;
+
+	for (int i = 0; i < dims; i += 64)
+	{
+		for (int j = 0; j < 32; j++)
+		{
+			uint8_t		byte = code[i / 2 + j];
+
+			vector[i + j] = center[i + j] + (float) step * ((byte & 15) - 7.5f);
+			vector[i + 32 + j] = center[i + 32 + j] + (float) step * ((byte >> 4) - 7.5f);
+		}
+	}
+	length -= step * step * xx;
+	return length > 0 ? (float) length : 0;
+}
+
+void
+rabitq_query_prepare(RabitqQuery *query)
+{
+	const float *q = query->vector;
+	int			groups = query->coded / 4;
+	int			highest = 65535 / groups;
+	float		range = 0;
+	float		base = 0;
+	float		coded_sum = 0;
+	float		largest = 0;
+	float		inverse;
+	double		sum = 0;
+	double		norm = 0;
+
+	/*
+	 * One-bit tables: entry n of a group is the sum of those of its four
+	 * values whose bit is set in n, less the least such sum.
+	 */
+	if (highest > 255)
+		highest = 255;
+	for (int g = 0; g < groups; g++)
+	{
+		float		low = 0;
+		float		high = 0;
+
+		for (int k = 0; k < 4; k++)
+		{
+			float		value = q[g * 4 + k];
+
+			if (value < 0)
+				low += value;
+			else
+				high += value;
+			coded_sum += value;
+		}
+		base += low;
+		if (high - low > range)
+			range = high - low;
+	}
+	query->table_step = range / highest;
+	inverse = range > 0 ? highest / range : 0;
+	for (int g = 0; g < groups; g++)
+	{
+		const float *v = q + g * 4;
+		const v16	bit0 = {0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1};
+		const v16	bit1 = {0, 0, 1, 1, 0, 0, 1, 1, 0, 0, 1, 1, 0, 0, 1, 1};
+		const v16	bit2 = {0, 0, 0, 0, 1, 1, 1, 1, 0, 0, 0, 0, 1, 1, 1, 1};
+		const v16	bit3 = {0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1};
+		typedef uint8_t u8x16 __attribute__((vector_size(16)));
+		float		low = 0;
+		v16			entry;
+		u8x16		rounded;
+
+		for (int k = 0; k < 4; k++)
+			low += v[k] < 0 ? v[k] : 0;
+		entry = bit0 * v[0] + bit1 * v[1] + bit2 * v[2] + bit3 * v[3] - low;
+		entry = entry * inverse + 0.5f;
+		rounded = __builtin_convertvector(__builtin_convertvector(entry, v16i), u8x16);
+		memcpy(query->table + g * 16, &rounded, 16);
+	}
+	query->table_base = base - 0.5f * coded_sum;
+
+	/* four-bit levels; code value u stands for x = u - 7.5 */
+	for (int i = 0; i < query->dims; i++)
+	{
+		float		magnitude = fabsf(q[i]);
+
+		if (magnitude > largest)
+			largest = magnitude;
+		norm += (double) q[i] * q[i];
+	}
+	query->level_step = largest / RABITQ_QUERY_LIMIT;
+	inverse = largest > 0 ? RABITQ_QUERY_LIMIT / largest : 0;
+	for (int i = 0; i < query->dims; i++)
+	{
+		float		scaled = q[i] * inverse;
+
+		query->levels[i] = (int16_t) (scaled + (scaled < 0 ? -0.5f : 0.5f));
+		sum += query->levels[i];
+	}
+	query->level_base = (float) (-7.5 * sum * query->level_step);
+	query->norm_squared = (float) norm;
+
+	/*
+	 * The cosine between a rotated vector and its signs concentrates at
+	 * sqrt(2 / pi) (RaBitQ, lemma 3.2), so the error needs no number of its
+	 * own: |x| = sqrt(M) / 2 and k |x| = |r| / cosine.
+	 */
+	query->error_factor = (float) (0.5 * sqrt((double) query->coded) *
+								   sqrt(1 - 2 / 3.14159265358979 * query->coded / query->dims) /
+								   sqrt(query->dims - 1.0));
+}
+
+void
+rabitq_lead(const RabitqQuery *query, const float *center, bool inner,
+			float *lead, float *distance)
+{
+	v16			squares = V16_ALL(0.0f);
+	v16			products = V16_ALL(0.0f);
+
+	for (int i = 0; i < query->dims; i += 16)
+	{
+		v16			q;
+		v16			c;
+
+		V16_LOAD(q, query->vector + i);
+		V16_LOAD(c, center + i);
+		squares += (q - c) * (q - c);
+		products += q * c;
+	}
+	*distance = sqrtf(v16_sum(&squares));
+	*lead = inner ? -2.0f * v16_sum(&products) : v16_sum(&squares);
+}
+
+void
+rabitq_center_quantize(int dims, const float *center, uint8_t *codes,
+					   float *minimum, float *step)
+{
+	float		low = center[0];
+	float		high = center[0];
+
+	for (int i = 1; i < dims; i++)
+	{
+		low = center[i] < low ? center[i] : low;
+		high = center[i] > high ? center[i] : high;
+	}
+	*minimum = low;
+	*step = (high - low) / 255.0f;
+	for (int i = 0; i < dims; i++)
+		codes[i] = *step > 0 ? (uint8_t) ((center[i] - low) / *step + 0.5f) : 0;
+}
+
+void
+rabitq_center_decode(int dims, const uint8_t *codes, float minimum, float step,
+					 float *center)
+{
+	for (int i = 0; i < dims; i++)
+		center[i] = minimum + step * (float) codes[i];
+}

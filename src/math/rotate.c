@@ -1,0 +1,186 @@
+/*-------------------------------------------------------------------------
+ *
+ * rotate.c
+ *	  A seeded random rotation by Hadamard transforms.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "math/rotate.h"
+
+#include <math.h>
+#include <string.h>
+
+/* Eight floats at once; the compiler lowers it to what the CPU has. */
+typedef float v8 __attribute__((vector_size(32)));
+typedef int32_t v8i __attribute__((vector_size(32)));
+
+/* macros, because passing such values would depend on the target's ABI */
+#define LOAD8(v, p)		memcpy(&(v), (p), sizeof(v8))
+#define STORE8(p, v)	memcpy((p), &(v), sizeof(v8))
+
+size_t
+rotation_size(int dims)
+{
+	return offsetof(Rotation, signs) +
+		sizeof(float) * ROTATION_ROUNDS * (size_t) ROTATION_PADDED(dims);
+}
+
+/* splitmix64 (Steele, Lea and Flood, OOPSLA 2014) */
+static uint64_t
+next_random(uint64_t *state)
+{
+	uint64_t	z = (*state += UINT64_C(0x9E3779B97F4A7C15));
+
+	z = (z ^ (z >> 30)) * UINT64_C(0xBF58476D1CE4E5B9);
+	z = (z ^ (z >> 27)) * UINT64_C(0x94D049BB133111EB);
+	return z ^ (z >> 31);
+}
+
+void
+rotation_init(Rotation *rotation, int dims, uint64_t seed)
+{
+	uint64_t	bits = 0;
+	int			count;
+
+	rotation->dims = dims;
+	rotation->padded = ROTATION_PADDED(dims);
+	rotation->stretch = ROTATION_MULTIPLE;
+	while (rotation->stretch * 2 <= rotation->padded)
+		rotation->stretch *= 2;
+	rotation->factor = (float) (1.0 / sqrt((double) rotation->stretch));
+
+	count = ROTATION_ROUNDS * rotation->padded;
+	for (int i = 0; i < count; i++)
+	{
+		if (i % 64 == 0)
+			bits = next_random(&seed);
+		rotation->signs[i] = (bits >> (i % 64)) & 1 ? -1.0f : 1.0f;
+	}
+}
+
+/*
+ * hadamard
+ *	  Transform "count" floats (a power of two, at least 64) in place and
+ *	  multiply them by "factor".
+ *
+ * The three innermost levels stay within one group of eight.
+ */
+static void
+hadamard(float *x, int count, float factor)
+{
+	const v8	sign1 = {1, -1, 1, -1, 1, -1, 1, -1};
+	const v8	sign2 = {1, 1, -1, -1, 1, 1, -1, -1};
+	const v8	sign4 = {1, 1, 1, 1, -1, -1, -1, -1};
+	v8			scale = {factor, factor, factor, factor, factor, factor, factor, factor};
+
+	for (int i = 0; i < count; i += 8)
+	{
+		v8			a;
+		v8			b;
+
+		LOAD8(a, x + i);
+#if defined(__clang__)
+		b = __builtin_shufflevector(a, a, 1, 0, 3, 2, 5, 4, 7, 6);
+		a = a * sign1 + b;
+		b = __builtin_shufflevector(a, a, 2, 3, 0, 1, 6, 7, 4, 5);
+		a = a * sign2 + b;
+		b = __builtin_shufflevector(a, a, 4, 5, 6, 7, 0, 1, 2, 3);
+		a = a * sign4 + b;
+#else
+		b = __builtin_shuffle(a, (v8i) {1, 0, 3, 2, 5, 4, 7, 6});
+		a = a * sign1 + b;
+		b = __builtin_shuffle(a, (v8i) {2, 3, 0, 1, 6, 7, 4, 5});
+		a = a * sign2 + b;
+		b = __builtin_shuffle(a, (v8i) {4, 5, 6, 7, 0, 1, 2, 3});
+		a = a * sign4 + b;
+#endif
+		STORE8(x + i, a);
+	}
+
+	for (int half = 8; half < count; half *= 2)
+	{
+		int			last = (half * 2 == count);
+
+		for (int i = 0; i < count; i += half * 2)
+		{
+			for (int j = i; j < i + half; j += 8)
+			{
+				v8			a;
+				v8			b;
+				v8			sum;
+				v8			difference;
+
+				LOAD8(a, x + j);
+				LOAD8(b, x + j + half);
+				sum = a + b;
+				difference = a - b;
+				if (last)
+				{
+					sum *= scale;
+					difference *= scale;
+				}
+				STORE8(x + j, sum);
+				STORE8(x + j + half, difference);
+			}
+		}
+	}
+}
+
+/* Turn the two halves of x against each other by 45 degrees. */
+static void
+mix_halves(float *x, int count)
+{
+	const float root = 0.70710678118654752f;
+	const v8	scale = {root, root, root, root, root, root, root, root};
+	int			half = count / 2;
+
+	for (int i = 0; i < half; i += 8)
+	{
+		v8			a;
+		v8			b;
+		v8			sum;
+		v8			difference;
+
+		LOAD8(a, x + i);
+		LOAD8(b, x + half + i);
+		sum = (a + b) * scale;
+		difference = (a - b) * scale;
+		STORE8(x + i, sum);
+		STORE8(x + half + i, difference);
+	}
+}
+
+void
+rotation_apply(const Rotation *rotation, const float *in, float *out)
+{
+	int			padded = rotation->padded;
+	int			stretch = rotation->stretch;
+
+	memcpy(out, in, sizeof(float) * rotation->dims);
+	memset(out + rotation->dims, 0, sizeof(float) * (padded - rotation->dims));
+
+	for (int round = 0; round < ROTATION_ROUNDS; round++)
+	{
+		const float *signs = rotation->signs + (size_t) round * padded;
+
+		for (int i = 0; i < padded; i += 8)
+		{
+			v8			a;
+			v8			b;
+
+			LOAD8(a, out + i);
+			LOAD8(b, signs + i);
+			a *= b;
+			STORE8(out + i, a);
+		}
+
+		if (stretch == padded)
+			hadamard(out, padded, rotation->factor);
+		else
+		{
+			hadamard(round % 2 == 0 ? out : out + padded - stretch, stretch,
+					 rotation->factor);
+			mix_halves(out, padded);
+		}
+	}
+}

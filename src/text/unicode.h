@@ -1,0 +1,54 @@
+/*-------------------------------------------------------------------------
+ *
+ * unicode.h
+ *	  What a character is and what its lower-case form is.
+ *
+ * Our own table, so that a model gives the same terms under every locale and
+ * server version.  Pure: no server header.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TEXT_UNICODE_H
+#define TEXT_UNICODE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define CHARACTER_WORD		1	/* starts or continues a word */
+#define CHARACTER_MARK		2	/* continues a word, starts none */
+#define CHARACTER_SPACE		4	/* white space */
+#define CHARACTER_CASED		8	/* a letter that has case */
+#define CHARACTER_IGNORABLE 16	/* skipped when looking for such a letter */
+#define CHARACTER_SPECIAL	32	/* U+0130 and U+03A3: not by distance alone */
+
+#define CODE_DOTTED_I		0x0130	/* becomes i and a combining dot above */
+#define CODE_COMBINING_DOT	0x0307
+#define CODE_CAPITAL_SIGMA	0x03A3
+#define CODE_SMALL_SIGMA	0x03C3
+#define CODE_FINAL_SIGMA	0x03C2
+
+#define CODE_LIMIT			0x110000
+
+typedef struct UnicodeRecord
+{
+	uint8_t		flags;
+	int32_t		lower;			/* distance to the lower-case character */
+} UnicodeRecord;
+
+extern const char *unicode_table_version(void);
+extern UnicodeRecord unicode_lookup(uint32_t code);
+
+/*
+ * utf8_decode
+ *	  Read one character; never a byte at or beyond p + available.
+ *
+ * Returns its length, or 0 when the bytes are not a well-formed character
+ * (overlong, surrogate, beyond U+10FFFF, cut off).  available >= 1.
+ */
+extern int	utf8_decode(const unsigned char *p, size_t available,
+						uint32_t *code);
+
+/* Write one character, at most 4 bytes; returns the length. */
+extern int	utf8_encode(uint32_t code, unsigned char *out);
+
+#endif							/* TEXT_UNICODE_H */

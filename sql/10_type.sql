@@ -1,5 +1,11 @@
 -- Types: vector, halfvec, sparsevec, their representations and casts.
 
+-- Over pgvector in one schema this says what to do.
+CREATE FUNCTION embed_require_free_names() RETURNS void
+AS 'MODULE_PATHNAME' LANGUAGE C;
+SELECT embed_require_free_names();
+DROP FUNCTION embed_require_free_names();
+
 CREATE TYPE vector;
 
 CREATE FUNCTION vector_in(cstring, oid, integer) RETURNS vector

@@ -1,107 +1,125 @@
 -- Functions of vectors: distances, norms, parts, comparison and hashing.
 
+-- What the planner asks about a distance: its cost by the length of the vectors.
+
+CREATE FUNCTION vector_distance_support(internal) RETURNS internal
+AS 'MODULE_PATHNAME', 'vector_distance_support' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION vector_distance_support(internal) IS 'planner support: what a distance of vector costs';
+
+CREATE FUNCTION halfvec_distance_support(internal) RETURNS internal
+AS 'MODULE_PATHNAME', 'halfvec_distance_support' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION halfvec_distance_support(internal) IS 'planner support: what a distance of halfvec costs';
+
+CREATE FUNCTION sparsevec_distance_support(internal) RETURNS internal
+AS 'MODULE_PATHNAME', 'sparsevec_distance_support' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION sparsevec_distance_support(internal) IS 'planner support: what a distance of sparsevec costs';
+
+CREATE FUNCTION bit_distance_support(internal) RETURNS internal
+AS 'MODULE_PATHNAME', 'bit_distance_support' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION bit_distance_support(internal) IS 'planner support: what a distance of bit costs';
+
 CREATE FUNCTION l2_distance(a vector, b vector) RETURNS double precision
-AS 'MODULE_PATHNAME', 'vector_l2_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10;
+AS 'MODULE_PATHNAME', 'vector_l2_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10 SUPPORT vector_distance_support;
 COMMENT ON FUNCTION l2_distance(vector, vector) IS 'Euclidean distance';
 
 CREATE FUNCTION l2_distance(a halfvec, b halfvec) RETURNS double precision
-AS 'MODULE_PATHNAME', 'halfvec_l2_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10;
+AS 'MODULE_PATHNAME', 'halfvec_l2_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10 SUPPORT halfvec_distance_support;
 COMMENT ON FUNCTION l2_distance(halfvec, halfvec) IS 'Euclidean distance';
 
 CREATE FUNCTION l2_distance(a sparsevec, b sparsevec) RETURNS double precision
-AS 'MODULE_PATHNAME', 'sparsevec_l2_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10;
+AS 'MODULE_PATHNAME', 'sparsevec_l2_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10 SUPPORT sparsevec_distance_support;
 COMMENT ON FUNCTION l2_distance(sparsevec, sparsevec) IS 'Euclidean distance';
 
 CREATE FUNCTION inner_product(a vector, b vector) RETURNS double precision
-AS 'MODULE_PATHNAME', 'vector_inner_product' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10;
+AS 'MODULE_PATHNAME', 'vector_inner_product' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10 SUPPORT vector_distance_support;
 COMMENT ON FUNCTION inner_product(vector, vector) IS 'inner product';
 
 CREATE FUNCTION inner_product(a halfvec, b halfvec) RETURNS double precision
-AS 'MODULE_PATHNAME', 'halfvec_inner_product' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10;
+AS 'MODULE_PATHNAME', 'halfvec_inner_product' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10 SUPPORT halfvec_distance_support;
 COMMENT ON FUNCTION inner_product(halfvec, halfvec) IS 'inner product';
 
 CREATE FUNCTION inner_product(a sparsevec, b sparsevec) RETURNS double precision
-AS 'MODULE_PATHNAME', 'sparsevec_inner_product' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10;
+AS 'MODULE_PATHNAME', 'sparsevec_inner_product' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10 SUPPORT sparsevec_distance_support;
 COMMENT ON FUNCTION inner_product(sparsevec, sparsevec) IS 'inner product';
 
 CREATE FUNCTION cosine_distance(a vector, b vector) RETURNS double precision
-AS 'MODULE_PATHNAME', 'vector_cosine_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10;
+AS 'MODULE_PATHNAME', 'vector_cosine_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10 SUPPORT vector_distance_support;
 COMMENT ON FUNCTION cosine_distance(vector, vector) IS 'cosine distance: 1 - cosine similarity';
 
 CREATE FUNCTION cosine_distance(a halfvec, b halfvec) RETURNS double precision
-AS 'MODULE_PATHNAME', 'halfvec_cosine_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10;
+AS 'MODULE_PATHNAME', 'halfvec_cosine_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10 SUPPORT halfvec_distance_support;
 COMMENT ON FUNCTION cosine_distance(halfvec, halfvec) IS 'cosine distance: 1 - cosine similarity';
 
 CREATE FUNCTION cosine_distance(a sparsevec, b sparsevec) RETURNS double precision
-AS 'MODULE_PATHNAME', 'sparsevec_cosine_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10;
+AS 'MODULE_PATHNAME', 'sparsevec_cosine_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10 SUPPORT sparsevec_distance_support;
 COMMENT ON FUNCTION cosine_distance(sparsevec, sparsevec) IS 'cosine distance: 1 - cosine similarity';
 
 CREATE FUNCTION cosine_similarity(a vector, b vector) RETURNS double precision
-AS 'MODULE_PATHNAME', 'vector_cosine_similarity' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10;
+AS 'MODULE_PATHNAME', 'vector_cosine_similarity' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10 SUPPORT vector_distance_support;
 COMMENT ON FUNCTION cosine_similarity(vector, vector) IS 'cosine of the angle between two vectors';
 
 CREATE FUNCTION cosine_similarity(a halfvec, b halfvec) RETURNS double precision
-AS 'MODULE_PATHNAME', 'halfvec_cosine_similarity' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10;
+AS 'MODULE_PATHNAME', 'halfvec_cosine_similarity' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10 SUPPORT halfvec_distance_support;
 COMMENT ON FUNCTION cosine_similarity(halfvec, halfvec) IS 'cosine of the angle between two vectors';
 
 CREATE FUNCTION cosine_similarity(a sparsevec, b sparsevec) RETURNS double precision
-AS 'MODULE_PATHNAME', 'sparsevec_cosine_similarity' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10;
+AS 'MODULE_PATHNAME', 'sparsevec_cosine_similarity' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10 SUPPORT sparsevec_distance_support;
 COMMENT ON FUNCTION cosine_similarity(sparsevec, sparsevec) IS 'cosine of the angle between two vectors';
 
 CREATE FUNCTION l1_distance(a vector, b vector) RETURNS double precision
-AS 'MODULE_PATHNAME', 'vector_l1_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10;
+AS 'MODULE_PATHNAME', 'vector_l1_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10 SUPPORT vector_distance_support;
 COMMENT ON FUNCTION l1_distance(vector, vector) IS 'taxicab distance';
 
 CREATE FUNCTION l1_distance(a halfvec, b halfvec) RETURNS double precision
-AS 'MODULE_PATHNAME', 'halfvec_l1_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10;
+AS 'MODULE_PATHNAME', 'halfvec_l1_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10 SUPPORT halfvec_distance_support;
 COMMENT ON FUNCTION l1_distance(halfvec, halfvec) IS 'taxicab distance';
 
 CREATE FUNCTION l1_distance(a sparsevec, b sparsevec) RETURNS double precision
-AS 'MODULE_PATHNAME', 'sparsevec_l1_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10;
+AS 'MODULE_PATHNAME', 'sparsevec_l1_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10 SUPPORT sparsevec_distance_support;
 COMMENT ON FUNCTION l1_distance(sparsevec, sparsevec) IS 'taxicab distance';
 
 -- For index access methods.
 
 CREATE FUNCTION vector_l2_squared_distance(a vector, b vector) RETURNS double precision
-AS 'MODULE_PATHNAME', 'vector_l2_squared_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10;
+AS 'MODULE_PATHNAME', 'vector_l2_squared_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10 SUPPORT vector_distance_support;
 COMMENT ON FUNCTION vector_l2_squared_distance(vector, vector) IS 'squared Euclidean distance';
 
 CREATE FUNCTION vector_negative_inner_product(a vector, b vector) RETURNS double precision
-AS 'MODULE_PATHNAME', 'vector_negative_inner_product' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10;
+AS 'MODULE_PATHNAME', 'vector_negative_inner_product' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10 SUPPORT vector_distance_support;
 COMMENT ON FUNCTION vector_negative_inner_product(vector, vector) IS 'inner product with its sign changed';
 
 CREATE FUNCTION halfvec_l2_squared_distance(a halfvec, b halfvec) RETURNS double precision
-AS 'MODULE_PATHNAME', 'halfvec_l2_squared_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10;
+AS 'MODULE_PATHNAME', 'halfvec_l2_squared_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10 SUPPORT halfvec_distance_support;
 COMMENT ON FUNCTION halfvec_l2_squared_distance(halfvec, halfvec) IS 'squared Euclidean distance';
 
 CREATE FUNCTION halfvec_negative_inner_product(a halfvec, b halfvec) RETURNS double precision
-AS 'MODULE_PATHNAME', 'halfvec_negative_inner_product' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10;
+AS 'MODULE_PATHNAME', 'halfvec_negative_inner_product' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10 SUPPORT halfvec_distance_support;
 COMMENT ON FUNCTION halfvec_negative_inner_product(halfvec, halfvec) IS 'inner product with its sign changed';
 
 CREATE FUNCTION sparsevec_l2_squared_distance(a sparsevec, b sparsevec) RETURNS double precision
-AS 'MODULE_PATHNAME', 'sparsevec_l2_squared_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10;
+AS 'MODULE_PATHNAME', 'sparsevec_l2_squared_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10 SUPPORT sparsevec_distance_support;
 COMMENT ON FUNCTION sparsevec_l2_squared_distance(sparsevec, sparsevec) IS 'squared Euclidean distance';
 
 CREATE FUNCTION sparsevec_negative_inner_product(a sparsevec, b sparsevec) RETURNS double precision
-AS 'MODULE_PATHNAME', 'sparsevec_negative_inner_product' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10;
+AS 'MODULE_PATHNAME', 'sparsevec_negative_inner_product' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10 SUPPORT sparsevec_distance_support;
 COMMENT ON FUNCTION sparsevec_negative_inner_product(sparsevec, sparsevec) IS 'inner product with its sign changed';
 
 CREATE FUNCTION vector_spherical_distance(a vector, b vector) RETURNS double precision
-AS 'MODULE_PATHNAME', 'vector_spherical_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10;
+AS 'MODULE_PATHNAME', 'vector_spherical_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10 SUPPORT vector_distance_support;
 COMMENT ON FUNCTION vector_spherical_distance(vector, vector) IS 'angle between two unit vectors as a share of a half turn';
 
 CREATE FUNCTION halfvec_spherical_distance(a halfvec, b halfvec) RETURNS double precision
-AS 'MODULE_PATHNAME', 'halfvec_spherical_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10;
+AS 'MODULE_PATHNAME', 'halfvec_spherical_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10 SUPPORT halfvec_distance_support;
 COMMENT ON FUNCTION halfvec_spherical_distance(halfvec, halfvec) IS 'angle between two unit vectors as a share of a half turn';
 
 -- Bit strings.
 
 CREATE FUNCTION hamming_distance(a bit, b bit) RETURNS double precision
-AS 'MODULE_PATHNAME', 'hamming_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 2;
+AS 'MODULE_PATHNAME', 'hamming_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 2 SUPPORT bit_distance_support;
 COMMENT ON FUNCTION hamming_distance(bit, bit) IS 'number of bits that differ';
 
 CREATE FUNCTION jaccard_distance(a bit, b bit) RETURNS double precision
-AS 'MODULE_PATHNAME', 'jaccard_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 2;
+AS 'MODULE_PATHNAME', 'jaccard_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 2 SUPPORT bit_distance_support;
 COMMENT ON FUNCTION jaccard_distance(bit, bit) IS '1 - share of the set bits that both have';
 
 -- Norms and parts.

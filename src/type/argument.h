@@ -44,7 +44,7 @@ argument_get(FunctionCallInfo fcinfo, int n, ArgumentBuffer *buffer)
 
 	if (likely(VARATT_IS_4B_U(datum)))
 		return datum;
-	if (VARATT_IS_SHORT(datum))
+	if (VARATT_IS_SHORT(datum) && !VARATT_IS_EXTERNAL(datum))
 		return argument_lengthen(datum, buffer);
 	return argument_fetch(fcinfo, n);
 }
@@ -60,7 +60,7 @@ argument_copy(FunctionCallInfo fcinfo, int n, ArgumentBuffer *buffer)
 
 	if (likely(VARATT_IS_4B_U(datum)))
 		return datum;
-	if (VARATT_IS_SHORT(datum))
+	if (VARATT_IS_SHORT(datum) && !VARATT_IS_EXTERNAL(datum))
 		return argument_lengthen(datum, buffer);
 	return PG_DETOAST_DATUM(PG_GETARG_DATUM(n));
 }

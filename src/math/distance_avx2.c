@@ -18,6 +18,8 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "math/sparse_blocks_x86.h"
+
 #define AVX2 __attribute__((target("avx2,fma,f16c,bmi,bmi2,popcnt")))
 
 #define LANES 8
@@ -25,11 +27,6 @@
 /* read from element n on: the last n of 8 lanes are ones */
 static const int32_t last_lanes[2 * LANES] = {
 	0, 0, 0, 0, 0, 0, 0, 0, -1, -1, -1, -1, -1, -1, -1, -1
-};
-
-/* read from element 8 - n on: the first n of 8 lanes are ones */
-static const int32_t first_lanes[2 * LANES] = {
-	-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0
 };
 
 ALWAYS_INLINE AVX2 __m256
@@ -292,45 +289,6 @@ bit_jaccard(size_t bytes, const uint8_t *a, const uint8_t *b)
 	return jaccard_distance_of_counts(add_quarters(both), add_quarters(either));
 }
 
-/*
- * The first "lanes" of 8 elements from x[i] on; the other lanes hold "absent".
- */
-ALWAYS_INLINE AVX2 __m256i
-load_index(const int32_t *index, int i, int lanes, int32_t absent)
-{
-	__m256i		mask;
-
-	if (lanes >= LANES)
-		return _mm256_loadu_si256((const __m256i *) (index + i));
-	mask = _mm256_loadu_si256((const __m256i *) &first_lanes[LANES - lanes]);
-	return _mm256_blendv_epi8(_mm256_set1_epi32(absent), _mm256_maskload_epi32(index + i, mask), mask);
-}
-
-/* which lanes of a hold an index that b holds in any lane */
-ALWAYS_INLINE AVX2 __m256i
-lanes_met(__m256i a, __m256i b)
-{
-	__m256i		swapped = _mm256_permute2x128_si256(b, b, 1);
-	__m256i		met0 = _mm256_cmpeq_epi32(a, b);
-	__m256i		met1 = _mm256_cmpeq_epi32(a, swapped);
-
-#define MEET_ROTATED(order) \
-	met0 = _mm256_or_si256(met0, _mm256_cmpeq_epi32(a, _mm256_shuffle_epi32(b, (order)))); \
-	met1 = _mm256_or_si256(met1, _mm256_cmpeq_epi32(a, _mm256_shuffle_epi32(swapped, (order))))
-
-	MEET_ROTATED(_MM_SHUFFLE(0, 3, 2, 1));
-	MEET_ROTATED(_MM_SHUFFLE(1, 0, 3, 2));
-	MEET_ROTATED(_MM_SHUFFLE(2, 1, 0, 3));
-#undef MEET_ROTATED
-	return _mm256_or_si256(met0, met1);
-}
-
-ALWAYS_INLINE AVX2 unsigned int
-lane_bits(__m256i lanes)
-{
-	return (unsigned int) _mm256_movemask_ps(_mm256_castsi256_ps(lanes));
-}
-
 /* what one value adds that no other meets */
 ALWAYS_INLINE AVX2 double
 lone_term(const TermKind kind, double value)
@@ -355,7 +313,7 @@ add_lone_terms(const TermKind kind, __m256d sum, const float *value, int lanes, 
 
 		return _mm256_add_pd(sum, _mm256_add_pd(_mm256_andnot_pd(sign, low), _mm256_andnot_pd(sign, high)));
 	}
-	return _mm256_fmadd_pd(high, high, _mm256_fmadd_pd(low, low, sum));
+	return _mm256_add_pd(sum, _mm256_fmadd_pd(high, high, _mm256_mul_pd(low, low)));
 }
 
 ALWAYS_INLINE AVX2 double
@@ -366,12 +324,11 @@ pair_term(const TermKind kind, double a, double b)
 
 /*
  * sparse_sum
- *	  Compare blocks of 8 indices all with all, 8 rotations, then leave the
- *	  block that ends first behind.
+ *	  Compare blocks of 8 indices all with all, then leave the block that
+ *	  ends first behind.
  *
- * Both sides are ascending, so the n-th met lane of one side pairs with the
- * n-th of the other.  Of the sums over the union, a block adds what no block
- * of the other side met as it is left.
+ * Of the sums over the union, a block adds what no block of the other side
+ * met as it is left.
  */
 ALWAYS_INLINE AVX2 float
 sparse_sum(const TermKind kind,
@@ -379,6 +336,7 @@ sparse_sum(const TermKind kind,
 		   int b_count, const int32_t *b_index, const float *b_value)
 {
 	__m256d		lone = _mm256_setzero_pd();
+	__m128d		two;
 	double		sum = 0;
 	unsigned int a_met = 0;
 	unsigned int b_met = 0;
@@ -387,60 +345,58 @@ sparse_sum(const TermKind kind,
 
 	while (i < a_count && j < b_count)
 	{
-		int			a_lanes = a_count - i < LANES ? a_count - i : LANES;
-		int			b_lanes = b_count - j < LANES ? b_count - j : LANES;
-		__m256i		a = load_index(a_index, i, a_lanes, -1);
-		__m256i		b = load_index(b_index, j, b_lanes, -2);
-		int32_t		a_last = a_index[i + a_lanes - 1];
-		int32_t		b_last = b_index[j + b_lanes - 1];
-		unsigned int meeting = lane_bits(lanes_met(a, b));
+		SparseBlock a = load_block(i, a_count, a_index, -1);
+		SparseBlock b = load_block(j, b_count, b_index, -2);
+		unsigned int meeting = lanes_met(a.index, b.index);
 
 		if (meeting != 0)
 		{
-			unsigned int meeting_b = lane_bits(lanes_met(b, a));
+			unsigned int meeting_b = lanes_met(b.index, a.index);
 
 			a_met |= meeting;
 			b_met |= meeting_b;
 			for (; meeting != 0; meeting &= meeting - 1, meeting_b &= meeting_b - 1)
 				sum += pair_term(kind, a_value[i + __builtin_ctz(meeting)], b_value[j + __builtin_ctz(meeting_b)]);
 		}
-		if (a_last <= b_last)
+		if (kind == TERM_INNER)
 		{
-			if (kind != TERM_INNER)
-				lone = add_lone_terms(kind, lone, a_value + i, a_lanes, a_met);
+			/* which block ends first is anybody's guess: no branch */
+			i += a.last <= b.last ? BLOCK : 0;
+			j += b.last <= a.last ? BLOCK : 0;
+			continue;
+		}
+		if (a.last <= b.last)
+		{
+			lone = add_lone_terms(kind, lone, a_value + i, a.lanes, a_met);
 			a_met = 0;
-			i += LANES;
+			i += BLOCK;
 		}
-		if (b_last <= a_last)
+		if (b.last <= a.last)
 		{
-			if (kind != TERM_INNER)
-				lone = add_lone_terms(kind, lone, b_value + j, b_lanes, b_met);
+			lone = add_lone_terms(kind, lone, b_value + j, b.lanes, b_met);
 			b_met = 0;
-			j += LANES;
+			j += BLOCK;
 		}
 	}
-	if (kind != TERM_INNER)
-	{
-		__m128d		two;
+	if (kind == TERM_INNER)
+		return (float) sum;
 
-		for (; i < a_count; i += LANES, a_met = 0)
-			lone = add_lone_terms(kind, lone, a_value + i, a_count - i < LANES ? a_count - i : LANES, a_met);
-		for (; j < b_count; j += LANES, b_met = 0)
-			lone = add_lone_terms(kind, lone, b_value + j, b_count - j < LANES ? b_count - j : LANES, b_met);
-		two = _mm_add_pd(_mm256_castpd256_pd128(lone), _mm256_extractf128_pd(lone, 1));
-		sum += _mm_cvtsd_f64(_mm_add_sd(two, _mm_unpackhi_pd(two, two)));
-	}
-	return (float) sum;
+	for (; i < a_count; i += BLOCK, a_met = 0)
+		lone = add_lone_terms(kind, lone, a_value + i, block_lanes(i, a_count), a_met);
+	for (; j < b_count; j += BLOCK, b_met = 0)
+		lone = add_lone_terms(kind, lone, b_value + j, block_lanes(j, b_count), b_met);
+	two = _mm_add_pd(_mm256_castpd256_pd128(lone), _mm256_extractf128_pd(lone, 1));
+	return (float) (sum + _mm_cvtsd_f64(_mm_add_sd(two, _mm_unpackhi_pd(two, two))));
 }
 
 static AVX2 float
 sparse_inner(int a_count, const int32_t *a_index, const float *a_value,
 			 int b_count, const int32_t *b_index, const float *b_value)
 {
-	if (a_count / SPARSE_GALLOP_RATIO > b_count)
-		return (float) sparse_gallop_inner(b_count, b_index, b_value, a_count, a_index, a_value);
-	if (b_count / SPARSE_GALLOP_RATIO > a_count)
-		return (float) sparse_gallop_inner(a_count, a_index, a_value, b_count, b_index, b_value);
+	if (a_count / SPARSE_SEARCH_RATIO > b_count)
+		return sparse_search_inner(b_count, b_index, b_value, a_count, a_index, a_value);
+	if (b_count / SPARSE_SEARCH_RATIO > a_count)
+		return sparse_search_inner(a_count, a_index, a_value, b_count, b_index, b_value);
 	return sparse_sum(TERM_INNER, a_count, a_index, a_value, b_count, b_index, b_value);
 }
 

@@ -18,6 +18,8 @@
 #include <immintrin.h>
 #include <stdbool.h>
 
+#include "math/sparse_blocks_x86.h"
+
 #define AVX512 __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c,bmi,bmi2,popcnt")))
 #define AVX512_POPCOUNT __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vpopcntdq")))
 
@@ -239,53 +241,9 @@ bit_jaccard(size_t bytes, const uint8_t *a, const uint8_t *b)
 									  (uint64_t) _mm512_reduce_add_epi64(either));
 }
 
-/*
- * A block of up to 16 non-zeros.  Lanes beyond the end hold a negative index
- * that the other side never has.
- */
-typedef struct SparseBlock
-{
-	__m512i		index;
-	__mmask16	lanes;			/* which are there at all */
-	int32_t		last;			/* the greatest index */
-} SparseBlock;
-
-ALWAYS_INLINE AVX512 SparseBlock
-load_block(int position, int count, const int32_t *index, int32_t absent)
-{
-	SparseBlock block;
-
-	block.lanes = first_lanes(count - position);
-	block.index = _mm512_mask_loadu_epi32(_mm512_set1_epi32(absent), block.lanes, index + position);
-	block.last = index[(position + LANES < count ? position + LANES : count) - 1];
-	return block;
-}
-
-/* which lanes of a hold an index that b holds in any lane */
-ALWAYS_INLINE AVX512 __mmask16
-lanes_met(__m512i a, __m512i b)
-{
-	__mmask16	met0 = _mm512_cmpeq_epi32_mask(a, b);
-	__mmask16	met1 = _mm512_cmpeq_epi32_mask(a, _mm512_alignr_epi32(b, b, 1));
-	__mmask16	met2 = _mm512_cmpeq_epi32_mask(a, _mm512_alignr_epi32(b, b, 2));
-	__mmask16	met3 = _mm512_cmpeq_epi32_mask(a, _mm512_alignr_epi32(b, b, 3));
-
-#define MEET_ROTATED(r) \
-	met0 |= _mm512_cmpeq_epi32_mask(a, _mm512_alignr_epi32(b, b, (r))); \
-	met1 |= _mm512_cmpeq_epi32_mask(a, _mm512_alignr_epi32(b, b, (r) + 1)); \
-	met2 |= _mm512_cmpeq_epi32_mask(a, _mm512_alignr_epi32(b, b, (r) + 2)); \
-	met3 |= _mm512_cmpeq_epi32_mask(a, _mm512_alignr_epi32(b, b, (r) + 3))
-
-	MEET_ROTATED(4);
-	MEET_ROTATED(8);
-	MEET_ROTATED(12);
-#undef MEET_ROTATED
-	return (met0 | met1) | (met2 | met3);
-}
-
 /* sum + the terms of 8 pairs, in double */
 ALWAYS_INLINE AVX512 __m512d
-add_double_terms(const TermKind kind, __m512d sum, __m256 a, __m256 b)
+add_sparse_terms(const TermKind kind, __m512d sum, __m256 a, __m256 b)
 {
 	__m512d		x = _mm512_cvtps_pd(a);
 	__m512d		y = _mm512_cvtps_pd(b);
@@ -298,20 +256,21 @@ add_double_terms(const TermKind kind, __m512d sum, __m256 a, __m256 b)
 	return _mm512_fmadd_pd(x, x, sum);
 }
 
+/* the terms of a block that no block of the other side met */
 ALWAYS_INLINE AVX512 __m512d
-add_sparse_terms(const TermKind kind, __m512d sum, __m512 a, __m512 b)
+add_lone_terms(const TermKind kind, __m512d sum, const float *value, int lanes, __mmask8 met)
 {
-	sum = add_double_terms(kind, sum, _mm512_castps512_ps256(a), _mm512_castps512_ps256(b));
-	return add_double_terms(kind, sum, _mm512_extractf32x8_ps(a, 1), _mm512_extractf32x8_ps(b, 1));
+	__mmask8	lone = (__mmask8) (_bzhi_u32(0xFF, (unsigned int) lanes) & ~(unsigned int) met);
+
+	return add_sparse_terms(kind, sum, _mm256_maskz_loadu_ps(lone, value), _mm256_setzero_ps());
 }
 
 /*
  * sparse_sum
- *	  Compare blocks of 16 indices all with all, 16 rotations, then leave the
- *	  block that ends first behind.
+ *	  Compare blocks of 8 indices all with all, then leave the block that
+ *	  ends first behind.
  *
- * Both sides are ascending, so the n-th met lane of one side pairs with the
- * n-th of the other: compressing both lines the values up.  Of the sums over
+ * Values that meet are lined up by compressing both blocks.  Of the sums over
  * the union, a block adds what no block of the other side met as it is left.
  */
 ALWAYS_INLINE AVX512 float
@@ -319,10 +278,9 @@ sparse_sum(const TermKind kind,
 		   int a_count, const int32_t *a_index, const float *a_value,
 		   int b_count, const int32_t *b_index, const float *b_value)
 {
-	const __m512 zero = _mm512_setzero_ps();
 	__m512d		sum = _mm512_setzero_pd();
-	__mmask16	a_met = 0;
-	__mmask16	b_met = 0;
+	__mmask8	a_met = 0;
+	__mmask8	b_met = 0;
 	int			i = 0;
 	int			j = 0;
 
@@ -330,39 +288,46 @@ sparse_sum(const TermKind kind,
 	{
 		SparseBlock a = load_block(i, a_count, a_index, -1);
 		SparseBlock b = load_block(j, b_count, b_index, -2);
-		__mmask16	meeting = lanes_met(a.index, b.index);
-		bool		leave_a = a.last <= b.last;
-		bool		leave_b = b.last <= a.last;
+		__mmask8	meeting = (__mmask8) lanes_met(a.index, b.index);
 
 		if (meeting != 0)
 		{
-			__mmask16	meeting_b = lanes_met(b.index, a.index);
-			__m512		a_values = _mm512_maskz_loadu_ps(meeting, a_value + i);
-			__m512		b_values = _mm512_maskz_loadu_ps(meeting_b, b_value + j);
+			__mmask8	meeting_b = (__mmask8) lanes_met(b.index, a.index);
+			__m256		a_values = _mm256_maskz_loadu_ps(meeting, a_value + i);
+			__m256		b_values = _mm256_maskz_loadu_ps(meeting_b, b_value + j);
 
 			sum = add_sparse_terms(kind, sum,
-								   _mm512_maskz_compress_ps(meeting, a_values),
-								   _mm512_maskz_compress_ps(meeting_b, b_values));
+								   _mm256_maskz_compress_ps(meeting, a_values),
+								   _mm256_maskz_compress_ps(meeting_b, b_values));
 			a_met |= meeting;
 			b_met |= meeting_b;
 		}
-		if (kind != TERM_INNER && leave_a)
-			sum = add_sparse_terms(kind, sum, _mm512_maskz_loadu_ps(a.lanes & ~a_met, a_value + i), zero);
-		if (kind != TERM_INNER && leave_b)
-			sum = add_sparse_terms(kind, sum, _mm512_maskz_loadu_ps(b.lanes & ~b_met, b_value + j), zero);
-		if (leave_a)
+		if (kind == TERM_INNER)
+		{
+			/* which block ends first is anybody's guess: no branch */
+			i += a.last <= b.last ? BLOCK : 0;
+			j += b.last <= a.last ? BLOCK : 0;
+			continue;
+		}
+		if (a.last <= b.last)
+		{
+			sum = add_lone_terms(kind, sum, a_value + i, a.lanes, a_met);
 			a_met = 0;
-		if (leave_b)
+			i += BLOCK;
+		}
+		if (b.last <= a.last)
+		{
+			sum = add_lone_terms(kind, sum, b_value + j, b.lanes, b_met);
 			b_met = 0;
-		i += leave_a ? LANES : 0;
-		j += leave_b ? LANES : 0;
+			j += BLOCK;
+		}
 	}
 	if (kind != TERM_INNER)
 	{
-		for (; i < a_count; i += LANES, a_met = 0)
-			sum = add_sparse_terms(kind, sum, _mm512_maskz_loadu_ps(first_lanes(a_count - i) & ~a_met, a_value + i), zero);
-		for (; j < b_count; j += LANES, b_met = 0)
-			sum = add_sparse_terms(kind, sum, _mm512_maskz_loadu_ps(first_lanes(b_count - j) & ~b_met, b_value + j), zero);
+		for (; i < a_count; i += BLOCK, a_met = 0)
+			sum = add_lone_terms(kind, sum, a_value + i, block_lanes(i, a_count), a_met);
+		for (; j < b_count; j += BLOCK, b_met = 0)
+			sum = add_lone_terms(kind, sum, b_value + j, block_lanes(j, b_count), b_met);
 	}
 	return (float) _mm512_reduce_add_pd(sum);
 }
@@ -371,10 +336,10 @@ static AVX512 float
 sparse_inner(int a_count, const int32_t *a_index, const float *a_value,
 			 int b_count, const int32_t *b_index, const float *b_value)
 {
-	if (a_count / SPARSE_GALLOP_RATIO > b_count)
-		return (float) sparse_gallop_inner(b_count, b_index, b_value, a_count, a_index, a_value);
-	if (b_count / SPARSE_GALLOP_RATIO > a_count)
-		return (float) sparse_gallop_inner(a_count, a_index, a_value, b_count, b_index, b_value);
+	if (a_count / SPARSE_SEARCH_RATIO > b_count)
+		return sparse_search_inner(b_count, b_index, b_value, a_count, a_index, a_value);
+	if (b_count / SPARSE_SEARCH_RATIO > a_count)
+		return sparse_search_inner(a_count, a_index, a_value, b_count, b_index, b_value);
 	return sparse_sum(TERM_INNER, a_count, a_index, a_value, b_count, b_index, b_value);
 }
 

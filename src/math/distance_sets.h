@@ -60,8 +60,8 @@ typedef enum TermKind
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 
 /*
- * One count this many times the other: each index of the short side is
- * searched for in the long side.  Measured: README, "Sparse".
+ * One count this many times the other: the scalar and NEON sets search for
+ * each index of the short side in the long side.  Measured (README).
  */
 #define SPARSE_GALLOP_RATIO 32
 

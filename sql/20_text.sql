@@ -74,3 +74,9 @@ CREATE FUNCTION text_tokens(input text, config regconfig DEFAULT 'embed_words')
 RETURNS TABLE ("position" integer, token text, start integer, length integer)
 AS 'MODULE_PATHNAME', 'text_tokens' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000 ROWS 200;
 COMMENT ON FUNCTION text_tokens(text, regconfig) IS 'tokens of a text as every function of this extension reads them';
+
+CREATE FUNCTION split_text(input text, max_tokens integer DEFAULT 200, overlap integer DEFAULT 20,
+	config regconfig DEFAULT 'embed_words')
+RETURNS TABLE ("position" integer, start integer, length integer, passage text)
+AS 'MODULE_PATHNAME', 'split_text' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000 ROWS 10;
+COMMENT ON FUNCTION split_text(text, integer, integer, regconfig) IS 'passages of a text with at most max_tokens tokens each, cut at ends of paragraphs and sentences';

@@ -103,6 +103,7 @@ describe_character(const unsigned char *bytes, int length, Character *character)
 
 	memset(character, 0, sizeof(Character));
 	character->length = length;
+	character->code = CODE_LIMIT;
 	character->folded_length = (uint8_t) length;
 	memcpy(character->folded, bytes, (size_t) length);
 
@@ -110,6 +111,7 @@ describe_character(const unsigned char *bytes, int length, Character *character)
 		utf8_decode(utf8, (size_t) utf8_length, &code) == 0)
 		return;
 	record = unicode_lookup(code);
+	character->code = code;
 	character->flags = record.flags;
 	character->capital_sigma = code == CODE_CAPITAL_SIGMA;
 	if (record.lower != 0)

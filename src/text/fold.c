@@ -39,6 +39,7 @@ character_read(CharacterSource *source, const unsigned char *p,
 	if (character->length == 0)
 	{
 		character->length = 1;
+		character->code = CODE_LIMIT;
 		character->flags = 0;
 		character->folded_length = 1;
 		character->capital_sigma = false;
@@ -48,6 +49,7 @@ character_read(CharacterSource *source, const unsigned char *p,
 	{
 		UnicodeRecord record = unicode_lookup(code);
 
+		character->code = code;
 		character->flags = record.flags;
 		fold_code(code, record, character);
 	}

@@ -10,7 +10,6 @@
 #include "access/htup_details.h"
 #include "funcapi.h"
 #include "utils/builtins.h"
-#include "utils/datum.h"
 
 #include "text/characters.h"
 #include "text/token.h"
@@ -47,10 +46,8 @@ text_tokens(PG_FUNCTION_ARGS)
 			elog(ERROR, "return type must be a row type");
 		call->tuple_desc = BlessTupleDesc(call->tuple_desc);
 		state = palloc0(sizeof(TextTokens));
-		input = PG_GETARG_TEXT_PP(0);
 		/* the argument itself may be gone at the next call */
-		if ((Pointer) input == DatumGetPointer(PG_GETARG_DATUM(0)))
-			input = (text *) DatumGetPointer(datumCopy(PointerGetDatum(input), false, -1));
+		input = PG_GETARG_TEXT_P_COPY(0);
 		state->stream = token_stream_create(PG_GETARG_OID(1));
 		token_stream_begin(state->stream, VARDATA_ANY(input),
 						   VARSIZE_ANY_EXHDR(input));
@@ -73,7 +70,7 @@ text_tokens(PG_FUNCTION_ARGS)
 	}
 	token = &state->batch[state->next++];
 	start = character_count(&state->counter, token->start);
-	values[0] = Int32GetDatum(token->position);
+	values[0] = Int32GetDatum(token->position + 1);
 	values[1] = PointerGetDatum(cstring_to_text_with_len(token->text, token->length));
 	values[2] = Int32GetDatum(start + 1);
 	values[3] = Int32GetDatum(character_count_ahead(&state->counter,

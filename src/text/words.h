@@ -39,6 +39,7 @@
 typedef struct Character
 {
 	int			length;			/* bytes in the input, at least 1 */
+	uint32_t	code;			/* CODE_LIMIT for invalid bytes */
 	uint8_t		flags;			/* CHARACTER_*; 0 for invalid bytes */
 	uint8_t		folded_length;
 	bool		capital_sigma;	/* folded by its context */

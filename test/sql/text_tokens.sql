@@ -17,8 +17,7 @@ SELECT ts_headline('embed_words', 'When the Cat is away, the mice will play (sai
 	to_tsquery('embed_words', 'cat & MICE'));
 SELECT ts_headline('embed_whitespace', 'a b c d e f g', to_tsquery('embed_whitespace', 'c'), 'MaxWords=3, MinWords=1');
 
--- other configurations: lexemes and positions are those of to_tsvector, whose
--- positions begin at 1
+-- other configurations: lexemes and positions are those of to_tsvector
 SELECT * FROM text_tokens('The quick foxes, running in http://host.org/a?b=c state-of-the-art 3.5e7', 'english');
 SELECT * FROM text_tokens('Die Häuser sind schöner', 'german');
 SELECT * FROM text_tokens('The quick foxes', 'simple');

@@ -32,10 +32,10 @@
  * In units of cpu_operator_cost, measured against int4 addition in the same
  * kind of scan (README, "Cost").
  */
-#define UNITS_PER_CALL			1.0
+#define UNITS_PER_CALL			3.0
 #define UNITS_PER_BYTE			(1.0 / 128)
-#define UNITS_PER_FETCH			100.0
-#define UNITS_PER_FETCHED_BYTE	(1.0 / 32)
+#define UNITS_PER_FETCH			300.0
+#define UNITS_PER_FETCHED_BYTE	(1.0 / 16)
 
 /* What is known of the values of one argument. */
 typedef struct ArgumentSize

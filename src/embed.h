@@ -39,4 +39,30 @@
 #define ereturn(context, value, ...) ereport(ERROR, __VA_ARGS__)
 #endif
 
+/*
+ * Calls that changed their name or their arguments.  The headers named here
+ * are those that the macros need; whoever uses a macro includes them.
+ */
+#if PG_VERSION_NUM >= 160000
+/* utils/regproc.h */
+#define qualified_name_list(string) stringToQualifiedNameList(string, NULL)
+/* utils/acl.h, catalog/pg_class.h, catalog/pg_namespace.h */
+#define relation_ownercheck(relation, user) \
+	object_ownercheck(RelationRelationId, relation, user)
+#define namespace_aclcheck(schema, user, mode) \
+	object_aclcheck(NamespaceRelationId, schema, user, mode)
+#else
+#define qualified_name_list(string) stringToQualifiedNameList(string)
+#define relation_ownercheck(relation, user) \
+	pg_class_ownercheck(relation, user)
+#define namespace_aclcheck(schema, user, mode) \
+	pg_namespace_aclcheck(schema, user, mode)
+#endif
+
+#if PG_VERSION_NUM >= 170000
+#define my_local_transaction_id() (MyProc->vxid.lxid)	/* storage/proc.h */
+#else
+#define my_local_transaction_id() (MyProc->lxid)
+#endif
+
 #endif							/* EMBED_H */

@@ -52,6 +52,8 @@ typedef struct ModelColumn
 	const char *name;
 	Oid			type;			/* such as TEXTOID, or InvalidOid */
 	const char *type_name;		/* such as "vector", or NULL */
+	const char *total;			/* SQL aggregate that gives row 0 its value,
+								 * such as "pg_catalog.sum(occurrences)" */
 } ModelColumn;
 
 #define MODEL_MAX_COLUMNS	16
@@ -77,6 +79,12 @@ typedef struct ModelMethod
 	void		(*build_image) (ImageBuilder *builder, ModelReader *reader);
 	uint32		image_format;	/* raised whenever the sections change */
 	int			image_sections;
+
+	/*
+	 * Row 0 holds what the other rows cannot tell, such as the number of
+	 * documents, so that embed_refresh cannot make it.
+	 */
+	bool		header_needed;
 } ModelMethod;
 
 extern void model_method_register(const ModelMethod *method);
@@ -280,6 +288,6 @@ extern void progress_end(Progress *progress);
 
 /* ---------- settings, called from _PG_init ---------- */
 
-extern void model_init(void);
+extern void progress_init(void);
 
 #endif							/* MODEL_MODEL_H */

@@ -1,0 +1,296 @@
+/*-------------------------------------------------------------------------
+ *
+ * call_site.c
+ *	  The last arguments and result of each place that calls a function.
+ *
+ * A STABLE function of constants is still evaluated for every row of a
+ * sequential scan.  Comparing its arguments with those of the last call
+ * costs next to nothing beside encoding them again, and makes
+ * ORDER BY v <=> tfidf(m, 'query') encode the query once in every plan.
+ *
+ * Arguments are compared as the bytes that came: a detoasted, packed or
+ * compressed form of the same text are different keys, which costs one more
+ * computation and never a wrong one.  A pointer to a toasted value names it
+ * only as long as nothing can remove the value, that is under one snapshot.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "model/call_site.h"
+#include "model/model_private.h"
+
+#include "catalog/pg_type.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/datum.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+
+#define CALL_SITE_MAGIC 0x656D6263
+
+EMBED_FUNCTION(embed_call_statistics);
+
+/* of this backend, for tests and the curious */
+static int64 computed_results = 0;
+static int64 reused_results = 0;
+
+/* The image must not outlive its last call site, nor the other way round */
+static void
+release_call_site(void *argument)
+{
+	CallSite   *site = argument;
+
+	if (site->model.image != NULL)
+		image_release(site->model.image);
+	site->model.image = NULL;
+}
+
+static void
+remember_types(CallSite *site, FmgrInfo *flinfo)
+{
+	Oid		   *types;
+	Oid			result_type = get_func_signature(flinfo->fn_oid, &types,
+												 &site->argument_count);
+
+	site->argument_lengths = MemoryContextAlloc(site->context,
+												Max(site->argument_count, 1) *
+												sizeof(int16));
+	for (int i = 0; i < site->argument_count; i++)
+	{
+		int16		length;
+		bool		by_value;
+
+		get_typlenbyval(types[i], &length, &by_value);
+		site->argument_lengths[i] = by_value ? 0 : length;
+	}
+	get_typlenbyval(result_type, &site->result_length,
+					&site->result_by_value);
+}
+
+CallSite *
+call_site_get(FmgrInfo *flinfo)
+{
+	CallSite   *site = flinfo->fn_extra;
+	MemoryContextCallback *callback;
+
+	if (likely(site != NULL))
+	{
+		Assert(site->magic == CALL_SITE_MAGIC);
+		return site;
+	}
+	site = MemoryContextAllocZero(flinfo->fn_mcxt, sizeof(CallSite));
+	site->magic = CALL_SITE_MAGIC;
+	site->context = flinfo->fn_mcxt;
+	remember_types(site, flinfo);
+	callback = MemoryContextAlloc(flinfo->fn_mcxt,
+								  sizeof(MemoryContextCallback));
+	callback->func = release_call_site;
+	callback->arg = site;
+	MemoryContextRegisterResetCallback(flinfo->fn_mcxt, callback);
+	flinfo->fn_extra = site;
+	return site;
+}
+
+void **
+call_site_state(FmgrInfo *flinfo)
+{
+	return &call_site_get(flinfo)->state;
+}
+
+/* ---------- keys ---------- */
+
+/* A piece of the key: the bytes of one argument */
+typedef struct KeyPart
+{
+	const void *data;
+	Size		bytes;
+} KeyPart;
+
+/*
+ * The bytes that stand for an argument; false if none do (the contents of an
+ * expanded object change behind its pointer).
+ */
+static bool
+key_part(const CallSite *site, FunctionCallInfo fcinfo, int argument,
+		 KeyPart *part, bool *toasted)
+{
+	int16		length = site->argument_lengths[argument];
+	const void *pointer;
+
+	if (fcinfo->args[argument].isnull)
+	{
+		part->data = NULL;
+		part->bytes = 0;
+		return true;
+	}
+	if (length == 0)
+	{
+		part->data = &fcinfo->args[argument].value;
+		part->bytes = sizeof(Datum);
+		return true;
+	}
+	pointer = DatumGetPointer(fcinfo->args[argument].value);
+	part->data = pointer;
+	if (length > 0)
+		part->bytes = length;
+	else if (length == -2)
+		part->bytes = strlen(pointer) + 1;
+	else
+	{
+		if (VARATT_IS_EXTERNAL(pointer))
+		{
+			if (!VARATT_IS_EXTERNAL_ONDISK(pointer))
+				return false;
+			*toasted = true;
+		}
+		part->bytes = VARSIZE_ANY(pointer);
+	}
+	return true;
+}
+
+/*
+ * The key of a call, or 0 parts when it has none.  A length that no argument
+ * has marks NULL.
+ */
+static int
+key_parts(const CallSite *site, FunctionCallInfo fcinfo, KeyPart *parts,
+		  bool *toasted)
+{
+	*toasted = false;
+	if (fcinfo->nargs != site->argument_count || fcinfo->nargs > FUNC_MAX_ARGS)
+		return 0;
+	for (int i = 0; i < fcinfo->nargs; i++)
+	{
+		if (!key_part(site, fcinfo, i, &parts[i], toasted))
+			return 0;
+	}
+	return fcinfo->nargs;
+}
+
+static bool
+key_equals(const CallSite *site, const KeyPart *parts, int count)
+{
+	const char *key = site->key;
+	const char *end = site->key + site->key_bytes;
+
+	for (int i = 0; i < count; i++)
+	{
+		Size		bytes;
+
+		if (key + sizeof(Size) > end)
+			return false;
+		memcpy(&bytes, key, sizeof(Size));
+		key += sizeof(Size);
+		if (bytes != parts[i].bytes ||
+			memcmp(key, parts[i].data == NULL ? "" : parts[i].data, bytes) != 0)
+			return false;
+		key += bytes;
+	}
+	return key == end;
+}
+
+/* false if the key is too large to keep */
+static bool
+key_store(CallSite *site, const KeyPart *parts, int count)
+{
+	Size		bytes = 0;
+	char	   *key;
+
+	for (int i = 0; i < count; i++)
+		bytes += sizeof(Size) + parts[i].bytes;
+	if (bytes > (Size) work_mem * 1024)
+		return false;
+	if (bytes > site->key_capacity)
+	{
+		if (site->key != NULL)
+			pfree(site->key);
+		site->key = NULL;
+		site->key_capacity = 0;
+		site->key = MemoryContextAllocHuge(site->context, bytes);
+		site->key_capacity = bytes;
+	}
+	key = site->key;
+	for (int i = 0; i < count; i++)
+	{
+		memcpy(key, &parts[i].bytes, sizeof(Size));
+		key += sizeof(Size);
+		if (parts[i].bytes > 0)
+			memcpy(key, parts[i].data, parts[i].bytes);
+		key += parts[i].bytes;
+	}
+	site->key_bytes = bytes;
+	return true;
+}
+
+/* ---------- lookup and store ---------- */
+
+bool
+call_site_lookup(FunctionCallInfo fcinfo, Datum *result)
+{
+	CallSite   *site = call_site_get(fcinfo->flinfo);
+	KeyPart		parts[FUNC_MAX_ARGS];
+	bool		toasted;
+	int			count;
+
+	if (!site->filled || site->version != site->model.version)
+		return false;
+	count = key_parts(site, fcinfo, parts, &toasted);
+	if (count == 0 || !key_equals(site, parts, count))
+		return false;
+	if (site->by_toast_pointer &&
+		memcmp(&site->filled_under, &site->snapshot,
+			   sizeof(SnapshotIdentity)) != 0)
+		return false;
+	reused_results++;
+	fcinfo->isnull = site->result_is_null;
+	*result = site->result;
+	return true;
+}
+
+Datum
+call_site_store(FunctionCallInfo fcinfo, Datum result)
+{
+	CallSite   *site = call_site_get(fcinfo->flinfo);
+	KeyPart		parts[FUNC_MAX_ARGS];
+	int			count;
+	MemoryContext caller;
+
+	computed_results++;
+	ereport(DEBUG1,
+			(errmsg_internal("computed an embedding at a call site")));
+	if (site->filled && !site->result_is_null && !site->result_by_value)
+		pfree(DatumGetPointer(site->result));
+	site->filled = false;
+	count = key_parts(site, fcinfo, parts, &site->by_toast_pointer);
+	if (count == 0 || !key_store(site, parts, count))
+		return result;
+	site->result = result;
+	site->result_is_null = fcinfo->isnull;
+	if (!fcinfo->isnull)
+	{
+		caller = MemoryContextSwitchTo(site->context);
+		site->result = datumCopy(result, site->result_by_value,
+								 site->result_length);
+		MemoryContextSwitchTo(caller);
+	}
+	site->version = site->model.version;
+	site->filled_under = site->snapshot;
+	site->filled = true;
+	return result;
+}
+
+/* embed_call_statistics() -> (computed bigint, reused bigint) */
+Datum
+embed_call_statistics(PG_FUNCTION_ARGS)
+{
+	TupleDesc	shape;
+	Datum		values[2];
+	bool		nulls[2] = {false, false};
+
+	if (get_call_result_type(fcinfo, NULL, &shape) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	values[0] = Int64GetDatum(computed_results);
+	values[1] = Int64GetDatum(reused_results);
+	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(shape), values,
+											 nulls));
+}

@@ -1,0 +1,498 @@
+/*-------------------------------------------------------------------------
+ *
+ * create.c
+ *	  Making a model: a new table, or new contents for an old one.
+ *
+ * A new table is filled before it has a key or a trigger, by multi-inserts.
+ * A table whose contents are replaced is emptied by DELETE and filled by
+ * INSERT, not by TRUNCATE: readers go on with the old rows until commit and
+ * beyond it under REPEATABLE READ, and nobody waits behind a lock that waits
+ * for a backup.  The dead rows are vacuum's to reuse.
+ *
+ * All of it is SQL of the caller's own transaction under the caller's own
+ * rights, so an error, a cancel or a rollback leaves nothing behind.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "model/model_private.h"
+
+#include "access/heapam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "access/xact.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_namespace.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "executor/tuptable.h"
+#include "miscadmin.h"
+#include "storage/lmgr.h"
+#include "tcop/utility.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/regproc.h"
+
+#define BATCH_ROWS	1000
+#define BATCH_BYTES (64 * 1024)
+
+struct ModelWriter
+{
+	Oid			table;
+	const ModelMethod *method;
+	char	   *arguments;		/* of the trigger */
+	char	   *name;			/* qualified and quoted */
+	bool		header_written;
+	MemoryContext context;		/* lives until model_finish */
+
+	/* a new table */
+	Relation	relation;		/* NULL when contents are replaced */
+	BulkInsertState bulk_insert;
+	TupleTableSlot *slots[BATCH_ROWS];
+	int			slot_count;		/* that exist */
+	int			batch_rows;
+	Size		batch_bytes;
+	MemoryContext batch_context;	/* what toasting a batch leaves behind */
+
+	/* an old one */
+	SPIPlanPtr	insert;
+};
+
+/* ---------- definition ---------- */
+
+void
+model_definition_init(ModelDefinition *definition, const char *name,
+					  const ModelMethod *method, bool replace)
+{
+	memset(definition, 0, sizeof(ModelDefinition));
+	definition->name = name;
+	definition->method = method;
+	definition->replace = replace;
+	for (int i = 0; i < MODEL_MAX_COLUMNS; i++)
+		definition->typmods[i] = -1;
+}
+
+void
+model_definition_text(ModelDefinition *definition, const char *name,
+					  const char *value)
+{
+	ModelOption *option = palloc(sizeof(ModelOption));
+
+	option->name = name;
+	option->value = pstrdup(value);
+	definition->options = lappend(definition->options, option);
+}
+
+void
+model_definition_int(ModelDefinition *definition, const char *option,
+					 int64 value)
+{
+	model_definition_text(definition, option,
+						  psprintf(INT64_FORMAT, value));
+}
+
+void
+model_definition_float(ModelDefinition *definition, const char *option,
+					   double value)
+{
+	model_definition_text(definition, option,
+						  DatumGetCString(DirectFunctionCall1(float8out,
+															  Float8GetDatum(value))));
+}
+
+void
+model_definition_bool(ModelDefinition *definition, const char *option,
+					  bool value)
+{
+	model_definition_text(definition, option, value ? "true" : "false");
+}
+
+void
+model_definition_config(ModelDefinition *definition, Oid config)
+{
+	model_definition_text(definition, "config", model_config_name(config));
+}
+
+/* ---------- may it be made? ---------- */
+
+/*
+ * The table that the definition replaces, or InvalidOid and the schema and
+ * name of the one to make.
+ */
+static Oid
+find_target(const ModelDefinition *definition, Oid *schema, char **name)
+{
+	RangeVar   *range = makeRangeVarFromNameList(qualified_name_list(definition->name));
+	Oid			table;
+
+	if (range->schemaname != NULL && strcmp(range->schemaname, "pg_temp") == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("temporary embedding models are not supported"),
+				 errdetail("Parallel workers and other sessions cannot read temporary tables."),
+				 errhint("Choose another schema; DROP TABLE removes a model.")));
+	*name = range->relname;
+	if (definition->replace)
+	{
+		table = RangeVarGetRelid(range, NoLock, true);
+		if (OidIsValid(table))
+			return table;
+	}
+	*schema = RangeVarGetCreationNamespace(range);
+	if (isAnyTempNamespace(*schema))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("temporary embedding models are not supported"),
+				 errdetail("Parallel workers and other sessions cannot read temporary tables."),
+				 errhint("Choose another schema; DROP TABLE removes a model.")));
+	table = get_relname_relid(range->relname, *schema);
+	if (OidIsValid(table))
+		ereport(ERROR,
+				(errcode(ERRCODE_DUPLICATE_TABLE),
+				 errmsg("relation \"%s\" already exists", range->relname),
+				 errdetail("An embedding model is a table of its own."),
+				 errhint("Choose another name, or use replace => true to replace the contents of an embedding model.")));
+	return InvalidOid;
+}
+
+/* Whether the contents of a table may be replaced by this definition */
+static void
+check_replacement(const ModelDefinition *definition, Oid table)
+{
+	ModelDescription *description;
+	Relation	relation;
+	AttrNumber	attributes[MODEL_MAX_COLUMNS];
+
+	if (!relation_ownercheck(table, GetUserId()))
+		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE, get_rel_name(table));
+	description = model_describe(table);
+	model_require_method(description, definition->method->name);
+	relation = table_open(table, AccessShareLock);
+	model_check_table(relation);
+	model_check_columns(relation, definition->method, attributes);
+	table_close(relation, NoLock);
+}
+
+void
+model_check_creation(const ModelDefinition *definition)
+{
+	Oid			schema;
+	char	   *name;
+	Oid			table;
+	AclResult	result;
+
+	PreventCommandIfReadOnly("creation of an embedding model");
+	PreventCommandIfParallelMode("creation of an embedding model");
+	PreventCommandDuringRecovery("creation of an embedding model");
+	if (InSecurityRestrictedOperation())
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("cannot create an embedding model within security-restricted operation")));
+
+	table = find_target(definition, &schema, &name);
+	if (OidIsValid(table))
+	{
+		check_replacement(definition, table);
+		return;
+	}
+	result = namespace_aclcheck(schema, GetUserId(), ACL_CREATE);
+	if (result != ACLCHECK_OK)
+		aclcheck_error(result, OBJECT_SCHEMA, get_namespace_name(schema));
+}
+
+/* ---------- SQL ---------- */
+
+static void
+execute(const char *command)
+{
+	int			code;
+
+	SPI_connect();
+	code = SPI_execute(command, false, 0);
+	if (code < 0)
+		elog(ERROR, "could not execute \"%s\": %s", command,
+			 SPI_result_code_string(code));
+	SPI_finish();
+}
+
+static char *
+type_name(const ModelColumn *column, int32 typmod)
+{
+	return format_type_extended(model_column_type(column), typmod,
+								FORMAT_TYPE_TYPEMOD_GIVEN |
+								FORMAT_TYPE_FORCE_QUALIFY);
+}
+
+static void
+create_table(ModelWriter *writer, const ModelDefinition *definition,
+			 Oid schema, const char *name)
+{
+	StringInfoData command;
+
+	writer->name = quote_qualified_identifier(get_namespace_name(schema),
+											  name);
+	initStringInfo(&command);
+	appendStringInfo(&command, "CREATE TABLE %s (", writer->name);
+	for (int i = 0; i < definition->method->column_count; i++)
+	{
+		const ModelColumn *column = &definition->method->columns[i];
+
+		appendStringInfo(&command, "%s%s %s%s", i == 0 ? "" : ", ",
+						 quote_identifier(column->name),
+						 type_name(column, definition->typmods[i]),
+						 i == 0 ? " NOT NULL" : "");
+	}
+	appendStringInfoChar(&command, ')');
+	execute(command.data);
+	writer->table = get_relname_relid(name, schema);
+	writer->relation = table_open(writer->table, RowExclusiveLock);
+	writer->bulk_insert = GetBulkInsertState();
+	writer->batch_context = AllocSetContextCreate(writer->context,
+												  "embed model writer batch",
+												  ALLOCSET_DEFAULT_SIZES);
+}
+
+/*
+ * Give the columns the types that the new contents need.  The server itself
+ * refuses when something depends on one of them.
+ */
+static void
+adjust_columns(ModelWriter *writer, const ModelDefinition *definition)
+{
+	Relation	relation = table_open(writer->table, NoLock);
+	AttrNumber	attributes[MODEL_MAX_COLUMNS];
+	StringInfoData command;
+
+	initStringInfo(&command);
+	model_check_columns(relation, definition->method, attributes);
+	for (int i = 0; i < definition->method->column_count; i++)
+	{
+		const ModelColumn *column = &definition->method->columns[i];
+		Form_pg_attribute attribute =
+		TupleDescAttr(RelationGetDescr(relation), attributes[i] - 1);
+
+		if (attribute->atttypmod != definition->typmods[i])
+			appendStringInfo(&command, "%s ALTER COLUMN %s TYPE %s",
+							 command.len == 0 ? "" : ",",
+							 quote_identifier(column->name),
+							 type_name(column, definition->typmods[i]));
+	}
+	table_close(relation, NoLock);
+	if (command.len > 0)
+		execute(psprintf("ALTER TABLE ONLY %s %s", writer->name,
+						 command.data));
+}
+
+static void
+empty_table(ModelWriter *writer, const ModelDefinition *definition)
+{
+	StringInfoData columns;
+	StringInfoData values;
+	Oid			types[MODEL_MAX_COLUMNS];
+	const ModelMethod *method = definition->method;
+
+	/* one replacement at a time; readers are not in the way */
+	LockRelationOid(writer->table, ShareRowExclusiveLock);
+	writer->name = model_qualified_name(writer->table);
+	execute(psprintf("DELETE FROM ONLY %s", writer->name));
+	adjust_columns(writer, definition);
+
+	initStringInfo(&columns);
+	initStringInfo(&values);
+	for (int i = 0; i < method->column_count; i++)
+	{
+		appendStringInfo(&columns, "%s%s", i == 0 ? "" : ", ",
+						 quote_identifier(method->columns[i].name));
+		appendStringInfo(&values, "%s$%d", i == 0 ? "" : ", ", i + 1);
+		types[i] = model_column_type(&method->columns[i]);
+	}
+	SPI_connect();
+	writer->insert = SPI_prepare(psprintf("INSERT INTO %s (%s) VALUES (%s)",
+										  writer->name, columns.data,
+										  values.data),
+								 method->column_count, types);
+	if (writer->insert == NULL || SPI_keepplan(writer->insert) != 0)
+		elog(ERROR, "could not prepare to fill an embedding model");
+	SPI_finish();
+}
+
+/* ---------- writing ---------- */
+
+ModelWriter *
+model_create(const ModelDefinition *definition)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext,
+												  "embed model writer",
+												  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext caller = MemoryContextSwitchTo(context);
+	ModelWriter *writer = palloc0(sizeof(ModelWriter));
+	ListCell   *cell;
+	Oid			schema;
+	char	   *name;
+
+	model_check_creation(definition);
+	foreach(cell, definition->options)
+		model_choice("option", ((ModelOption *) lfirst(cell))->name,
+					 definition->method->options);
+	writer->context = context;
+	writer->method = definition->method;
+	writer->arguments = model_trigger_arguments(definition->method,
+												definition->options);
+	writer->table = find_target(definition, &schema, &name);
+	if (OidIsValid(writer->table))
+		empty_table(writer, definition);
+	else
+		create_table(writer, definition, schema, name);
+	MemoryContextSwitchTo(caller);
+	return writer;
+}
+
+static void
+flush_batch(ModelWriter *writer)
+{
+	MemoryContext caller;
+
+	if (writer->batch_rows == 0)
+		return;
+	caller = MemoryContextSwitchTo(writer->batch_context);
+	table_multi_insert(writer->relation, writer->slots, writer->batch_rows,
+					   GetCurrentCommandId(true), 0, writer->bulk_insert);
+	MemoryContextSwitchTo(caller);
+	for (int i = 0; i < writer->batch_rows; i++)
+		ExecClearTuple(writer->slots[i]);
+	MemoryContextReset(writer->batch_context);
+	writer->batch_rows = 0;
+	writer->batch_bytes = 0;
+}
+
+static void
+insert_into_new(ModelWriter *writer, Datum *values, bool *nulls)
+{
+	TupleDesc	shape = RelationGetDescr(writer->relation);
+	MemoryContext caller = MemoryContextSwitchTo(writer->context);
+	HeapTuple	tuple;
+
+	if (writer->batch_rows == writer->slot_count)
+		writer->slots[writer->slot_count++] =
+			MakeSingleTupleTableSlot(shape, &TTSOpsHeapTuple);
+	tuple = heap_form_tuple(shape, values, nulls);
+	tuple->t_tableOid = writer->table;
+	ExecStoreHeapTuple(tuple, writer->slots[writer->batch_rows], true);
+	writer->batch_rows++;
+	writer->batch_bytes += tuple->t_len;
+	if (writer->batch_rows == BATCH_ROWS || writer->batch_bytes >= BATCH_BYTES)
+		flush_batch(writer);
+	MemoryContextSwitchTo(caller);
+}
+
+static void
+insert_into_old(ModelWriter *writer, Datum *values, bool *nulls)
+{
+	char		null_flags[MODEL_MAX_COLUMNS];
+	int			code;
+
+	for (int i = 0; i < writer->method->column_count; i++)
+		null_flags[i] = nulls[i] ? 'n' : ' ';
+	SPI_connect();
+	code = SPI_execute_plan(writer->insert, values, null_flags, false, 0);
+	if (code != SPI_OK_INSERT)
+		elog(ERROR, "could not fill an embedding model: %s",
+			 SPI_result_code_string(code));
+	SPI_finish();
+}
+
+void
+model_write_row(ModelWriter *writer, Datum *values, bool *nulls)
+{
+	CHECK_FOR_INTERRUPTS();
+	if (!nulls[0] && DatumGetInt32(values[0]) == 0)
+		writer->header_written = true;
+	if (writer->relation != NULL)
+		insert_into_new(writer, values, nulls);
+	else
+		insert_into_old(writer, values, nulls);
+}
+
+/* ---------- the trigger ---------- */
+
+static char *
+create_trigger_command(const char *table, const char *arguments)
+{
+	return psprintf("CREATE TRIGGER %s AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON %s"
+					" FOR EACH STATEMENT EXECUTE FUNCTION %s(%s)",
+					MODEL_TRIGGER, table,
+					quote_qualified_identifier(get_namespace_name(model_extension_schema()),
+											   MODEL_TRIGGER),
+					arguments);
+}
+
+/*
+ * ALWAYS: a restore with session_replication_role = replica must not go
+ * unnoticed either.
+ */
+void
+model_create_trigger(Oid table, const char *arguments)
+{
+	char	   *name = model_qualified_name(table);
+
+	execute(create_trigger_command(name, arguments));
+	execute(psprintf("ALTER TABLE ONLY %s ENABLE ALWAYS TRIGGER %s",
+					 name, MODEL_TRIGGER));
+}
+
+/* The same arguments, compared as the catalog would print them */
+static bool
+trigger_is_up_to_date(ModelWriter *writer)
+{
+	ModelDescription *description = model_describe(writer->table);
+	List	   *options = NIL;
+
+	for (int i = 0; i < description->option_count; i++)
+		options = lappend(options, &description->options[i]);
+	return strcmp(model_trigger_arguments(description->method, options),
+				  writer->arguments) == 0;
+}
+
+static void
+replace_trigger(ModelWriter *writer)
+{
+	if (trigger_is_up_to_date(writer))
+		return;
+	execute(psprintf("DROP TRIGGER %s ON %s",
+					 quote_identifier(model_trigger_name(writer->table)),
+					 writer->name));
+	model_create_trigger(writer->table, writer->arguments);
+}
+
+Oid
+model_finish(ModelWriter *writer)
+{
+	Oid			table = writer->table;
+
+	if (!writer->header_written)
+		elog(ERROR, "embedding model \"%s\" was written without row 0",
+			 writer->name);
+	if (writer->relation != NULL)
+	{
+		flush_batch(writer);
+		FreeBulkInsertState(writer->bulk_insert);
+		table_finish_bulk_insert(writer->relation, 0);
+		for (int i = 0; i < writer->slot_count; i++)
+			ExecDropSingleTupleTableSlot(writer->slots[i]);
+		table_close(writer->relation, NoLock);
+		CommandCounterIncrement();
+		execute(psprintf("ALTER TABLE ONLY %s ADD PRIMARY KEY (id)",
+						 writer->name));
+		model_create_trigger(table, writer->arguments);
+	}
+	else
+	{
+		SPI_freeplan(writer->insert);
+		replace_trigger(writer);
+	}
+	MemoryContextDelete(writer->context);
+	return table;
+}

@@ -1,0 +1,429 @@
+/*-------------------------------------------------------------------------
+ *
+ * description.c
+ *	  The description of a model: the arguments of its trigger.
+ *
+ * The first argument names the method, each further one is "name=value".
+ * They come with the relcache entry, so no query is needed, and whatever
+ * moves the table (dump, rename, replication of the schema) moves them.
+ * They are text that the owner of the table may have written by hand:
+ * everything read from them is checked.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "model/model_private.h"
+
+#include <math.h>
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_extension.h"
+#include "catalog/pg_language.h"
+#include "catalog/pg_proc.h"
+#include "catalog/pg_ts_config.h"
+#include "catalog/pg_type.h"
+#include "common/hashfn.h"
+#include "tsearch/ts_cache.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/regproc.h"
+#include "utils/syscache.h"
+
+/*
+ * Whether a function is the trigger function of a model.  Only a superuser
+ * makes functions in C, so its own link is proof enough, and it holds in
+ * whatever schema the extension is.
+ */
+static bool
+is_model_function(Oid function)
+{
+	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
+	bool		result = false;
+
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	if (((Form_pg_proc) GETSTRUCT(tuple))->prolang == ClanguageId)
+	{
+		bool		isnull;
+		Datum		source = SysCacheGetAttr(PROCOID, tuple,
+											 Anum_pg_proc_prosrc, &isnull);
+		Datum		library;
+
+		if (!isnull &&
+			strcmp(TextDatumGetCString(source), MODEL_TRIGGER) == 0)
+		{
+			library = SysCacheGetAttr(PROCOID, tuple, Anum_pg_proc_probin,
+									  &isnull);
+			result = !isnull && strcmp(TextDatumGetCString(library),
+									   "$libdir/embed") == 0;
+		}
+	}
+	ReleaseSysCache(tuple);
+	return result;
+}
+
+static Trigger *
+find_model_trigger(Relation table)
+{
+	TriggerDesc *triggers = table->trigdesc;
+
+	if (triggers == NULL)
+		return NULL;
+	for (int i = 0; i < triggers->numtriggers; i++)
+	{
+		if (is_model_function(triggers->triggers[i].tgfoid))
+			return &triggers->triggers[i];
+	}
+	return NULL;
+}
+
+bool
+model_is_described(Relation table)
+{
+	return find_model_trigger(table) != NULL;
+}
+
+static void
+parse_option(const char *argument, const ModelMethod *method,
+			 ModelOption *option)
+{
+	const char *equals = strchr(argument, '=');
+	char	   *name;
+
+	if (equals == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("invalid option of an embedding model: \"%s\"",
+						argument),
+				 errdetail("Options have the form name=value.")));
+	name = pnstrdup(argument, equals - argument);
+	model_choice("option", name, method->options);
+	option->name = name;
+	option->value = pstrdup(equals + 1);
+}
+
+/* The description that these trigger arguments give, or an error */
+static ModelDescription *
+parse_arguments(Relation table, int count, char **arguments)
+{
+	ModelDescription *description = palloc0(sizeof(ModelDescription));
+	uint64		hash = 0;
+
+	description->table = RelationGetRelid(table);
+	description->table_name = pstrdup(RelationGetRelationName(table));
+	if (count == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("trigger of embedding model \"%s\" names no method",
+						description->table_name),
+				 errhint("Drop the trigger and call register_model().")));
+	model_choice("embedding method", arguments[0], model_method_names());
+	description->method = model_method_find(arguments[0]);
+	description->options = palloc(count * sizeof(ModelOption));
+	for (int i = 1; i < count; i++)
+		parse_option(arguments[i], description->method,
+					 &description->options[description->option_count++]);
+	for (int i = 0; i < count; i++)
+		hash = hash_bytes_extended((unsigned char *) arguments[i],
+								   strlen(arguments[i]), hash + 1);
+	description->hash = hash;
+	return description;
+}
+
+ModelDescription *
+model_describe_relation(Relation table)
+{
+	Trigger    *trigger = find_model_trigger(table);
+
+	if (trigger == NULL)
+		return NULL;
+	return parse_arguments(table, trigger->tgnargs, trigger->tgargs);
+}
+
+ModelDescription *
+model_describe(Oid relation)
+{
+	Relation	table = table_open(relation, AccessShareLock);
+	ModelDescription *description = model_describe_relation(table);
+
+	if (description == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("relation \"%s\" is not an embedding model",
+						RelationGetRelationName(table)),
+				 errdetail("It has no trigger that calls %s().",
+						   MODEL_TRIGGER),
+				 errhint("Train or import a model, or call register_model() on a table that has the columns of one.")));
+	table_close(table, NoLock);
+	return description;
+}
+
+ModelDescription *
+model_description_copy(const ModelDescription *description,
+					   MemoryContext context)
+{
+	MemoryContext caller = MemoryContextSwitchTo(context);
+	ModelDescription *copy = palloc(sizeof(ModelDescription));
+
+	*copy = *description;
+	copy->table_name = pstrdup(description->table_name);
+	copy->options = palloc((description->option_count + 1) *
+						   sizeof(ModelOption));
+	for (int i = 0; i < description->option_count; i++)
+	{
+		copy->options[i].name = pstrdup(description->options[i].name);
+		copy->options[i].value = pstrdup(description->options[i].value);
+	}
+	MemoryContextSwitchTo(caller);
+	return copy;
+}
+
+void
+model_require_method(const ModelDescription *description, const char *method)
+{
+	if (strcmp(description->method->name, method) != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("embedding model \"%s\" is not a %s model",
+						description->table_name, method),
+				 errdetail("Its method is %s.", description->method->name),
+				 errhint("embed_models lists the models and their methods.")));
+}
+
+/* ---------- options ---------- */
+
+const char *
+model_option(const ModelDescription *description, const char *name)
+{
+	/* the last one counts, as in a command line */
+	for (int i = description->option_count - 1; i >= 0; i--)
+	{
+		if (strcmp(description->options[i].name, name) == 0)
+			return description->options[i].value;
+	}
+	return NULL;
+}
+
+pg_attribute_noreturn()
+static void
+report_bad_value(const ModelDescription *description, const char *name,
+				 const char *type)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("invalid value for option \"%s\" of embedding model \"%s\": \"%s\"",
+					name, description->table_name,
+					model_option(description, name)),
+			 errdetail("The option is %s.", type),
+			 errhint("Drop the trigger %s and call register_model().",
+					 MODEL_TRIGGER)));
+}
+
+int64
+model_option_int(const ModelDescription *description, const char *name,
+				 int64 missing_value)
+{
+	const char *value = model_option(description, name);
+	char	   *end;
+	long long	result;
+
+	if (value == NULL)
+		return missing_value;
+	errno = 0;
+	result = strtoll(value, &end, 10);
+	if (errno != 0 || end == value || *end != '\0')
+		report_bad_value(description, name, "an integer");
+	return result;
+}
+
+double
+model_option_float(const ModelDescription *description, const char *name,
+				   double missing_value)
+{
+	const char *value = model_option(description, name);
+	char	   *end;
+	double		result;
+
+	if (value == NULL)
+		return missing_value;
+	errno = 0;
+	result = strtod(value, &end);
+	if (errno != 0 || end == value || *end != '\0' || isnan(result))
+		report_bad_value(description, name, "a number");
+	return result;
+}
+
+bool
+model_option_bool(const ModelDescription *description, const char *name,
+				  bool missing_value)
+{
+	const char *value = model_option(description, name);
+	bool		result;
+
+	if (value == NULL)
+		return missing_value;
+	if (!parse_bool(value, &result))
+		report_bad_value(description, name, "a boolean");
+	return result;
+}
+
+Oid
+model_option_config(const ModelDescription *description)
+{
+	const char *value = model_option(description, "config");
+	Oid			config;
+
+	if (value == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("embedding model \"%s\" names no text search configuration",
+						description->table_name),
+				 errhint("Drop the trigger %s and call register_model().",
+						 MODEL_TRIGGER)));
+	config = get_ts_config_oid(qualified_name_list(value), true);
+	if (!OidIsValid(config))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("text search configuration \"%s\" does not exist",
+						value),
+				 errdetail("Embedding model \"%s\" was made with it.",
+						   description->table_name),
+				 errhint("Create the configuration, or drop the trigger %s and call register_model() with another one.",
+						 MODEL_TRIGGER)));
+	return config;
+}
+
+char *
+model_config_name(Oid config)
+{
+	HeapTuple	tuple = SearchSysCache1(TSCONFIGOID, ObjectIdGetDatum(config));
+	Form_pg_ts_config form;
+	char	   *result;
+
+	if (!HeapTupleIsValid(tuple))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("text search configuration with OID %u does not exist",
+						config)));
+	form = (Form_pg_ts_config) GETSTRUCT(tuple);
+	result = quote_qualified_identifier(get_namespace_name(form->cfgnamespace),
+										NameStr(form->cfgname));
+	ReleaseSysCache(tuple);
+	return result;
+}
+
+int
+model_choice(const char *kind, const char *value, const char *const *choices)
+{
+	StringInfoData list;
+
+	for (int i = 0; choices[i] != NULL; i++)
+	{
+		if (strcmp(value, choices[i]) == 0)
+			return i;
+	}
+	initStringInfo(&list);
+	for (int i = 0; choices[i] != NULL; i++)
+		appendStringInfo(&list, "%s%s", i == 0 ? "" : ", ", choices[i]);
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("unknown %s \"%s\"", kind, value),
+			 errhint("Use one of %s.", list.data)));
+}
+
+/* ---------- names ---------- */
+
+Oid
+model_extension_schema(void)
+{
+	Relation	extensions = table_open(ExtensionRelationId, AccessShareLock);
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	Oid			schema = InvalidOid;
+
+	ScanKeyInit(&key, Anum_pg_extension_extname, BTEqualStrategyNumber,
+				F_NAMEEQ, CStringGetDatum("embed"));
+	scan = systable_beginscan(extensions, ExtensionNameIndexId, true, NULL, 1,
+							  &key);
+	tuple = systable_getnext(scan);
+	if (HeapTupleIsValid(tuple))
+		schema = ((Form_pg_extension) GETSTRUCT(tuple))->extnamespace;
+	systable_endscan(scan);
+	table_close(extensions, AccessShareLock);
+	if (!OidIsValid(schema))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("extension \"embed\" does not exist")));
+	return schema;
+}
+
+Oid
+model_extension_type(const char *name)
+{
+	Oid			type = GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid,
+									   CStringGetDatum(name),
+									   ObjectIdGetDatum(model_extension_schema()));
+
+	if (!OidIsValid(type))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("type \"%s\" does not exist", name)));
+	return type;
+}
+
+Oid
+model_column_type(const ModelColumn *column)
+{
+	return column->type_name == NULL ? column->type :
+		model_extension_type(column->type_name);
+}
+
+char *
+model_qualified_name(Oid table)
+{
+	char	   *name = get_rel_name(table);
+
+	if (name == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("relation with OID %u does not exist", table)));
+	return quote_qualified_identifier(get_namespace_name(get_rel_namespace(table)),
+									  name);
+}
+
+/* The name of the model's trigger, which may have been renamed */
+char *
+model_trigger_name(Oid relation)
+{
+	Relation	table = table_open(relation, AccessShareLock);
+	Trigger    *trigger = find_model_trigger(table);
+	char	   *result = pstrdup(trigger == NULL ? MODEL_TRIGGER :
+								 trigger->tgname);
+
+	table_close(table, NoLock);
+	return result;
+}
+
+/* What stands between the parentheses of EXECUTE FUNCTION */
+char *
+model_trigger_arguments(const ModelMethod *method, List *options)
+{
+	StringInfoData result;
+	ListCell   *cell;
+
+	initStringInfo(&result);
+	appendStringInfoString(&result, quote_literal_cstr(method->name));
+	foreach(cell, options)
+	{
+		ModelOption *option = lfirst(cell);
+
+		appendStringInfo(&result, ", %s",
+						 quote_literal_cstr(psprintf("%s=%s", option->name,
+													 option->value)));
+	}
+	return result.data;
+}

@@ -1,0 +1,279 @@
+/*-------------------------------------------------------------------------
+ *
+ * open.c
+ *	  Opening a model for one call of a function.
+ *
+ * What a call may see depends on its snapshot, its user and its model.  As
+ * long as all three are those of the last call from the same place, the
+ * answer is the same, and the call costs a comparison.  Otherwise rights are
+ * checked and row 0 is read by primary key; its version names the image.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "model/model_private.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "access/xact.h"
+#include "model/call_site.h"
+#include "miscadmin.h"
+#include "storage/proc.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/datum.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/relcache.h"
+#include "utils/snapmgr.h"
+
+EMBED_FUNCTION(model_version);
+
+/* ---------- snapshots ---------- */
+
+/*
+ * Two snapshots of one backend with equal identities see the same rows.
+ *
+ * Of others: transactions at or after xmax are not seen, and of those before
+ * it all but the ones then running.  Once such a transaction has ended it
+ * never runs again, so with an equal xmax the set can only have shrunk, and
+ * with an equal size it is the same.  Of our own: the command counter grows
+ * with every change, and what a rolled back subtransaction took away had
+ * been seen under another subtransaction.
+ */
+void
+snapshot_identify(Snapshot snapshot, SnapshotIdentity *identity)
+{
+	identity->xmin = snapshot->xmin;
+	identity->xmax = snapshot->xmax;
+	identity->running = snapshot->xcnt;
+	identity->running_subtransactions = snapshot->subxcnt;
+	identity->command = snapshot->curcid;
+	identity->transaction = my_local_transaction_id();
+	identity->subtransaction = GetCurrentSubTransactionId();
+	identity->recovery = snapshot->takenDuringRecovery;
+}
+
+static Snapshot
+current_snapshot(void)
+{
+	return ActiveSnapshotSet() ? GetActiveSnapshot() :
+		GetTransactionSnapshot();
+}
+
+/* ---------- row 0 ---------- */
+
+/* The index that finds row 0 */
+static Oid
+find_primary_key(Relation table, AttrNumber id)
+{
+	Oid			result;
+
+	list_free(RelationGetIndexList(table));
+	result = table->rd_pkindex;
+	if (OidIsValid(result))
+	{
+		Relation	index = index_open(result, AccessShareLock);
+
+		if (index->rd_index->indnatts != 1 ||
+			index->rd_index->indkey.values[0] != id)
+			result = InvalidOid;
+		index_close(index, AccessShareLock);
+	}
+	if (!OidIsValid(result))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("embedding model \"%s\" has no primary key (id)",
+						RelationGetRelationName(table)),
+				 errdetail("Row 0 of a model, which identifies its contents, is found by primary key."),
+				 errhint("Use ALTER TABLE ... ADD PRIMARY KEY (id).")));
+	return result;
+}
+
+static void
+copy_header(HeapTuple tuple, TupleDesc shape,
+			const ModelDescription *description,
+			const AttrNumber *attributes, Datum *values, bool *nulls)
+{
+	for (int i = 0; i < description->method->column_count; i++)
+	{
+		Form_pg_attribute attribute = TupleDescAttr(shape, attributes[i] - 1);
+
+		values[i] = heap_getattr(tuple, attributes[i], shape, &nulls[i]);
+		if (!nulls[i])
+			values[i] = datumCopy(values[i], attribute->attbyval,
+								  attribute->attlen);
+	}
+}
+
+bool
+model_read_header(Relation table, Snapshot snapshot,
+				  const ModelDescription *description,
+				  const AttrNumber *attributes, ModelVersion *version,
+				  Datum *header_values, bool *header_nulls)
+{
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	bool		found;
+
+	ScanKeyInit(&key, attributes[0], BTEqualStrategyNumber, F_INT4EQ,
+				Int32GetDatum(0));
+	scan = systable_beginscan(table, find_primary_key(table, attributes[0]),
+							  true, snapshot, 1, &key);
+	tuple = systable_getnext(scan);
+	found = HeapTupleIsValid(tuple);
+	if (found)
+	{
+		memset(version, 0, sizeof(ModelVersion));
+		version->table = RelationGetRelid(table);
+		version->file_number = table->rd_rel->relfilenode;
+		version->xmin = HeapTupleHeaderGetRawXmin(tuple->t_data);
+		version->block = ItemPointerGetBlockNumber(&tuple->t_self);
+		version->offset = ItemPointerGetOffsetNumber(&tuple->t_self);
+		version->description_hash = description->hash;
+		if (header_values != NULL)
+			copy_header(tuple, RelationGetDescr(table), description,
+						attributes, header_values, header_nulls);
+	}
+	systable_endscan(scan);
+	return found;
+}
+
+void
+model_report_no_header(Relation table)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("embedding model \"%s\" has no row 0",
+					RelationGetRelationName(table)),
+			 errdetail("The row with id 0 holds the totals of a model and identifies its contents."),
+			 errhint("Load it with the other rows, or call embed_refresh().")));
+}
+
+char *
+model_version_text(const ModelVersion *version)
+{
+	return psprintf("%u.%08X%08X%04X", version->file_number, version->xmin,
+					version->block, version->offset);
+}
+
+/* ---------- rights ---------- */
+
+ModelDescription *
+model_check_readable(Relation table, const ModelMethod *method,
+					 AttrNumber *attributes)
+{
+	ModelDescription *description;
+	AclResult	result = pg_class_aclcheck(RelationGetRelid(table),
+										   GetUserId(), ACL_SELECT);
+
+	if (result != ACLCHECK_OK)
+		aclcheck_error(result, get_relkind_objtype(table->rd_rel->relkind),
+					   RelationGetRelationName(table));
+	description = model_describe(RelationGetRelid(table));
+	if (method != NULL)
+		model_require_method(description, method->name);
+	model_check_table(table);
+	model_check_columns(table, description->method, attributes);
+	return description;
+}
+
+/* ---------- opening ---------- */
+
+static Image *
+acquire_current_image(Oid relation, const ModelMethod *method,
+					  Snapshot snapshot)
+{
+	/*
+	 * The lock is kept to the end of the transaction, as a SELECT would, so
+	 * that a TRUNCATE waits for those who still want to see the old rows.
+	 */
+	Relation	table = table_open(relation, AccessShareLock);
+	AttrNumber	attributes[MODEL_MAX_COLUMNS];
+	ModelDescription *description = model_check_readable(table, method,
+														 attributes);
+	ModelVersion version;
+	Image	   *image;
+
+	if (!model_read_header(table, snapshot, description, attributes, &version,
+						   NULL, NULL))
+		model_report_no_header(table);
+	if (TransactionIdIsCurrentTransactionId(version.xmin))
+		model_observed(relation);
+	image = image_acquire(table, snapshot, &version, description, attributes);
+	table_close(table, NoLock);
+	return image;
+}
+
+static void
+reopen(CallSite *site, Oid relation, const ModelMethod *method,
+	   Snapshot snapshot)
+{
+	MemoryContext work = AllocSetContextCreate(CurrentMemoryContext,
+											   "embed model opening",
+											   ALLOCSET_SMALL_SIZES);
+	MemoryContext caller = MemoryContextSwitchTo(work);
+	Image	   *image;
+
+	/* nothing of the last call counts if this one fails */
+	site->model.table = InvalidOid;
+	image = acquire_current_image(relation, method, snapshot);
+	if (site->model.image != NULL)
+		image_release(site->model.image);
+	site->model.image = image;
+	site->model.version = image->serial;
+	site->model.description = image->description;
+	site->model.table = relation;
+	MemoryContextSwitchTo(caller);
+	MemoryContextDelete(work);
+}
+
+Model *
+model_open(FmgrInfo *flinfo, Oid table, const ModelMethod *method)
+{
+	CallSite   *site = call_site_get(flinfo);
+	Snapshot	snapshot = current_snapshot();
+	SnapshotIdentity identity;
+
+	memset(&identity, 0, sizeof(identity));
+	snapshot_identify(snapshot, &identity);
+	if (site->model.table != table || site->user != GetUserId() ||
+		memcmp(&identity, &site->snapshot, sizeof(identity)) != 0)
+	{
+		PushActiveSnapshot(snapshot);
+		reopen(site, table, method, snapshot);
+		PopActiveSnapshot();
+		site->user = GetUserId();
+		site->snapshot = identity;
+	}
+	return &site->model;
+}
+
+const void *
+model_section(const Model *model, int section, Size *bytes)
+{
+	const ImageHeader *header = (const ImageHeader *) model->image->base;
+
+	Assert(section >= 0 && section < header->section_count);
+	if (bytes != NULL)
+		*bytes = header->section_bytes[section];
+	return model->image->base + header->section_start[section];
+}
+
+/* model_version(model) -> text */
+Datum
+model_version(PG_FUNCTION_ARGS)
+{
+	Relation	table = table_open(PG_GETARG_OID(0), AccessShareLock);
+	AttrNumber	attributes[MODEL_MAX_COLUMNS];
+	ModelDescription *description = model_check_readable(table, NULL,
+														 attributes);
+	ModelVersion version;
+
+	if (!model_read_header(table, current_snapshot(), description, attributes,
+						   &version, NULL, NULL))
+		model_report_no_header(table);
+	table_close(table, NoLock);
+	PG_RETURN_TEXT_P(cstring_to_text(model_version_text(&version)));
+}

@@ -1,0 +1,176 @@
+/*-------------------------------------------------------------------------
+ *
+ * progress.c
+ *	  What a long training tells while it runs.
+ *
+ * About once a second, as embed.progress says: to the client, to the
+ * server's log, or not at all.  Other sessions see the same line as the
+ * process title and, with the rights to read it, in embed_progress().
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "model/model_private.h"
+
+#include <math.h>
+
+#include "miscadmin.h"
+#include "portability/instr_time.h"
+#include "utils/guc.h"
+#include "utils/ps_status.h"
+#include "utils/timestamp.h"
+
+#define REPORT_SECONDS	1.0
+
+typedef enum ProgressMode
+{
+	PROGRESS_OFF,
+	PROGRESS_LOG,
+	PROGRESS_NOTICE
+} ProgressMode;
+
+static const struct config_enum_entry progress_modes[] = {
+	{"notice", PROGRESS_NOTICE, false},
+	{"log", PROGRESS_LOG, false},
+	{"off", PROGRESS_OFF, false},
+	{NULL, 0, false}
+};
+
+static int	progress_mode = PROGRESS_NOTICE;
+
+struct Progress
+{
+	char	   *activity;
+	char	   *unit;
+	char	   *phase;
+	double		total;			/* of the phase, 0 if not known */
+	instr_time	phase_start;
+	instr_time	last_report;
+	bool		reported;		/* anything, in this phase */
+};
+
+void
+progress_init(void)
+{
+	DefineCustomEnumVariable("embed.progress",
+							 "Where training and import report their progress.",
+							 "About once a second: to the client as a notice, to the server's log, or not at all.",
+							 &progress_mode, PROGRESS_NOTICE, progress_modes,
+							 PGC_USERSET, 0, NULL, NULL, NULL);
+}
+
+Progress *
+progress_begin(const char *activity, const char *unit)
+{
+	Progress   *progress = palloc0(sizeof(Progress));
+
+	progress->activity = pstrdup(activity);
+	progress->unit = pstrdup(unit);
+	progress->phase = pstrdup("starting");
+	INSTR_TIME_SET_CURRENT(progress->phase_start);
+	progress->last_report = progress->phase_start;
+	return progress;
+}
+
+void
+progress_phase(Progress *progress, const char *phase, double total)
+{
+	pfree(progress->phase);
+	progress->phase = MemoryContextStrdup(GetMemoryChunkContext(progress),
+										  phase);
+	progress->total = total;
+	progress->reported = false;
+	INSTR_TIME_SET_CURRENT(progress->phase_start);
+	progress->last_report = progress->phase_start;
+}
+
+static double
+seconds_since(instr_time start)
+{
+	instr_time	now;
+
+	INSTR_TIME_SET_CURRENT(now);
+	INSTR_TIME_SUBTRACT(now, start);
+	return INSTR_TIME_GET_DOUBLE(now);
+}
+
+/* 1234567 as "1.2 million" would be read too slowly; thousands are enough */
+static void
+append_amount(StringInfo line, double amount)
+{
+	if (amount >= 10e6)
+		appendStringInfo(line, "%.1f million", amount / 1e6);
+	else if (amount >= 10e3)
+		appendStringInfo(line, "%.0f thousand", amount / 1e3);
+	else
+		appendStringInfo(line, "%.0f", amount);
+}
+
+static void
+append_duration(StringInfo line, double seconds)
+{
+	if (seconds >= 5400)
+		appendStringInfo(line, "%.1f h", seconds / 3600);
+	else if (seconds >= 90)
+		appendStringInfo(line, "%.0f min", seconds / 60);
+	else
+		appendStringInfo(line, "%.0f s", seconds);
+}
+
+static void
+report(Progress *progress, double done, double loss)
+{
+	double		elapsed = seconds_since(progress->phase_start);
+	StringInfoData line;
+
+	initStringInfo(&line);
+	appendStringInfo(&line, "%s: %s", progress->activity, progress->phase);
+	if (progress->total > 0)
+		appendStringInfo(&line, ", %.1f %%",
+						 100 * Min(done / progress->total, 1.0));
+	else
+	{
+		appendStringInfoString(&line, ", ");
+		append_amount(&line, done);
+		appendStringInfo(&line, " %s", progress->unit);
+	}
+	if (elapsed > 0 && done > 0)
+	{
+		appendStringInfoString(&line, ", ");
+		append_amount(&line, done / elapsed);
+		appendStringInfo(&line, " %s/s", progress->unit);
+	}
+	if (!isnan(loss))
+		appendStringInfo(&line, ", loss %.4f", loss);
+	if (progress->total > 0 && done > 0)
+	{
+		appendStringInfoString(&line, ", ");
+		append_duration(&line, elapsed * Max(progress->total / done - 1, 0));
+		appendStringInfoString(&line, " left");
+	}
+	if (progress_mode == PROGRESS_NOTICE)
+		ereport(NOTICE, (errmsg_internal("%s", line.data)));
+	else if (progress_mode == PROGRESS_LOG)
+		ereport(LOG_SERVER_ONLY, (errmsg_internal("%s", line.data)));
+	pfree(line.data);
+}
+
+void
+progress_update(Progress *progress, double done, double loss)
+{
+	CHECK_FOR_INTERRUPTS();
+	if (progress_mode == PROGRESS_OFF ||
+		seconds_since(progress->last_report) < REPORT_SECONDS)
+		return;
+	INSTR_TIME_SET_CURRENT(progress->last_report);
+	progress->reported = true;
+	report(progress, done, loss);
+}
+
+void
+progress_end(Progress *progress)
+{
+	pfree(progress->activity);
+	pfree(progress->unit);
+	pfree(progress->phase);
+	pfree(progress);
+}

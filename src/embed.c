@@ -12,6 +12,7 @@
 #include "embed.h"
 
 #include "math/distance.h"
+#include "model/model.h"
 
 #if PG_VERSION_NUM >= 180000
 PG_MODULE_MAGIC_EXT(.name = "embed", .version = "0.1");
@@ -25,4 +26,5 @@ void
 _PG_init(void)
 {
 	distance_init();
+	progress_init();
 }

@@ -335,8 +335,8 @@ model_create(const ModelDefinition *definition)
 
 	model_check_creation(definition);
 	foreach(cell, definition->options)
-		model_choice("option", ((ModelOption *) lfirst(cell))->name,
-					 definition->method->options);
+		model_method_check_option(definition->method,
+								  ((ModelOption *) lfirst(cell))->name);
 	writer->context = context;
 	writer->method = definition->method;
 	writer->arguments = model_trigger_arguments(definition->method,

@@ -65,8 +65,8 @@ is_model_function(Oid function)
 	return result;
 }
 
-static Trigger *
-find_model_trigger(Relation table)
+Trigger *
+model_trigger(Relation table)
 {
 	TriggerDesc *triggers = table->trigdesc;
 
@@ -78,12 +78,6 @@ find_model_trigger(Relation table)
 			return &triggers->triggers[i];
 	}
 	return NULL;
-}
-
-bool
-model_is_described(Relation table)
-{
-	return find_model_trigger(table) != NULL;
 }
 
 static void
@@ -100,7 +94,7 @@ parse_option(const char *argument, const ModelMethod *method,
 						argument),
 				 errdetail("Options have the form name=value.")));
 	name = pnstrdup(argument, equals - argument);
-	model_choice("option", name, method->options);
+	model_method_check_option(method, name);
 	option->name = name;
 	option->value = pstrdup(equals + 1);
 }
@@ -136,7 +130,7 @@ parse_arguments(Relation table, int count, char **arguments)
 ModelDescription *
 model_describe_relation(Relation table)
 {
-	Trigger    *trigger = find_model_trigger(table);
+	Trigger    *trigger = model_trigger(table);
 
 	if (trigger == NULL)
 		return NULL;
@@ -400,7 +394,7 @@ char *
 model_trigger_name(Oid relation)
 {
 	Relation	table = table_open(relation, AccessShareLock);
-	Trigger    *trigger = find_model_trigger(table);
+	Trigger    *trigger = model_trigger(table);
 	char	   *result = pstrdup(trigger == NULL ? MODEL_TRIGGER :
 								 trigger->tgname);
 

@@ -213,7 +213,7 @@ show_image(ReturnSetInfo *result, const ImageName *name, const char *path)
 	values[1] = CStringGetTextDatum(name->version);
 	values[2] = Int64GetDatum(status.st_size);
 	values[3] = TimestampTzGetDatum(time_t_to_timestamptz(status.st_mtime));
-	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+	set_result_add(result, values, nulls);
 }
 
 /*
@@ -226,12 +226,11 @@ show_image(ReturnSetInfo *result, const ImageName *name, const char *path)
 Datum
 embed_images(PG_FUNCTION_ARGS)
 {
-	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	ReturnSetInfo *result = set_result_begin(fcinfo);
 	bool		clear = PG_GETARG_BOOL(0);
 	DIR		   *directory;
 	struct dirent *entry;
 
-	set_result_begin(fcinfo);
 	directory = AllocateDir(IMAGE_DIRECTORY);
 	if (directory == NULL && errno == ENOENT)
 		return (Datum) 0;

@@ -65,8 +65,8 @@ typedef struct ModelMethod
 	const ModelColumn *columns; /* that its tables must have; others may be
 								 * there too and are not read */
 	int			column_count;
-	const char *const *options; /* names allowed in the description, ended by
-								 * NULL; "config" and "dims" are options too */
+	const char *const *options; /* names allowed in the description besides
+								 * "config" and "dims", ended by NULL */
 
 	/* checks the values of the options; ereports; NULL: nothing to check */
 	void		(*check) (const ModelDescription *description, Relation table);
@@ -285,6 +285,17 @@ extern void progress_phase(Progress *progress, const char *phase,
 /* may be called often; loss NAN: none */
 extern void progress_update(Progress *progress, double done, double loss);
 extern void progress_end(Progress *progress);
+
+/* ---------- sets (set_result.c) ---------- */
+
+/*
+ * Begin the result of a function that returns a table, and add rows to it;
+ * the function then returns (Datum) 0.
+ */
+struct ReturnSetInfo;
+extern struct ReturnSetInfo *set_result_begin(FunctionCallInfo fcinfo);
+extern void set_result_add(struct ReturnSetInfo *result, Datum *values,
+						   bool *nulls);
 
 /* ---------- settings, called from _PG_init ---------- */
 

@@ -16,12 +16,17 @@
 
 extern const char *const *model_method_names(void);
 
+/* ereports unless a description of this method may have the option */
+extern void model_method_check_option(const ModelMethod *method,
+									  const char *option);
+
 /* ---------- description.c ---------- */
 
 #define MODEL_TRIGGER	"embed_model"
 
-/* no error when the table is no model; method stays NULL if unknown here */
-extern bool model_is_described(Relation table);
+/* the trigger that makes the table a model, or NULL */
+struct Trigger;
+extern struct Trigger *model_trigger(Relation table);
 
 extern char *model_trigger_arguments(const ModelMethod *method,
 									 List *options);

@@ -4,8 +4,7 @@
  *	  What a long training tells while it runs.
  *
  * About once a second, as embed.progress says: to the client, to the
- * server's log, or not at all.  Other sessions see the same line as the
- * process title and, with the rights to read it, in embed_progress().
+ * server's log, or not at all.
  *
  *-------------------------------------------------------------------------
  */
@@ -16,8 +15,7 @@
 #include "miscadmin.h"
 #include "portability/instr_time.h"
 #include "utils/guc.h"
-#include "utils/ps_status.h"
-#include "utils/timestamp.h"
+#include "utils/memutils.h"
 
 #define REPORT_SECONDS	1.0
 
@@ -45,7 +43,6 @@ struct Progress
 	double		total;			/* of the phase, 0 if not known */
 	instr_time	phase_start;
 	instr_time	last_report;
-	bool		reported;		/* anything, in this phase */
 };
 
 void
@@ -78,7 +75,6 @@ progress_phase(Progress *progress, const char *phase, double total)
 	progress->phase = MemoryContextStrdup(GetMemoryChunkContext(progress),
 										  phase);
 	progress->total = total;
-	progress->reported = false;
 	INSTR_TIME_SET_CURRENT(progress->phase_start);
 	progress->last_report = progress->phase_start;
 }
@@ -93,7 +89,6 @@ seconds_since(instr_time start)
 	return INSTR_TIME_GET_DOUBLE(now);
 }
 
-/* 1234567 as "1.2 million" would be read too slowly; thousands are enough */
 static void
 append_amount(StringInfo line, double amount)
 {
@@ -162,7 +157,6 @@ progress_update(Progress *progress, double done, double loss)
 		seconds_since(progress->last_report) < REPORT_SECONDS)
 		return;
 	INSTR_TIME_SET_CURRENT(progress->last_report);
-	progress->reported = true;
 	report(progress, done, loss);
 }
 

@@ -12,7 +12,6 @@
 #include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
-#include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/array.h"
@@ -22,7 +21,6 @@
 
 EMBED_FUNCTION(register_model);
 EMBED_FUNCTION(embed_refresh);
-EMBED_FUNCTION(embed_model_description);
 
 /* ---------- options ---------- */
 
@@ -49,19 +47,19 @@ parse_options(ArrayType *array, const ModelMethod *method)
 					  &nulls, &count);
 	for (int i = 0; i < count; i++)
 	{
-		char	   *text = nulls[i] ? "" : TextDatumGetCString(elements[i]);
-		char	   *equals = strchr(text, '=');
+		char	   *option = nulls[i] ? "" : TextDatumGetCString(elements[i]);
+		char	   *equals = strchr(option, '=');
 
 		if (equals == NULL)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("invalid option of an embedding model: \"%s\"",
-							text),
+							option),
 					 errdetail("Options have the form name=value."),
 					 errhint("For example 'dims=100'.")));
 		*equals = '\0';
-		model_choice("option", text, method->options);
-		add_option(&options, text, equals + 1);
+		model_method_check_option(method, option);
+		add_option(&options, option, equals + 1);
 	}
 	return options;
 }
@@ -84,11 +82,7 @@ static void
 add_dims(List **options, Relation table, const ModelMethod *method,
 		 const AttrNumber *attributes)
 {
-	bool		knows_dims = false;
-
-	for (int i = 0; method->options[i] != NULL; i++)
-		knows_dims |= strcmp(method->options[i], "dims") == 0;
-	if (!knows_dims || has_option(*options, "dims"))
+	if (has_option(*options, "dims"))
 		return;
 	for (int i = 0; i < method->column_count; i++)
 	{
@@ -221,7 +215,7 @@ register_model(PG_FUNCTION_ARGS)
 	check_owner(relation);
 
 	table = table_open(relation, ShareRowExclusiveLock);
-	if (model_is_described(table))
+	if (model_trigger(table) != NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_DUPLICATE_OBJECT),
 				 errmsg("relation \"%s\" is an embedding model already",
@@ -252,7 +246,7 @@ register_model(PG_FUNCTION_ARGS)
 	PG_RETURN_OID(relation);
 }
 
-/* embed_refresh(model regclass) -> text, the new version */
+/* embed_refresh(model regclass) */
 Datum
 embed_refresh(PG_FUNCTION_ARGS)
 {
@@ -262,53 +256,4 @@ embed_refresh(PG_FUNCTION_ARGS)
 	check_owner(relation);
 	write_header(relation, description->method);
 	PG_RETURN_VOID();
-}
-
-/* ---------- embed_models ---------- */
-
-/*
- * embed_model_description(model, OUT method, OUT dims, OUT config,
- *						   OUT options)
- *
- * What anybody may read in pg_trigger, taken apart; so that the view can be
- * looked at whatever tables there are, a broken description gives NULLs.
- */
-Datum
-embed_model_description(PG_FUNCTION_ARGS)
-{
-	Relation	table = table_open(PG_GETARG_OID(0), AccessShareLock);
-	ModelDescription *description = model_describe_relation(table);
-	TupleDesc	shape;
-	Datum		values[4];
-	bool		nulls[4] = {true, true, true, true};
-	Datum	   *options;
-	int			count = 0;
-
-	if (get_call_result_type(fcinfo, NULL, &shape) != TYPEFUNC_COMPOSITE)
-		elog(ERROR, "return type must be a row type");
-	table_close(table, AccessShareLock);
-	if (description == NULL)
-		PG_RETURN_NULL();
-	values[0] = CStringGetTextDatum(description->method->name);
-	nulls[0] = false;
-	if (model_option(description, "dims") != NULL)
-	{
-		values[1] = Int64GetDatum(model_option_int(description, "dims", 0));
-		nulls[1] = false;
-	}
-	if (model_option(description, "config") != NULL)
-	{
-		values[2] = CStringGetTextDatum(model_option(description, "config"));
-		nulls[2] = false;
-	}
-	options = palloc(Max(description->option_count, 1) * sizeof(Datum));
-	for (int i = 0; i < description->option_count; i++)
-		options[count++] = CStringGetTextDatum(psprintf("%s=%s",
-														description->options[i].name,
-														description->options[i].value));
-	values[3] = PointerGetDatum(construct_array(options, count, TEXTOID, -1,
-												false, TYPALIGN_INT));
-	nulls[3] = false;
-	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(shape), values,
-											 nulls));
 }

@@ -11,6 +11,7 @@
  */
 #include "embed.h"
 
+#include "encoder/vocabulary/vocabulary.h"
 #include "math/distance.h"
 #include "model/model.h"
 
@@ -27,4 +28,5 @@ _PG_init(void)
 {
 	distance_init();
 	progress_init();
+	vocabulary_init();
 }

@@ -1,0 +1,55 @@
+/*-------------------------------------------------------------------------
+ *
+ * encoder.h
+ *	  From a text to the counts of its known terms: what the functions that
+ *	  read a vocabulary share.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef VOCABULARY_ENCODER_H
+#define VOCABULARY_ENCODER_H
+
+#include "encoder/vocabulary/chosen_option.h"
+#include "encoder/vocabulary/sparse_result.h"
+#include "encoder/vocabulary/vocabulary.h"
+
+#define ENCODER_OPTIONS	3
+
+/*
+ * What a call site keeps between calls.  It depends on the model, and is
+ * made anew when the model has changed.
+ */
+typedef struct Encoder
+{
+	uint64		version;		/* of the model */
+	MemoryContext context;
+	Vocabulary	vocabulary;
+	TermOptions options;
+	TermStream *stream;
+	TermStream *word_stream;	/* without n-grams; one_hot only */
+	DocumentCounts counts;
+	WeightArray weights;
+	ChosenOption chosen[ENCODER_OPTIONS];
+} Encoder;
+
+/* the known terms of one document */
+typedef struct EncodedDocument
+{
+	int			count;
+	KeyCount   *counts;			/* key: number of the entry, ascending */
+	double	   *weights;		/* room for one for each, and one more */
+	int64		terms;			/* in the text, unknown ones and repetitions too */
+} EncodedDocument;
+
+extern Encoder *encoder_open(FunctionCallInfo fcinfo, const Model *model);
+extern void encoder_count(Encoder *encoder, const text *input,
+						  EncodedDocument *document);
+
+/*
+ * The vector of the document's weights, each divided by divisor.  The
+ * constant, unless it is 0, becomes the element that stands for no term.
+ */
+extern SparseVector *encoder_vector(Encoder *encoder, EncodedDocument *document,
+									double divisor, double constant);
+
+#endif							/* VOCABULARY_ENCODER_H */

@@ -1,0 +1,212 @@
+/*-------------------------------------------------------------------------
+ *
+ * tfidf.c
+ *	  Texts as sparse vectors over a vocabulary: counts, TF-IDF, one-hot.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "embed.h"
+
+#include <math.h>
+
+#include "encoder/vocabulary/encoder.h"
+#include "lib/stringinfo.h"
+#include "math/hash.h"
+#include "utils/memutils.h"
+
+EMBED_FUNCTION(count_vector);
+EMBED_FUNCTION(tfidf);
+EMBED_FUNCTION(one_hot);
+
+Datum
+count_vector(PG_FUNCTION_ARGS)
+{
+	Model	   *model = model_open(fcinfo->flinfo, PG_GETARG_OID(0), &vocabulary_method);
+	Encoder    *encoder;
+	EncodedDocument document;
+	bool		presence;
+	Datum		result;
+
+	if (call_site_lookup(fcinfo, &result))
+		PG_RETURN_DATUM(result);
+
+	presence = PG_GETARG_BOOL(2);
+	encoder = encoder_open(fcinfo, model);
+	encoder_count(encoder, PG_GETARG_TEXT_PP(1), &document);
+	for (int i = 0; i < document.count; i++)
+		document.weights[i] = presence ? 1.0 : document.counts[i].count;
+	result = PointerGetDatum(encoder_vector(encoder, &document, 1.0, 0.0));
+	return call_site_store(fcinfo, result);
+}
+
+/* ---------- tf-idf ---------- */
+
+/*
+ * The only weight that is not finite: a term of every document has no odds.
+ */
+static void
+refuse_infinite_weight(const Vocabulary *vocabulary, const VocabularyEntry *entry)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+			 errmsg("probabilistic idf of term \"%s\" is minus infinity",
+					pnstrdup(vocabulary->texts + entry->text, entry->length)),
+			 errdetail("The term occurs in all %lld documents.",
+					   (long long) vocabulary->totals->documents),
+			 errhint("Use idf => 'probabilistic_clipped', or train with max_share less than 1.0.")));
+}
+
+static void
+weigh_document(const Vocabulary *vocabulary, const Weighting *weighting,
+			   EncodedDocument *document)
+{
+	CorpusTotals corpus = {
+		.documents = vocabulary->totals->documents,
+		.max_documents = vocabulary->totals->max_documents
+	};
+	DocumentTotals totals = {.distinct = document->count};
+	double		log_scale = weighting_log_scale(weighting->log_base);
+
+	for (int i = 0; i < document->count; i++)
+	{
+		totals.length += document->counts[i].count;
+		totals.max_count = Max(totals.max_count, document->counts[i].count);
+	}
+	for (int i = 0; i < document->count; i++)
+	{
+		const KeyCount *term = &document->counts[i];
+		const VocabularyEntry *entry = &vocabulary->entries[term->key];
+		double		idf = idf_weight(weighting->idf, log_scale, entry->documents, &corpus);
+
+		if (unlikely(isinf(idf)))
+			refuse_infinite_weight(vocabulary, entry);
+		document->weights[i] = idf * tf_weight(weighting->tf, log_scale,
+											   term->count, &totals);
+	}
+}
+
+static void
+read_weighting(FunctionCallInfo fcinfo, Encoder *encoder, Weighting *weighting)
+{
+	weighting->tf = chosen_option(&encoder->chosen[0], "tf weighting",
+								   PG_GETARG_TEXT_PP(2), tf_names);
+	weighting->idf = chosen_option(&encoder->chosen[1], "idf weighting",
+									PG_GETARG_TEXT_PP(3), idf_names);
+	weighting->norm = chosen_option(&encoder->chosen[2], "norm",
+									 PG_GETARG_TEXT_PP(4), norm_names);
+	weighting->log_base = PG_GETARG_FLOAT8(5);
+	if (!(weighting->log_base > 1.0) || isinf(weighting->log_base))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("log_base must be a number greater than 1")));
+}
+
+Datum
+tfidf(PG_FUNCTION_ARGS)
+{
+	Model	   *model = model_open(fcinfo->flinfo, PG_GETARG_OID(0), &vocabulary_method);
+	Encoder    *encoder;
+	EncodedDocument document;
+	Weighting	weighting;
+	double		divisor;
+	Datum		result;
+
+	if (call_site_lookup(fcinfo, &result))
+		PG_RETURN_DATUM(result);
+
+	encoder = encoder_open(fcinfo, model);
+	read_weighting(fcinfo, encoder, &weighting);
+	encoder_count(encoder, PG_GETARG_TEXT_PP(1), &document);
+	weigh_document(&encoder->vocabulary, &weighting, &document);
+	divisor = norm_divisor(weighting.norm, document.weights, document.count);
+	result = PointerGetDatum(encoder_vector(encoder, &document, divisor, 0.0));
+	return call_site_store(fcinfo, result);
+}
+
+/* ---------- one-hot ---------- */
+
+/*
+ * The stream of single tokens, whatever n-grams the model has.
+ */
+static TermStream *
+open_word_stream(Encoder *encoder)
+{
+	if (encoder->word_stream == NULL)
+	{
+		MemoryContext old = MemoryContextSwitchTo(encoder->context);
+		TermOptions options = encoder->options;
+
+		options.min_ngram = options.max_ngram = 1;
+		encoder->word_stream = term_stream_create(&options);
+		MemoryContextSwitchTo(old);
+	}
+	return encoder->word_stream;
+}
+
+/*
+ * The whole input as one term: its tokens joined by a space.  False when it
+ * has none.
+ */
+static bool
+input_as_term(Encoder *encoder, const text *input, Term *term)
+{
+	TermStream *stream = open_word_stream(encoder);
+	StringInfoData joined;
+	const Term *tokens;
+	int			count;
+	int			total = 0;
+
+	initStringInfo(&joined);
+	term_stream_begin(stream, VARDATA_ANY(input), VARSIZE_ANY_EXHDR(input));
+	while ((count = term_stream_next(stream, &tokens)) > 0)
+	{
+		total += count;
+		if (total > encoder->options.max_ngram)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("one_hot encodes one term, but the input has several"),
+					 errdetail_plural("Terms of this model have %d token.",
+									  "Terms of this model have at most %d tokens.",
+									  encoder->options.max_ngram,
+									  encoder->options.max_ngram),
+					 errhint("Use count_vector(..., presence => true) for the set of terms of a text.")));
+		for (int i = 0; i < count; i++)
+		{
+			if (joined.len > 0)
+				appendStringInfoChar(&joined, ' ');
+			appendBinaryStringInfo(&joined, tokens[i].text, tokens[i].length);
+		}
+	}
+	term->text = joined.data;
+	term->length = joined.len;
+	term->hash = hash_bytes64(joined.data, joined.len);
+	return total > 0;
+}
+
+Datum
+one_hot(PG_FUNCTION_ARGS)
+{
+	Model	   *model = model_open(fcinfo->flinfo, PG_GETARG_OID(0), &vocabulary_method);
+	const VocabularyEntry *entry = NULL;
+	Encoder    *encoder;
+	Term		term;
+	Datum		result = (Datum) 0;
+
+	if (call_site_lookup(fcinfo, &result))
+		PG_RETURN_DATUM(result);
+
+	encoder = encoder_open(fcinfo, model);
+	if (input_as_term(encoder, PG_GETARG_TEXT_PP(1), &term))
+		entry = vocabulary_find(&encoder->vocabulary, &term);
+	if (entry == NULL)
+		fcinfo->isnull = true;
+	else
+	{
+		KeyCount	element = {.key = entry->id - 1, .count = 1};
+		double		weight = 1.0;
+
+		result = PointerGetDatum(sparse_result(encoder->vocabulary.dims, 1,
+											   &element, &weight, 1.0));
+	}
+	return call_site_store(fcinfo, result);
+}

@@ -1,0 +1,330 @@
+/*-------------------------------------------------------------------------
+ *
+ * vocabulary.c
+ *	  The vocabulary model: its description, and its image.
+ *
+ * The image is a hash table from terms to entries, and the entries in the
+ * order of their ids.  Terms under the cut are not in it.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "embed.h"
+
+#include "catalog/pg_type.h"
+#include "encoder/vocabulary/bm25_formula.h"
+#include "encoder/vocabulary/term_sort.h"
+#include "encoder/vocabulary/vocabulary.h"
+#include "math/hash.h"
+#include "miscadmin.h"
+#include "type/vector.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+
+const char *const sort_by_names[] = {"frequency", "term", NULL};
+
+static const ModelColumn vocabulary_columns[VOCABULARY_COLUMNS] = {
+	{"id", INT4OID, NULL},
+	{"term", TEXTOID, NULL},
+	{"documents", INT8OID, NULL},
+	{"occurrences", INT8OID, NULL}
+};
+
+static const char *const vocabulary_options[] = {
+	"min_token_length", "min_ngram", "max_ngram",
+	"min_documents", "max_documents", "min_share", "max_share", "max_terms",
+	"sort_by", NULL
+};
+
+static void check_description(const ModelDescription *description, Relation table);
+static void build_image(ImageBuilder *builder, ModelReader *reader);
+
+const ModelMethod vocabulary_method = {
+	.name = "vocabulary",
+	.columns = vocabulary_columns,
+	.column_count = VOCABULARY_COLUMNS,
+	.options = vocabulary_options,
+	.check = check_description,
+	.build_image = build_image,
+	.image_format = VOCABULARY_IMAGE_FORMAT,
+	.image_sections = VOCABULARY_SECTIONS
+};
+
+void
+vocabulary_init(void)
+{
+	model_method_register(&vocabulary_method);
+}
+
+void
+vocabulary_term_options(TermOptions *options, const ModelDescription *description)
+{
+	options->config = model_option_config(description);
+	options->min_token_length = model_option_int(description, "min_token_length", 1);
+	options->min_ngram = model_option_int(description, "min_ngram", 1);
+	options->max_ngram = model_option_int(description, "max_ngram", 1);
+}
+
+/*
+ * dims is the one option without a default: a table that becomes a model by
+ * register_model says how long its vectors are.
+ */
+static int
+description_dims(const ModelDescription *description)
+{
+	int64		dims = model_option_int(description, "dims", 0);
+
+	if (dims < 2 || dims > SPARSEVEC_MAX_DIMS)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("vocabulary model \"%s\" needs option dims between 2 and %d",
+						description->table_name, SPARSEVEC_MAX_DIMS),
+				 errdetail("Vectors have one dimension for each id up to dims - 1.")));
+	return (int) dims;
+}
+
+static void
+check_description(const ModelDescription *description, Relation table)
+{
+	TermOptions options;
+
+	vocabulary_term_options(&options, description);
+	term_options_check(&options);
+	(void) description_dims(description);
+	(void) model_choice("order of terms",
+						model_option(description, "sort_by") ?
+						model_option(description, "sort_by") : sort_by_names[0],
+						sort_by_names);
+}
+
+/* ---------- building ---------- */
+
+/* what is collected from the rows; texts grow in huge memory */
+typedef struct Collection
+{
+	const ModelDescription *description;
+	int			dims;
+	VocabularyTotals totals;
+	VocabularyEntry *entries;
+	Size		capacity;
+	char	   *texts;
+	Size		text_bytes;
+	Size		text_capacity;
+} Collection;
+
+static void
+damaged(const Collection *collection, const char *detail,...) pg_attribute_printf(2, 3) pg_attribute_noreturn();
+
+static void
+damaged(const Collection *collection, const char *detail,...)
+{
+	StringInfoData text;
+	va_list		args;
+	int			needed = 1;
+
+	initStringInfo(&text);
+	while (needed != 0)
+	{
+		va_start(args, detail);
+		needed = appendStringInfoVA(&text, detail, args);
+		va_end(args);
+		if (needed != 0)
+			enlargeStringInfo(&text, needed);
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_DATA_CORRUPTED),
+			 errmsg("invalid row in vocabulary model \"%s\"",
+					collection->description->table_name),
+			 errdetail_internal("%s", text.data),
+			 errhint("Correct the row, or train the model again with replace => true.")));
+}
+
+static void
+collect_header(Collection *collection, ModelReader *reader)
+{
+	Datum		values[VOCABULARY_COLUMNS];
+	bool		nulls[VOCABULARY_COLUMNS];
+
+	model_reader_header(reader, values, nulls);
+	if (nulls[VOCABULARY_DOCUMENTS] || nulls[VOCABULARY_OCCURRENCES])
+		damaged(collection, "Row 0 lacks the number of documents or of occurrences.");
+	collection->totals.documents = DatumGetInt64(values[VOCABULARY_DOCUMENTS]);
+	collection->totals.occurrences = DatumGetInt64(values[VOCABULARY_OCCURRENCES]);
+	if (collection->totals.documents < 1 || collection->totals.occurrences < 1)
+		damaged(collection, "Row 0 counts no document or no occurrence.");
+}
+
+static uint64
+collect_text(Collection *collection, const char *text, int length)
+{
+	uint64		offset = collection->text_bytes;
+
+	if (collection->text_bytes + length > collection->text_capacity)
+	{
+		collection->text_capacity = (collection->text_bytes + length) * 2 + 8192;
+		collection->texts = collection->texts == NULL ?
+			MemoryContextAllocHuge(CurrentMemoryContext, collection->text_capacity) :
+			repalloc_huge(collection->texts, collection->text_capacity);
+	}
+	memcpy(collection->texts + offset, text, length);
+	collection->text_bytes += length;
+	return offset;
+}
+
+static void
+collect_entry(Collection *collection, Datum *values, bool *nulls)
+{
+	VocabularyEntry *entry;
+	text	   *term;
+	int32		id = DatumGetInt32(values[VOCABULARY_ID]);
+
+	if (id < 0)
+		return;
+	if (nulls[VOCABULARY_TERM] || nulls[VOCABULARY_DOCUMENTS])
+		damaged(collection, "The row with id %d lacks its term or its number of documents.", id);
+	if (id > VOCABULARY_MAX_ID(collection->dims))
+		damaged(collection, "Id %d is beyond %d, the last one for %d dimensions.",
+				id, VOCABULARY_MAX_ID(collection->dims), collection->dims);
+
+	if (collection->totals.terms == collection->capacity)
+	{
+		collection->capacity = Max(1024, collection->capacity * 2);
+		collection->entries = collection->entries == NULL ?
+			MemoryContextAllocHuge(CurrentMemoryContext,
+								   sizeof(VocabularyEntry) * collection->capacity) :
+			repalloc_huge(collection->entries,
+						  sizeof(VocabularyEntry) * collection->capacity);
+	}
+	entry = &collection->entries[collection->totals.terms++];
+	term = DatumGetTextPP(values[VOCABULARY_TERM]);
+	entry->id = id;
+	entry->length = VARSIZE_ANY_EXHDR(term);
+	entry->text = collect_text(collection, VARDATA_ANY(term), entry->length);
+	entry->documents = DatumGetInt64(values[VOCABULARY_DOCUMENTS]);
+	if (entry->documents < 1 || entry->documents > collection->totals.documents)
+		damaged(collection, "Id %d occurs in %lld of %lld documents.", id,
+				(long long) entry->documents,
+				(long long) collection->totals.documents);
+	collection->totals.max_documents = Max(collection->totals.max_documents,
+										   entry->documents);
+	collection->totals.mean_log_odds += bm25_log_odds(entry->documents,
+													  collection->totals.documents);
+	if ((Pointer) term != DatumGetPointer(values[VOCABULARY_TERM]))
+		pfree(term);
+}
+
+static int
+compare_entries(const void *a, const void *b)
+{
+	int32		x = ((const VocabularyEntry *) a)->id;
+	int32		y = ((const VocabularyEntry *) b)->id;
+
+	CHECK_FOR_INTERRUPTS();
+	return x < y ? -1 : x > y;
+}
+
+/*
+ * The slots of all entries; at most half of them are taken.
+ */
+static VocabularySlot *
+fill_slots(const Collection *collection, Size *slot_count)
+{
+	VocabularySlot *slots;
+	Size		count = 64;
+
+	while (count < 2 * collection->totals.terms)
+		count *= 2;
+	slots = MemoryContextAllocExtended(CurrentMemoryContext,
+									   sizeof(VocabularySlot) * count,
+									   MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	for (int64 i = 0; i < collection->totals.terms; i++)
+	{
+		const VocabularyEntry *entry = &collection->entries[i];
+		const char *text = collection->texts + entry->text;
+		uint64		hash = hash_bytes64(text, entry->length);
+		uint32		tag = (uint32) (hash >> 32);
+		Size		at = (uint32) hash & (count - 1);
+
+		CHECK_FOR_INTERRUPTS();
+		for (; slots[at].entry != 0; at = (at + 1) & (count - 1))
+		{
+			const VocabularyEntry *other = &collection->entries[slots[at].entry - 1];
+
+			if (slots[at].tag == tag && other->length == entry->length &&
+				memcmp(collection->texts + other->text, text, entry->length) == 0)
+				damaged(collection, "The rows with ids %d and %d have the same term.",
+						other->id, entry->id);
+		}
+		slots[at].tag = tag;
+		slots[at].entry = (uint32) (i + 1);
+	}
+	*slot_count = count;
+	return slots;
+}
+
+static void
+build_image(ImageBuilder *builder, ModelReader *reader)
+{
+	Collection	collection = {0};
+	Datum		values[VOCABULARY_COLUMNS];
+	bool		nulls[VOCABULARY_COLUMNS];
+	VocabularySlot *slots;
+	Size		slot_count;
+
+	collection.description = model_reader_description(reader);
+	collection.dims = description_dims(collection.description);
+	collect_header(&collection, reader);
+	while (model_reader_next(reader, values, nulls))
+		collect_entry(&collection, values, nulls);
+	qsort(collection.entries, collection.totals.terms, sizeof(VocabularyEntry),
+		  compare_entries);
+	slots = fill_slots(&collection, &slot_count);
+	collection.totals.mean_log_odds /= Max(1, collection.totals.terms);
+
+	image_begin_section(builder, VOCABULARY_SECTION_TOTALS);
+	image_append(builder, &collection.totals, sizeof(VocabularyTotals));
+	image_begin_section(builder, VOCABULARY_SECTION_SLOTS);
+	image_append(builder, slots, sizeof(VocabularySlot) * slot_count);
+	image_begin_section(builder, VOCABULARY_SECTION_TERMS);
+	image_append(builder, collection.entries,
+				 sizeof(VocabularyEntry) * collection.totals.terms);
+	image_begin_section(builder, VOCABULARY_SECTION_TEXTS);
+	image_append(builder, collection.texts, collection.text_bytes);
+}
+
+/* ---------- reading ---------- */
+
+void
+vocabulary_attach(Vocabulary *vocabulary, const Model *model)
+{
+	Size		bytes;
+
+	vocabulary->totals = model_section(model, VOCABULARY_SECTION_TOTALS, &bytes);
+	vocabulary->slots = model_section(model, VOCABULARY_SECTION_SLOTS, &bytes);
+	vocabulary->slot_mask = (uint32) (bytes / sizeof(VocabularySlot) - 1);
+	vocabulary->entries = model_section(model, VOCABULARY_SECTION_TERMS, &bytes);
+	vocabulary->texts = model_section(model, VOCABULARY_SECTION_TEXTS, &bytes);
+	vocabulary->dims = description_dims(model->description);
+}
+
+const VocabularyEntry *
+vocabulary_entry_of_id(const Vocabulary *vocabulary, int id)
+{
+	int64		low = 0;
+	int64		high = vocabulary->totals->terms;
+
+	/* ids usually have no gaps */
+	if (id >= 1 && id <= high && vocabulary->entries[id - 1].id == id)
+		return &vocabulary->entries[id - 1];
+	while (low < high)
+	{
+		int64		middle = (low + high) / 2;
+
+		if (vocabulary->entries[middle].id < id)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (low < vocabulary->totals->terms && vocabulary->entries[low].id == id)
+		return &vocabulary->entries[low];
+	return NULL;
+}

@@ -1,0 +1,124 @@
+/*-------------------------------------------------------------------------
+ *
+ * vocabulary.h
+ *	  The vocabulary model as its functions see it.
+ *
+ * A table (id, term, documents, occurrences).  Row 0 holds the number of
+ * documents and of all terms in them.  Positive ids are the vocabulary: id n
+ * is the n-th element of every vector made with it.  Negative ids are the
+ * terms under the cut, kept so that add_documents can count on.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef VOCABULARY_VOCABULARY_H
+#define VOCABULARY_VOCABULARY_H
+
+#include "embed.h"
+
+#include "encoder/vocabulary/terms.h"
+#include "encoder/vocabulary/weighting.h"
+#include "model/model.h"
+
+/* columns of the table, in this order */
+#define VOCABULARY_ID			0
+#define VOCABULARY_TERM			1
+#define VOCABULARY_DOCUMENTS	2
+#define VOCABULARY_OCCURRENCES	3
+#define VOCABULARY_COLUMNS		4
+
+/*
+ * The last element of every vector stands for no term: bm25l keeps there
+ * what absent terms add to a score.
+ */
+#define VOCABULARY_MAX_ID(dims)	((dims) - 1)
+
+extern const ModelMethod vocabulary_method;
+extern void vocabulary_init(void);	/* called from _PG_init */
+
+extern const char *const sort_by_names[];	/* as TermOrder */
+
+/* ---------- image ---------- */
+
+/* sections of the image */
+enum
+{
+	VOCABULARY_SECTION_TOTALS,	/* one VocabularyTotals */
+	VOCABULARY_SECTION_SLOTS,	/* VocabularySlot, a power of two of them */
+	VOCABULARY_SECTION_TERMS,	/* VocabularyEntry, by id */
+	VOCABULARY_SECTION_TEXTS,	/* bytes */
+	VOCABULARY_SECTIONS
+};
+
+/* raised whenever a struct below changes */
+#define VOCABULARY_IMAGE_FORMAT	1
+
+typedef struct VocabularyTotals
+{
+	int64		documents;
+	int64		occurrences;
+	int64		max_documents;	/* of the most widespread term */
+	int64		terms;
+	double		mean_log_odds;	/* see bm25_formula.h */
+} VocabularyTotals;
+
+typedef struct VocabularySlot
+{
+	uint32		tag;			/* upper half of the term's hash */
+	uint32		entry;			/* its number plus one, 0: empty */
+} VocabularySlot;
+
+typedef struct VocabularyEntry
+{
+	uint64		text;			/* offset */
+	int64		documents;
+	int32		length;
+	int32		id;
+} VocabularyEntry;
+
+StaticAssertDecl(sizeof(VocabularyTotals) == 40, "vocabulary image layout");
+StaticAssertDecl(sizeof(VocabularySlot) == 8, "vocabulary image layout");
+StaticAssertDecl(sizeof(VocabularyEntry) == 24, "vocabulary image layout");
+
+/* an opened image; points into it */
+typedef struct Vocabulary
+{
+	const VocabularyTotals *totals;
+	const VocabularySlot *slots;
+	uint32		slot_mask;
+	const VocabularyEntry *entries;
+	const char *texts;
+	int			dims;
+} Vocabulary;
+
+extern void vocabulary_attach(Vocabulary *vocabulary, const Model *model);
+extern void vocabulary_term_options(TermOptions *options,
+									const ModelDescription *description);
+
+/* the entry of a term, or NULL */
+static inline const VocabularyEntry *
+vocabulary_find(const Vocabulary *vocabulary, const Term *term)
+{
+	uint32		tag = (uint32) (term->hash >> 32);
+	uint32		at = (uint32) term->hash & vocabulary->slot_mask;
+	uint32		number;
+
+	for (; (number = vocabulary->slots[at].entry) != 0;
+		 at = (at + 1) & vocabulary->slot_mask)
+	{
+		const VocabularyEntry *entry;
+
+		if (vocabulary->slots[at].tag != tag)
+			continue;
+		entry = &vocabulary->entries[number - 1];
+		if (entry->length == term->length &&
+			memcmp(vocabulary->texts + entry->text, term->text, term->length) == 0)
+			return entry;
+	}
+	return NULL;
+}
+
+/* the entry of an id, or NULL */
+extern const VocabularyEntry *vocabulary_entry_of_id(const Vocabulary *vocabulary,
+													 int id);
+
+#endif							/* VOCABULARY_VOCABULARY_H */

@@ -23,8 +23,10 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
+#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/syscache.h"
 
 #define CALL_SITE_MAGIC 0x656D6263
 
@@ -33,6 +35,28 @@ EMBED_FUNCTION(embed_call_statistics);
 /* of this backend, for tests and the curious */
 static int64 computed_results = 0;
 static int64 reused_results = 0;
+
+/* counts changes of text search configurations, which the result rests on */
+static uint64 configurations = 0;
+
+static void
+configurations_changed(Datum argument, int cache, uint32 hash)
+{
+	configurations++;
+}
+
+static void
+watch_configurations(void)
+{
+	static bool watching = false;
+
+	if (watching)
+		return;
+	CacheRegisterSyscacheCallback(TSCONFIGOID, configurations_changed, (Datum) 0);
+	CacheRegisterSyscacheCallback(TSCONFIGMAP, configurations_changed, (Datum) 0);
+	CacheRegisterSyscacheCallback(TSDICTOID, configurations_changed, (Datum) 0);
+	watching = true;
+}
 
 /* The image must not outlive its last call site, nor the other way round */
 static void
@@ -78,6 +102,7 @@ call_site_get(FmgrInfo *flinfo)
 		Assert(site->magic == CALL_SITE_MAGIC);
 		return site;
 	}
+	watch_configurations();
 	site = MemoryContextAllocZero(flinfo->fn_mcxt, sizeof(CallSite));
 	site->magic = CALL_SITE_MAGIC;
 	site->context = flinfo->fn_mcxt;
@@ -232,7 +257,8 @@ call_site_lookup(FunctionCallInfo fcinfo, Datum *result)
 	bool		toasted;
 	int			count;
 
-	if (!site->filled || site->version != site->model.version)
+	if (!site->filled || site->version != site->model.version ||
+		site->configurations != configurations)
 		return false;
 	count = key_parts(site, fcinfo, parts, &toasted);
 	if (count == 0 || !key_equals(site, parts, count))
@@ -274,6 +300,7 @@ call_site_store(FunctionCallInfo fcinfo, Datum result)
 		MemoryContextSwitchTo(caller);
 	}
 	site->version = site->model.version;
+	site->configurations = configurations;
 	site->filled_under = site->snapshot;
 	site->filled = true;
 	return result;

@@ -11,7 +11,7 @@
  */
 #include "model/model_private.h"
 
-#include "access/table.h"
+#include "access/relation.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "funcapi.h"
@@ -70,7 +70,7 @@ remaining_arguments(const Trigger *trigger)
 Datum
 embed_model_description(PG_FUNCTION_ARGS)
 {
-	Relation	table = table_open(PG_GETARG_OID(0), AccessShareLock);
+	Relation	table = model_table_open(PG_GETARG_OID(0), AccessShareLock);
 	Trigger    *trigger = model_trigger(table);
 	Datum		values[4];
 	bool		nulls[4] = {true, true, true, true};
@@ -92,7 +92,7 @@ embed_model_description(PG_FUNCTION_ARGS)
 		values[3] = remaining_arguments(trigger);
 		nulls[3] = false;
 	}
-	table_close(table, AccessShareLock);
+	relation_close(table, AccessShareLock);
 	return make_row(fcinfo, values, nulls);
 }
 

@@ -60,6 +60,29 @@ typedef struct CorpusReceiver
 	Corpus	   *corpus;
 } CorpusReceiver;
 
+/*
+ * Say what the query was for, unless the server has said more already.  An
+ * error that comes from outside (cancel, shutdown) is none of the query's.
+ */
+pg_attribute_noreturn()
+static void
+explain_failure(MemoryContext caller)
+{
+	ErrorData  *error;
+
+	MemoryContextSwitchTo(caller);
+	error = CopyErrorData();
+	FlushErrorState();
+	if (ERRCODE_TO_CATEGORY(error->sqlerrcode) != ERRCODE_OPERATOR_INTERVENTION)
+	{
+		if (error->detail == NULL)
+			error->detail = "The query was to give the corpus.";
+		if (error->hint == NULL)
+			error->hint = CORPUS_HINT;
+	}
+	ReThrowError(error);
+}
+
 /* ---------- rows ---------- */
 
 static bool
@@ -108,17 +131,13 @@ report_corpus_place(void *argument)
 			   corpus->query);
 }
 
-/* Fill the batch; it stays empty at the end of the query only */
 static void
-fetch_batch(Corpus *corpus)
+fetch_rows(Corpus *corpus)
 {
 	CorpusReceiver receiver = {{0}};
 	ErrorContextCallback place;
 	Size		bytes = 0;
 
-	MemoryContextReset(corpus->batch_context);
-	corpus->batch_count = 0;
-	corpus->batch_next = 0;
 	receiver.receiver.receiveSlot = receive_row;
 	receiver.receiver.rStartup = ignore_startup;
 	receiver.receiver.rShutdown = ignore_end;
@@ -241,22 +260,6 @@ open_cursor(Corpus *corpus)
 	SPI_finish();
 }
 
-/* Say what the query was for, unless the server has said more already */
-static void
-explain_failure(MemoryContext caller)
-{
-	ErrorData  *error;
-
-	MemoryContextSwitchTo(caller);
-	error = CopyErrorData();
-	FlushErrorState();
-	if (error->detail == NULL)
-		error->detail = "The query was to give the corpus.";
-	if (error->hint == NULL)
-		error->hint = CORPUS_HINT;
-	ReThrowError(error);
-}
-
 Corpus *
 corpus_open(const char *query, Oid config)
 {
@@ -282,6 +285,26 @@ corpus_open(const char *query, Oid config)
 
 /* ---------- reading ---------- */
 
+/* Fill the batch; it stays empty at the end of the query only */
+static void
+fetch_batch(Corpus *corpus)
+{
+	MemoryContext caller = CurrentMemoryContext;
+
+	MemoryContextReset(corpus->batch_context);
+	corpus->batch_count = 0;
+	corpus->batch_next = 0;
+	PG_TRY();
+	{
+		fetch_rows(corpus);
+	}
+	PG_CATCH();
+	{
+		explain_failure(caller);
+	}
+	PG_END_TRY();
+}
+
 pg_attribute_noreturn()
 static void
 report_no_text(Corpus *corpus)
@@ -296,8 +319,8 @@ report_no_text(Corpus *corpus)
 	ereport(ERROR,
 			(errcode(ERRCODE_NO_DATA_FOUND),
 			 errmsg("corpus has no text"),
-			 errdetail("All " INT64_FORMAT " rows of the query \"%s\" are NULL.",
-					   corpus->rows, corpus->query),
+			 errdetail("Number of rows of the query \"%s\", all NULL: " INT64_FORMAT ".",
+					   corpus->query, corpus->rows),
 			 errhint("Put the column with the texts first.")));
 }
 

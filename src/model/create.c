@@ -184,9 +184,9 @@ model_check_creation(const ModelDefinition *definition)
 	Oid			table;
 	AclResult	result;
 
-	PreventCommandIfReadOnly("creation of an embedding model");
-	PreventCommandIfParallelMode("creation of an embedding model");
-	PreventCommandDuringRecovery("creation of an embedding model");
+	PreventCommandIfReadOnly("CREATE TABLE");
+	PreventCommandIfParallelMode("CREATE TABLE");
+	PreventCommandDuringRecovery("CREATE TABLE");
 	if (InSecurityRestrictedOperation())
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),

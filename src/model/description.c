@@ -17,6 +17,7 @@
 
 #include "access/genam.h"
 #include "access/htup_details.h"
+#include "access/relation.h"
 #include "access/table.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_extension.h"
@@ -137,10 +138,23 @@ model_describe_relation(Relation table)
 	return parse_arguments(table, trigger->tgnargs, trigger->tgargs);
 }
 
+Relation
+model_table_open(Oid relation, LOCKMODE mode)
+{
+	Relation	table = try_relation_open(relation, mode);
+
+	if (table == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("relation with OID %u does not exist", relation),
+				 errhint("Give the model by its name.")));
+	return table;
+}
+
 ModelDescription *
 model_describe(Oid relation)
 {
-	Relation	table = table_open(relation, AccessShareLock);
+	Relation	table = model_table_open(relation, AccessShareLock);
 	ModelDescription *description = model_describe_relation(table);
 
 	if (description == NULL)
@@ -151,7 +165,7 @@ model_describe(Oid relation)
 				 errdetail("It has no trigger that calls %s().",
 						   MODEL_TRIGGER),
 				 errhint("Train or import a model, or call register_model() on a table that has the columns of one.")));
-	table_close(table, NoLock);
+	relation_close(table, NoLock);
 	return description;
 }
 

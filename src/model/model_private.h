@@ -11,6 +11,7 @@
 #include "model/model.h"
 
 #include "storage/block.h"
+#include "storage/lockdefs.h"
 
 /* ---------- method.c ---------- */
 
@@ -27,6 +28,9 @@ extern void model_method_check_option(const ModelMethod *method,
 /* the trigger that makes the table a model, or NULL */
 struct Trigger;
 extern struct Trigger *model_trigger(Relation table);
+
+/* any relation, which must exist; close it with relation_close */
+extern Relation model_table_open(Oid relation, LOCKMODE mode);
 
 extern char *model_trigger_arguments(const ModelMethod *method,
 									 List *options);
@@ -95,7 +99,8 @@ extern ModelDescription *model_check_readable(Relation table,
 											  const ModelMethod *method,
 											  AttrNumber *attributes);
 pg_attribute_noreturn()
-extern void model_report_no_header(Relation table);
+extern void model_report_no_header(Relation table,
+								   const ModelMethod *method);
 
 /* ---------- reader.c ---------- */
 

@@ -14,7 +14,7 @@
 
 #include "access/genam.h"
 #include "access/htup_details.h"
-#include "access/table.h"
+#include "access/relation.h"
 #include "access/xact.h"
 #include "model/call_site.h"
 #include "miscadmin.h"
@@ -142,13 +142,15 @@ model_read_header(Relation table, Snapshot snapshot,
 }
 
 void
-model_report_no_header(Relation table)
+model_report_no_header(Relation table, const ModelMethod *method)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 			 errmsg("embedding model \"%s\" has no row 0",
 					RelationGetRelationName(table)),
 			 errdetail("The row with id 0 holds the totals of a model and identifies its contents."),
+			 method->header_needed ?
+			 errhint("Load it with the other rows, or train the model again with replace => true.") :
 			 errhint("Load it with the other rows, or call embed_refresh().")));
 }
 
@@ -190,7 +192,7 @@ acquire_current_image(Oid relation, const ModelMethod *method,
 	 * The lock is kept to the end of the transaction, as a SELECT would, so
 	 * that a TRUNCATE waits for those who still want to see the old rows.
 	 */
-	Relation	table = table_open(relation, AccessShareLock);
+	Relation	table = model_table_open(relation, AccessShareLock);
 	AttrNumber	attributes[MODEL_MAX_COLUMNS];
 	ModelDescription *description = model_check_readable(table, method,
 														 attributes);
@@ -199,11 +201,11 @@ acquire_current_image(Oid relation, const ModelMethod *method,
 
 	if (!model_read_header(table, snapshot, description, attributes, &version,
 						   NULL, NULL))
-		model_report_no_header(table);
+		model_report_no_header(table, description->method);
 	if (TransactionIdIsCurrentTransactionId(version.xmin))
 		model_observed(relation);
 	image = image_acquire(table, snapshot, &version, description, attributes);
-	table_close(table, NoLock);
+	relation_close(table, NoLock);
 	return image;
 }
 
@@ -266,7 +268,7 @@ model_section(const Model *model, int section, Size *bytes)
 Datum
 model_version(PG_FUNCTION_ARGS)
 {
-	Relation	table = table_open(PG_GETARG_OID(0), AccessShareLock);
+	Relation	table = model_table_open(PG_GETARG_OID(0), AccessShareLock);
 	AttrNumber	attributes[MODEL_MAX_COLUMNS];
 	ModelDescription *description = model_check_readable(table, NULL,
 														 attributes);
@@ -274,7 +276,7 @@ model_version(PG_FUNCTION_ARGS)
 
 	if (!model_read_header(table, current_snapshot(), description, attributes,
 						   &version, NULL, NULL))
-		model_report_no_header(table);
-	table_close(table, NoLock);
+		model_report_no_header(table, description->method);
+	relation_close(table, NoLock);
 	PG_RETURN_TEXT_P(cstring_to_text(model_version_text(&version)));
 }

@@ -45,7 +45,7 @@ model_reader_create(Relation table, Snapshot snapshot,
 		reader->last_attribute = Max(reader->last_attribute, attributes[i]);
 	if (!model_read_header(table, snapshot, description, attributes, &version,
 						   reader->header_values, reader->header_nulls))
-		model_report_no_header(table);
+		model_report_no_header(table, description->method);
 
 	/* from the first block on: ids then come in the order they were written */
 	reader->scan = table_beginscan_strat(table, snapshot, 0, NULL, true,

@@ -160,12 +160,12 @@ write_header(Oid table, const ModelMethod *method)
 	{
 		if (method->header_needed)
 			report_header_needed(table, method);
-		execute(psprintf("INSERT INTO %s (id%s) SELECT 0%s FROM ONLY %s",
+		execute(psprintf("INSERT INTO %s (id%s) SELECT 0%s FROM ONLY %s HAVING true",
 						 name, columns.data, totals.data, name),
 				SPI_OK_INSERT);
 	}
 	else if (columns.len > 0 && !method->header_needed)
-		execute(psprintf("UPDATE ONLY %s SET (id%s) = (SELECT 0%s FROM ONLY %s WHERE id OPERATOR(pg_catalog.<>) 0) WHERE id OPERATOR(pg_catalog.=) 0",
+		execute(psprintf("UPDATE ONLY %s SET (id%s) = (SELECT 0%s FROM ONLY %s WHERE id OPERATOR(pg_catalog.<>) 0 HAVING true) WHERE id OPERATOR(pg_catalog.=) 0",
 						 name, columns.data, totals.data, name),
 				SPI_OK_UPDATE);
 	else

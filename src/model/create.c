@@ -158,6 +158,18 @@ find_target(const ModelDefinition *definition, Oid *schema, char **name)
 	return InvalidOid;
 }
 
+void
+model_check_owner(Oid table)
+{
+	if (!relation_ownercheck(table, GetUserId()))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("must be owner of table %s", get_rel_name(table)),
+				 errdetail("Role \"%s\" is neither its owner nor a member of the owning role.",
+						   GetUserNameFromId(GetUserId(), false)),
+				 errhint("Choose another name, or ask the owner.")));
+}
+
 /* Whether the contents of a table may be replaced by this definition */
 static void
 check_replacement(const ModelDefinition *definition, Oid table)
@@ -166,8 +178,7 @@ check_replacement(const ModelDefinition *definition, Oid table)
 	Relation	relation;
 	AttrNumber	attributes[MODEL_MAX_COLUMNS];
 
-	if (!relation_ownercheck(table, GetUserId()))
-		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE, get_rel_name(table));
+	model_check_owner(table);
 	description = model_describe(table);
 	model_require_method(description, definition->method->name);
 	relation = table_open(table, AccessShareLock);

@@ -339,6 +339,7 @@ model_choice(const char *kind, const char *value, const char *const *choices)
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			 errmsg("unknown %s \"%s\"", kind, value),
+			 errdetail("Names are compared letter by letter."),
 			 errhint("Use one of %s.", list.data)));
 }
 

@@ -54,6 +54,9 @@ extern void model_check_columns(Relation table, const ModelMethod *method,
 
 extern void model_create_trigger(Oid table, const char *arguments);
 
+/* ereports unless the current user owns the table */
+extern void model_check_owner(Oid table);
+
 /* ---------- trigger.c ---------- */
 
 /*

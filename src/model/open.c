@@ -168,12 +168,16 @@ model_check_readable(Relation table, const ModelMethod *method,
 					 AttrNumber *attributes)
 {
 	ModelDescription *description;
-	AclResult	result = pg_class_aclcheck(RelationGetRelid(table),
-										   GetUserId(), ACL_SELECT);
 
-	if (result != ACLCHECK_OK)
-		aclcheck_error(result, get_relkind_objtype(table->rd_rel->relkind),
-					   RelationGetRelationName(table));
+	if (pg_class_aclcheck(RelationGetRelid(table), GetUserId(),
+						  ACL_SELECT) != ACLCHECK_OK)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied for table %s",
+						RelationGetRelationName(table)),
+				 errdetail("To use an embedding model, role \"%s\" needs SELECT on its table.",
+						   GetUserNameFromId(GetUserId(), false)),
+				 errhint("The owner may GRANT SELECT on it.")));
 	description = model_describe(RelationGetRelid(table));
 	if (method != NULL)
 		model_require_method(description, method->name);

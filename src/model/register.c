@@ -176,13 +176,6 @@ write_header(Oid table, const ModelMethod *method)
 
 /* ---------- register_model ---------- */
 
-static void
-check_owner(Oid table)
-{
-	if (!relation_ownercheck(table, GetUserId()))
-		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE, get_rel_name(table));
-}
-
 static bool
 has_primary_key(Oid table)
 {
@@ -212,7 +205,7 @@ register_model(PG_FUNCTION_ARGS)
 
 	model_choice("embedding method", method_name, model_method_names());
 	method = model_method_find(method_name);
-	check_owner(relation);
+	model_check_owner(relation);
 
 	table = table_open(relation, ShareRowExclusiveLock);
 	if (model_trigger(table) != NULL)
@@ -253,7 +246,7 @@ embed_refresh(PG_FUNCTION_ARGS)
 	Oid			relation = PG_GETARG_OID(0);
 	ModelDescription *description = model_describe(relation);
 
-	check_owner(relation);
+	model_check_owner(relation);
 	write_header(relation, description->method);
 	PG_RETURN_VOID();
 }

@@ -73,8 +73,8 @@ END $$;
 COMMIT;
 
 -- many changes in one transaction make one version, as long as nobody looks
-SELECT pg_stat_get_xact_tuples_updated('m'::regclass) AS before \gset
 BEGIN;
+SELECT pg_stat_get_xact_tuples_updated('m'::regclass) AS before \gset
 DO $$ BEGIN FOR i IN 100 .. 1099 LOOP INSERT INTO m VALUES (i, 'term' || i, 1, 1); END LOOP; END $$;
 SELECT pg_stat_get_xact_tuples_updated('m'::regclass) - :before AS versions;
 SELECT found('term100'), found('term1099');

@@ -46,7 +46,8 @@ const ModelMethod vocabulary_method = {
 	.check = check_description,
 	.build_image = build_image,
 	.image_format = VOCABULARY_IMAGE_FORMAT,
-	.image_sections = VOCABULARY_SECTIONS
+	.image_sections = VOCABULARY_SECTIONS,
+	.header_needed = true
 };
 
 void

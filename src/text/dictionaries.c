@@ -64,7 +64,7 @@ dictionaries_create(TokenStream *stream, TSConfigCacheEntry *config)
 
 	d->stream = stream;
 	d->lexizer = lexizer_create(config);
-	d->memo = memo_create();
+	d->memo = memo_acquire(stream->config, stream->generation);
 	d->texts = AllocSetContextCreate(CurrentMemoryContext, "embed lexemes",
 									 ALLOCSET_SMALL_SIZES);
 	d->parsing = AllocSetContextCreate(CurrentMemoryContext, "embed parser",

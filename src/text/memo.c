@@ -7,6 +7,10 @@
  * Zipf's law, so when the memory is full it is simply emptied: the frequent
  * words are back at once.
  *
+ * A statement makes many short-lived streams, one for each call of split_text
+ * for example.  Each memo has one owner at a time, but the one released last
+ * stays for the next owner with the same configuration.
+ *
  *-------------------------------------------------------------------------
  */
 #include "embed.h"
@@ -27,6 +31,10 @@ typedef struct MemoSlot
 
 struct Memo
 {
+	Oid			config;
+	uint64		generation;
+	MemoryContextCallback release;	/* when the owner's context goes */
+	MemoryContext home;			/* of this struct, and parent of the next */
 	MemoryContext context;		/* entries and slots */
 	MemoSlot   *slots;
 	uint32		slot_count;		/* a power of two */
@@ -44,14 +52,46 @@ memo_clear(Memo *memo)
 	memo->bytes = 0;
 }
 
-Memo *
-memo_create(void)
-{
-	Memo	   *memo = palloc(sizeof(Memo));
+/* The memo released last, or NULL. */
+static Memo *spare = NULL;
 
-	memo->context = AllocSetContextCreate(CurrentMemoryContext, "embed memo",
+static void
+memo_release(void *argument)
+{
+	Memo	   *memo = argument;
+
+	if (spare != NULL)
+		MemoryContextDelete(spare->home);
+	spare = memo;
+}
+
+static Memo *
+memo_create(Oid config, uint64 generation)
+{
+	MemoryContext home = AllocSetContextCreate(TopMemoryContext, "embed memo",
+											   ALLOCSET_SMALL_SIZES);
+	Memo	   *memo = MemoryContextAllocZero(home, sizeof(Memo));
+
+	memo->home = home;
+	memo->config = config;
+	memo->generation = generation;
+	memo->release.func = memo_release;
+	memo->release.arg = memo;
+	memo->context = AllocSetContextCreate(home, "embed memo entries",
 										  ALLOCSET_DEFAULT_SIZES);
-	memo_clear(memo);
+	return memo;
+}
+
+Memo *
+memo_acquire(Oid config, uint64 generation)
+{
+	Memo	   *memo = spare;
+
+	if (memo != NULL && memo->config == config && memo->generation == generation)
+		spare = NULL;
+	else
+		memo = memo_create(config, generation);
+	MemoryContextRegisterResetCallback(CurrentMemoryContext, &memo->release);
 	return memo;
 }
 

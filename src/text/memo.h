@@ -36,7 +36,14 @@ typedef struct MemoEntry
 
 typedef struct Memo Memo;
 
-extern Memo *memo_create(void);
+/*
+ * memo_acquire
+ *	  The memory of a configuration, until the current context is reset.
+ *
+ * What is learnt outlives the stream: the one released last is kept, and used
+ * again for the same configuration in the same generation.
+ */
+extern Memo *memo_acquire(Oid config, uint64 generation);
 
 /* Forget everything when there is too much: only between two texts' batches. */
 extern void memo_trim(Memo *memo);

@@ -1,35 +1,35 @@
 -- Text search: how raw text becomes words
 
 CREATE FUNCTION embed_words_start(internal, integer) RETURNS internal
-AS 'MODULE_PATHNAME', 'embed_words_start' LANGUAGE C STRICT PARALLEL SAFE;
+AS 'MODULE_PATHNAME', 'embed_words_start' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION embed_words_start(internal, integer) IS 'start of text search parser embed_words';
 
 CREATE FUNCTION embed_whitespace_start(internal, integer) RETURNS internal
-AS 'MODULE_PATHNAME', 'embed_whitespace_start' LANGUAGE C STRICT PARALLEL SAFE;
+AS 'MODULE_PATHNAME', 'embed_whitespace_start' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION embed_whitespace_start(internal, integer) IS 'start of text search parser embed_whitespace';
 
 CREATE FUNCTION embed_parser_token(internal, internal, internal) RETURNS internal
-AS 'MODULE_PATHNAME', 'embed_parser_token' LANGUAGE C STRICT PARALLEL SAFE;
+AS 'MODULE_PATHNAME', 'embed_parser_token' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION embed_parser_token(internal, internal, internal) IS 'next token of text search parsers embed_words and embed_whitespace';
 
 CREATE FUNCTION embed_parser_end(internal) RETURNS void
-AS 'MODULE_PATHNAME', 'embed_parser_end' LANGUAGE C STRICT PARALLEL SAFE;
+AS 'MODULE_PATHNAME', 'embed_parser_end' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION embed_parser_end(internal) IS 'end of text search parsers embed_words and embed_whitespace';
 
 CREATE FUNCTION embed_parser_types(internal) RETURNS internal
-AS 'MODULE_PATHNAME', 'embed_parser_types' LANGUAGE C STRICT PARALLEL SAFE;
+AS 'MODULE_PATHNAME', 'embed_parser_types' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION embed_parser_types(internal) IS 'token types of text search parsers embed_words and embed_whitespace';
 
 CREATE FUNCTION embed_dictionary_init(internal) RETURNS internal
-AS 'MODULE_PATHNAME', 'embed_dictionary_init' LANGUAGE C STRICT PARALLEL SAFE;
+AS 'MODULE_PATHNAME', 'embed_dictionary_init' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION embed_dictionary_init(internal) IS 'init of text search dictionaries embed_lower and embed_exact';
 
 CREATE FUNCTION embed_lower_lexize(internal, internal, internal, internal) RETURNS internal
-AS 'MODULE_PATHNAME', 'embed_lower_lexize' LANGUAGE C STRICT PARALLEL SAFE;
+AS 'MODULE_PATHNAME', 'embed_lower_lexize' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION embed_lower_lexize(internal, internal, internal, internal) IS 'lexize of text search dictionary embed_lower';
 
 CREATE FUNCTION embed_exact_lexize(internal, internal, internal, internal) RETURNS internal
-AS 'MODULE_PATHNAME', 'embed_exact_lexize' LANGUAGE C STRICT PARALLEL SAFE;
+AS 'MODULE_PATHNAME', 'embed_exact_lexize' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION embed_exact_lexize(internal, internal, internal, internal) IS 'lexize of text search dictionary embed_exact';
 
 CREATE TEXT SEARCH PARSER embed_words (

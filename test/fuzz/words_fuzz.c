@@ -1,0 +1,87 @@
+/*-------------------------------------------------------------------------
+ *
+ * words_fuzz.c
+ *	  Would fail if some bytes made the word scanner read or write outside its
+ *	  memory, lose its way, or differ from the plain reading of the rule.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "math/hash.h"
+#include "text/gap.h"
+#include "text/words.h"
+
+extern int	LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static WordScanner scanner;
+static Token batch[17];
+static char folded[WORD_FOLDED_MAX * 4];
+
+static void
+check_token(const Token *token, SplitRule rule, int fold, const char *input,
+			size_t length, size_t *offset)
+{
+	size_t		start,
+				end,
+				size;
+
+	do
+	{
+		start = word_span_start(rule, NULL, input, length, *offset, length);
+		end = word_span_end(rule, NULL, input, length, start, length);
+		*offset = end;
+	} while (end - start >= WORD_TOO_LONG);
+	size = end - start;
+	if (fold)
+		size = word_fold(NULL, input + start, size, folded);
+	else
+		memcpy(folded, input + start, size);
+	if ((size_t) token->start != start ||
+		(size_t) token->source_length != end - start ||
+		(size_t) token->length != size ||
+		memcmp(token->text, folded, size) != 0 ||
+		token->hash != hash_bytes64(folded, size))
+		abort();
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	const char *input;
+	int			fold,
+				capacity;
+	SplitRule	rule;
+	size_t		offset = 0;
+	size_t		length;
+	size_t		last = 0;
+
+	if (size < 1)
+		return 0;
+	rule = data[0] & 1 ? SPLIT_WORDS : SPLIT_WHITESPACE;
+	fold = data[0] >> 1 & 1;
+	capacity = 1 + (data[0] >> 2) % 17;
+	input = (const char *) data + 1;
+	length = size - 1;
+
+	word_scanner_init(&scanner, rule, fold, NULL);
+	word_scanner_begin(&scanner, input, length);
+	while (!word_scanner_done(&scanner))
+	{
+		int			count = word_scanner_next(&scanner, batch, capacity);
+
+		for (int i = 0; i < count; i++)
+		{
+			Gap			gap;
+
+			check_token(&batch[i], rule, fold, input, length, &offset);
+			gap = gap_examine(NULL, input, length, last, (size_t) batch[i].start);
+			if (gap.left_end > gap.right_start || gap.left_end < (int) last ||
+				gap.right_start > batch[i].start)
+				abort();
+			last = (size_t) (batch[i].start + batch[i].source_length);
+		}
+	}
+	return 0;
+}

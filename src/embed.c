@@ -12,6 +12,7 @@
 #include "embed.h"
 
 #include "encoder/vocabulary/vocabulary.h"
+#include "encoder/word2vec/word2vec.h"
 #include "math/distance.h"
 #include "model/model.h"
 
@@ -29,4 +30,5 @@ _PG_init(void)
 	distance_init();
 	progress_init();
 	vocabulary_init();
+	word2vec_init();
 }

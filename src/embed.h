@@ -65,4 +65,34 @@
 #define my_local_transaction_id() (MyProc->lxid)
 #endif
 
+/*
+ * Files shared by parallel workers changed names in 15 and lost a silent
+ * short read in 16.
+ */
+#if PG_VERSION_NUM >= 150000
+#define FILE_SET(shared) (&(shared)->fs)
+#else
+#define FILE_SET(shared) (shared)
+#define BufFileCreateFileSet(files, name) BufFileCreateShared(files, name)
+#define BufFileExportFileSet(file) BufFileExportShared(file)
+#define BufFileDeleteFileSet(files, name, missing_ok) \
+	BufFileDeleteShared(files, name)
+#if PG_VERSION_NUM >= 140000
+#define BufFileOpenFileSet(files, name, mode, missing_ok) \
+	BufFileOpenShared(files, name, mode)
+#else
+#define BufFileOpenFileSet(files, name, mode, missing_ok) \
+	BufFileOpenShared(files, name)
+#endif
+#endif
+#if PG_VERSION_NUM < 160000
+#define BufFileReadExact(file, data, size) \
+	do { \
+		if (BufFileRead(file, data, size) != (size)) \
+			ereport(ERROR, \
+					(errcode_for_file_access(), \
+					 errmsg("could not read temporary file: %m"))); \
+	} while (0)
+#endif
+
 #endif							/* EMBED_H */

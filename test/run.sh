@@ -120,11 +120,12 @@ do_build_pure() {
 	done
 }
 
-# Nothing leaves the library but what SQL calls.
+# Nothing leaves the library but what SQL calls, and what parallel workers
+# begin with.
 do_symbols() {
 	nm -D --defined-only embed.so | awk '{ print $3 }' | sed 's/@.*//' | sort >"$work/symbols"
 	sed -n 's/^pg_finfo_//p' "$work/symbols" >"$work/entries"
-	grep -v -e '^pg_finfo_' -e '^Pg_magic_func$' -e '^_PG_init$' -e '^_PG_fini$' \
+	grep -v -e '^pg_finfo_' -e '^embed_[a-z]*_worker$' -e '^Pg_magic_func$' -e '^_PG_init$' -e '^_PG_fini$' \
 		"$work/symbols" | grep -v -x -F -f "$work/entries" >"$work/strangers"
 	say "$(wc -l <"$work/entries") entry points"
 	[ ! -s "$work/strangers" ] || { say "exported but not called from SQL:"; cat "$work/strangers"; return 1; }

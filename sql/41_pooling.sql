@@ -1,0 +1,36 @@
+
+-- vectors of words and texts
+
+CREATE FUNCTION embed(model regclass, input text, pooling text DEFAULT NULL,
+	prompt text DEFAULT NULL) RETURNS vector
+AS 'MODULE_PATHNAME', 'embed' LANGUAGE C STABLE PARALLEL SAFE COST 10000;
+COMMENT ON FUNCTION embed(regclass, text, text, text) IS 'vector of a text, pooled over its words; NULL if none is known';
+
+CREATE FUNCTION embed_array(model regclass, inputs text[],
+	pooling text DEFAULT NULL, prompt text DEFAULT NULL) RETURNS vector[]
+AS 'MODULE_PATHNAME', 'embed_array' LANGUAGE C STABLE PARALLEL SAFE COST 100000;
+COMMENT ON FUNCTION embed_array(regclass, text[], text, text) IS 'vectors of several texts, see embed';
+
+CREATE FUNCTION embed_tokens(model regclass, input text)
+RETURNS TABLE ("position" integer, token text, embedding vector)
+AS 'MODULE_PATHNAME', 'embed_tokens' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 10000 ROWS 100;
+COMMENT ON FUNCTION embed_tokens(regclass, text) IS 'words of a text as a model sees them, each with its vector';
+
+CREATE FUNCTION word_vector(model regclass, word text) RETURNS vector
+AS 'MODULE_PATHNAME', 'word_vector' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 1000;
+COMMENT ON FUNCTION word_vector(regclass, text) IS 'vector of a word; NULL if it is not known';
+
+CREATE FUNCTION nearest_words(model regclass, word text, count integer DEFAULT 10)
+RETURNS TABLE (word text, similarity float8)
+AS 'MODULE_PATHNAME', 'nearest_words_of_word' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 100000 ROWS 10;
+COMMENT ON FUNCTION nearest_words(regclass, text, integer) IS 'words of a model most similar to a given word';
+
+CREATE FUNCTION nearest_words(model regclass, query vector, count integer DEFAULT 10)
+RETURNS TABLE (word text, similarity float8)
+AS 'MODULE_PATHNAME', 'nearest_words_of_vector' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 100000 ROWS 10;
+COMMENT ON FUNCTION nearest_words(regclass, vector, integer) IS 'words of a model most similar to a vector';
+
+CREATE FUNCTION analogy(model regclass, positive text[], negative text[], count integer DEFAULT 10)
+RETURNS TABLE (word text, similarity float8)
+AS 'MODULE_PATHNAME', 'analogy' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 100000 ROWS 10;
+COMMENT ON FUNCTION analogy(regclass, text[], text[], integer) IS 'words most similar to the sum of the positive words less the negative ones';

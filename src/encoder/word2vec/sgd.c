@@ -1,0 +1,451 @@
+/*-------------------------------------------------------------------------
+ *
+ * sgd.c
+ *	  Walks over documents and makes the steps of word2vec training.
+ *
+ * Skip-gram without subwords follows word2vec.c: the input row of each word
+ * in the window predicts the word in the middle.  The negative words are
+ * drawn once for the middle word and shared by its window (Ji et al.,
+ * "Parallelizing Word2Vec in Shared and Distributed Memory", 2016), which
+ * keeps their rows in the first cache and lets them be fetched while the
+ * middle word before is still in work.
+ *
+ * With subwords the direction is fastText's: the mean of the middle word's
+ * rows predicts each word of the window, with negatives of its own.  Between
+ * two predictions fastText adds the change to every row and computes the mean
+ * anew; as each row moves by the same amount the mean moves by just that, so
+ * it is kept in one buffer and the rows are changed once at the end.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "encoder/word2vec/sgd.h"
+
+#include <math.h>
+#include <string.h>
+
+/* One prediction in so many is looked at for the loss. */
+#define LOSS_SAMPLE 64
+
+typedef struct Targets
+{
+	float	   *rows[STEP_MAX_TARGETS];
+	float		labels[STEP_MAX_TARGETS];
+	int			count;
+} Targets;
+
+static inline float *
+row_of(float *matrix, int stride, int32_t row)
+{
+	return matrix + (size_t) row * stride;
+}
+
+static inline void
+prefetch_row(const float *row, int stride)
+{
+	for (int i = 0; i < stride; i += STEP_ALIGNMENT / sizeof(float))
+		__builtin_prefetch(row + i, 1, 3);
+}
+
+size_t
+sgd_scratch_size(const SgdModel *model)
+{
+	return sizeof(int32_t) * SGD_MAX_DOCUMENT +
+		3 * sizeof(float) * model->stride;
+}
+
+void
+sgd_worker_init(SgdWorker *worker, const SgdModel *model, uint64_t seed,
+				void *memory)
+{
+	memset(worker, 0, sizeof(*worker));
+	worker->model = model;
+	worker->kernels = step_kernels(NULL);
+	random_seed(&worker->random, seed);
+	worker->hidden = memory;
+	worker->before = worker->hidden + model->stride;
+	worker->change = worker->before + model->stride;
+	worker->kept = (int32_t *) (worker->change + model->stride);
+}
+
+void
+sgd_init_row(float *row, int dims, int stride, Random *random)
+{
+	for (int i = 0; i < dims; i++)
+		row[i] = (random_float(random) - 0.5f) / dims;
+	for (int i = dims; i < stride; i++)
+		row[i] = 0;
+}
+
+static inline int32_t
+draw_negative(SgdWorker *worker)
+{
+	uint64_t	r = random_next(&worker->random);
+	uint32_t	slot = ((r >> 32) * (uint64_t) worker->model->words) >> 32;
+	const AliasSlot *alias = &worker->model->negatives[slot];
+
+	return (uint32_t) r <= alias->threshold ? (int32_t) slot : alias->other;
+}
+
+/*
+ * The word and its negatives.  A negative equal to the word is drawn again;
+ * with a vocabulary of one word there are none.
+ */
+static inline void
+targets_negative(SgdWorker *worker, int32_t word, Targets *targets)
+{
+	const SgdModel *model = worker->model;
+	int			count = 0;
+
+	targets->rows[count] = row_of(model->negative_output, model->stride, word);
+	targets->labels[count++] = 1;
+	for (int i = 0; i < model->negative && model->words > 1; i++)
+	{
+		int32_t		other = draw_negative(worker);
+
+		for (int tries = 0; other == word && tries < 10; tries++)
+			other = draw_negative(worker);
+		if (other == word)
+			continue;
+		targets->rows[count] = row_of(model->negative_output, model->stride,
+									  other);
+		targets->labels[count++] = 0;
+	}
+	targets->count = count;
+}
+
+/* The inner nodes on the way to a word; the label of branch 0 is 1. */
+static inline void
+targets_path(const SgdModel *model, int32_t word, Targets *targets)
+{
+	const HuffmanPath *path = &model->paths[word];
+
+	for (int i = 0; i < path->length; i++)
+	{
+		targets->rows[i] = row_of(model->tree_output, model->stride,
+								  model->nodes[path->start + i]);
+		targets->labels[i] = ((path->code >> i) & 1) ? 0 : 1;
+	}
+	targets->count = path->length;
+}
+
+static inline void
+targets_prefetch(const Targets *targets, int stride)
+{
+	for (int i = 0; i < targets->count; i++)
+		prefetch_row(targets->rows[i], stride);
+}
+
+/* Minus the log likelihood of the targets. */
+static void
+add_loss(SgdWorker *worker, const Targets *targets, const float *scores)
+{
+	double		loss = 0;
+
+	for (int i = 0; i < targets->count; i++)
+	{
+		double		x = targets->labels[i] > 0 ? -scores[i] : scores[i];
+
+		loss += x > 30 ? x : log1p(exp(x));
+	}
+	worker->loss += loss;
+	worker->loss_count++;
+}
+
+static inline void
+take_step(SgdWorker *worker, float *input, Targets *targets)
+{
+	float		scores[STEP_MAX_TARGETS];
+
+	if (targets->count == 0)
+		return;
+	worker->kernels->step(worker->model->stride, input, targets->rows,
+						  targets->labels, targets->count, worker->alpha,
+						  scores, worker->change);
+	if (++worker->steps % LOSS_SAMPLE == 0)
+		add_loss(worker, targets, scores);
+}
+
+/*
+ * Add the rows of a word and of its n-grams to "sum"; returns their number.
+ */
+static inline int
+add_rows_of_word(SgdWorker *worker, int32_t word, float *sum)
+{
+	const SgdModel *model = worker->model;
+	int			stride = model->stride;
+
+	worker->kernels->add(stride, sum, row_of(model->input, stride, word), 1);
+	if (model->subword_start == NULL)
+		return 1;
+	for (int64_t i = model->subword_start[word];
+		 i < model->subword_start[word + 1]; i++)
+		worker->kernels->add(stride, sum,
+							 row_of(model->input, stride, model->subword_rows[i]),
+							 1);
+	return 1 + (int) (model->subword_start[word + 1] -
+					  model->subword_start[word]);
+}
+
+static inline void
+move_rows_of_word(SgdWorker *worker, int32_t word, const float *change)
+{
+	const SgdModel *model = worker->model;
+	int			stride = model->stride;
+
+	worker->kernels->add(stride, row_of(model->input, stride, word), change, 1);
+	if (model->subword_start == NULL)
+		return;
+	for (int64_t i = model->subword_start[word];
+		 i < model->subword_start[word + 1]; i++)
+		worker->kernels->add(stride,
+							 row_of(model->input, stride, model->subword_rows[i]),
+							 change, 1);
+}
+
+/* hidden = mean of "count" summed rows; kept in "before" as well */
+static inline void
+hidden_begin(SgdWorker *worker, int count)
+{
+	int			stride = worker->model->stride;
+	float		factor = 1.0f / count;
+
+	for (int i = 0; i < stride; i++)
+		worker->hidden[i] *= factor;
+	memcpy(worker->before, worker->hidden, sizeof(float) * stride);
+}
+
+/* what the hidden row moved by, left in "hidden" */
+static inline void
+hidden_change(SgdWorker *worker)
+{
+	worker->kernels->add(worker->model->stride, worker->hidden,
+						 worker->before, -1);
+}
+
+/* Skip-gram, word2vec's direction: window words predict the middle word. */
+static inline void
+skipgram(SgdWorker *worker, const int32_t *words, int from, int to, int middle,
+		 Targets *negatives)
+{
+	const SgdModel *model = worker->model;
+	Targets		path;
+
+	path.count = 0;
+	if (model->hierarchical_softmax)
+		targets_path(model, words[middle], &path);
+
+	for (int i = from; i <= to; i++)
+	{
+		float	   *input;
+
+		if (i == middle)
+			continue;
+		input = row_of(model->input, model->stride, words[i]);
+		take_step(worker, input, negatives);
+		take_step(worker, input, &path);
+	}
+}
+
+/* Skip-gram, fastText's direction: the middle word predicts the window. */
+static void
+skipgram_subwords(SgdWorker *worker, const int32_t *words, int from, int to,
+				  int middle)
+{
+	const SgdModel *model = worker->model;
+	Targets		targets[2];
+	int			current = 0;
+	int			next;
+
+	memset(worker->hidden, 0, sizeof(float) * model->stride);
+	hidden_begin(worker, add_rows_of_word(worker, words[middle], worker->hidden));
+
+	/* the targets of the next prediction are fetched during this one */
+	targets[0].count = 0;
+	for (int i = from; i <= to + 1; i++)
+	{
+		if (i == middle)
+			continue;
+		next = 1 - current;
+		targets[next].count = 0;
+		if (i <= to && model->negative > 0)
+		{
+			targets_negative(worker, words[i], &targets[next]);
+			targets_prefetch(&targets[next], model->stride);
+		}
+		take_step(worker, worker->hidden, &targets[current]);
+		if (i <= to && model->hierarchical_softmax)
+		{
+			Targets		path;
+
+			targets_path(model, words[i], &path);
+			take_step(worker, worker->hidden, &path);
+		}
+		current = next;
+	}
+
+	hidden_change(worker);
+	move_rows_of_word(worker, words[middle], worker->hidden);
+}
+
+/*
+ * CBOW: the mean of the window predicts the middle word.  Every row gets the
+ * whole change, not its share of the mean, as in word2vec.c.
+ */
+static void
+cbow(SgdWorker *worker, const int32_t *words, int from, int to, int middle,
+	 Targets *negatives)
+{
+	const SgdModel *model = worker->model;
+	int			count = 0;
+
+	memset(worker->hidden, 0, sizeof(float) * model->stride);
+	for (int i = from; i <= to; i++)
+		if (i != middle)
+			count += add_rows_of_word(worker, words[i], worker->hidden);
+	if (count == 0)
+		return;
+	hidden_begin(worker, count);
+	take_step(worker, worker->hidden, negatives);
+	if (model->hierarchical_softmax)
+	{
+		Targets		path;
+
+		targets_path(model, words[middle], &path);
+		take_step(worker, worker->hidden, &path);
+	}
+	hidden_change(worker);
+	for (int i = from; i <= to; i++)
+		if (i != middle)
+			move_rows_of_word(worker, words[i], worker->hidden);
+}
+
+/*
+ * Drop frequent words at random.  Windows are laid over what is left, so that
+ * they reach further, as in word2vec.c.
+ */
+static int
+subsample(SgdWorker *worker, const int32_t *words, int count)
+{
+	const uint32_t *keep = worker->model->keep;
+	int			kept = 0;
+
+	for (int i = 0; i < count; i++)
+	{
+		worker->kept[kept] = words[i];
+		kept += keep[words[i]] == UINT32_MAX ||
+			(uint32_t) (random_next(&worker->random) >> 32) <= keep[words[i]];
+	}
+	return kept;
+}
+
+void
+sgd_train_document(SgdWorker *worker, const int32_t *words, int count)
+{
+	const SgdModel *model = worker->model;
+	bool		per_middle = model->negative > 0 &&
+		(model->cbow || model->subword_start == NULL);
+	Targets		negatives[2];
+	int			kept = subsample(worker, words, count);
+	int			reported = 0;
+
+	negatives[0].count = negatives[1].count = 0;
+	if (per_middle && kept > 0)
+		targets_negative(worker, worker->kept[0], &negatives[0]);
+
+	for (int middle = 0; middle < kept; middle++)
+	{
+		int			window = 1 + (int) random_below(&worker->random,
+													model->window_size);
+		int			from = middle - window < 0 ? 0 : middle - window;
+		int			to = middle + window >= kept ? kept - 1 : middle + window;
+		Targets    *current = &negatives[middle % 2];
+		Targets    *next = &negatives[(middle + 1) % 2];
+
+		if (per_middle && middle + 1 < kept)
+		{
+			targets_negative(worker, worker->kept[middle + 1], next);
+			targets_prefetch(next, model->stride);
+		}
+
+		if (model->cbow)
+			cbow(worker, worker->kept, from, to, middle, current);
+		else if (model->subword_start != NULL)
+			skipgram_subwords(worker, worker->kept, from, to, middle);
+		else
+			skipgram(worker, worker->kept, from, to, middle, current);
+
+		/* words dropped by subsampling count as done, too */
+		if ((middle + 1) % (SGD_REPORT_WORDS / 4) == 0)
+		{
+			int			done = (int) ((int64_t) count * (middle + 1) / kept);
+
+			worker->report(worker, done - reported);
+			reported = done;
+		}
+	}
+	worker->report(worker, count - reported);
+}
+
+void
+sgd_build_keep(const int64_t *counts, int words, int64_t total, double sample,
+			   uint32_t *keep)
+{
+	for (int i = 0; i < words; i++)
+	{
+		double		f = (double) counts[i] / total;
+		double		p = sample <= 0 ? 1 : (sqrt(f / sample) + 1) * sample / f;
+
+		keep[i] = p >= 1 ? UINT32_MAX : (uint32_t) (p * 4294967295.0);
+	}
+}
+
+/*
+ * Walker's method in Vose's form (IEEE Transactions on Software Engineering
+ * 17(9), 1991): slots with less than the mean are filled up from slots with
+ * more.
+ */
+void
+sgd_build_negatives(const int64_t *counts, int words, double exponent,
+					AliasSlot *slots, void *scratch)
+{
+	double	   *share = scratch;
+	int32_t    *queue = (int32_t *) (share + words);
+	int			small = 0;		/* queue[0 .. small): less than the mean */
+	int			large = words;	/* queue[large .. words): the others */
+	double		sum = 0;
+
+	for (int i = 0; i < words; i++)
+		sum += share[i] = pow((double) counts[i], exponent);
+	for (int i = 0; i < words; i++)
+	{
+		share[i] *= words / sum;
+		if (share[i] < 1)
+			queue[small++] = i;
+		else
+			queue[--large] = i;
+	}
+	while (small > 0 && large < words)
+	{
+		int32_t		poor = queue[--small];
+		int32_t		rich = queue[large];
+
+		slots[poor].threshold = (uint32_t) (share[poor] * 4294967295.0);
+		slots[poor].other = rich;
+		share[rich] -= 1 - share[poor];
+		if (share[rich] < 1)
+		{
+			large++;
+			queue[small++] = rich;
+		}
+	}
+	while (small > 0)
+	{
+		slots[queue[--small]].threshold = UINT32_MAX;
+		slots[queue[small]].other = queue[small];
+	}
+	for (; large < words; large++)
+	{
+		slots[queue[large]].threshold = UINT32_MAX;
+		slots[queue[large]].other = queue[large];
+	}
+}

@@ -1,0 +1,132 @@
+/*-------------------------------------------------------------------------
+ *
+ * sgd.h
+ *	  Training of word vectors over encoded documents.
+ *
+ * Everything here works on plain memory: the caller (train.c) puts the
+ * weights where all workers see them.  No server header is included.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef WORD2VEC_SGD_H
+#define WORD2VEC_SGD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "encoder/word2vec/step.h"
+#include "math/random.h"
+
+/*
+ * One slot of Walker's alias table: a slot is drawn uniformly, then its own
+ * word is taken with probability threshold / 2^32, else the other one.
+ */
+typedef struct AliasSlot
+{
+	uint32_t	threshold;
+	int32_t		other;
+} AliasSlot;
+
+/* Longest Huffman code, as in word2vec.c; must not exceed STEP_MAX_TARGETS. */
+#define HUFFMAN_MAX_CODE 40
+
+/* The way from the root of the Huffman tree to a word. */
+typedef struct HuffmanPath
+{
+	int32_t		start;			/* index of its first inner node in "nodes" */
+	int32_t		length;
+	uint64_t	code;			/* bit i: branch taken at the i-th node */
+} HuffmanPath;
+
+/*
+ * Weights and tables, shared by the workers.  Rows are "stride" floats, see
+ * step.h.  Word ids are 0 .. words - 1, most frequent first; input rows from
+ * "words" on belong to subword buckets.
+ */
+typedef struct SgdModel
+{
+	int			words;
+	int			stride;
+	int			window_size;
+	int			negative;
+	bool		cbow;
+	bool		hierarchical_softmax;
+
+	float	   *input;			/* words and buckets */
+	float	   *negative_output;	/* words rows, NULL if negative is 0 */
+	float	   *tree_output;	/* words - 1 rows, NULL without hierarchical
+								 * softmax */
+	const uint32_t *keep;		/* per word: kept if a random 32-bit number is
+								 * not above it */
+	const AliasSlot *negatives; /* words slots */
+	const HuffmanPath *paths;	/* words */
+	const int32_t *nodes;		/* inner nodes of all paths */
+	const int64_t *subword_start;	/* words + 1, or NULL without subwords */
+	const int32_t *subword_rows;	/* input rows of each word's n-grams */
+} SgdModel;
+
+typedef struct SgdWorker SgdWorker;
+
+struct SgdWorker
+{
+	const SgdModel *model;
+	const StepKernels *kernels;
+	Random		random;
+	float		alpha;
+
+	/*
+	 * Called after about every SGD_REPORT_WORDS words of the input with their
+	 * number; sets alpha.  May leave by a long jump.
+	 */
+	void		(*report) (SgdWorker *worker, int words);
+	void	   *report_state;
+
+	/* mean loss of one prediction: loss / loss_count, sampled */
+	double		loss;
+	int64_t		loss_count;
+
+	/* scratch, see sgd_scratch_size */
+	int32_t    *kept;
+	float	   *hidden;
+	float	   *before;
+	float	   *change;
+	uint32_t	steps;
+};
+
+#define SGD_REPORT_WORDS 10000
+
+/* The longest piece of a document given at once: windows end there. */
+#define SGD_MAX_DOCUMENT 1000000
+
+/*
+ * Bytes of scratch memory of one worker, and its assignment.  "memory" is
+ * aligned to STEP_ALIGNMENT.
+ */
+extern size_t sgd_scratch_size(const SgdModel *model);
+extern void sgd_worker_init(SgdWorker *worker, const SgdModel *model,
+							uint64_t seed, void *memory);
+
+/* Train on one document of at most SGD_MAX_DOCUMENT word ids. */
+extern void sgd_train_document(SgdWorker *worker, const int32_t *words, int count);
+
+/* input rows uniform in (-0.5, 0.5) / dims, the other weights are zero */
+extern void sgd_init_row(float *row, int dims, int stride, Random *random);
+
+/*
+ * Tables over the words' counts, all in the order of the ids.
+ *
+ * sgd_build_keep: probability (sqrt(f / sample) + 1) * sample / f of keeping
+ *		a word of frequency f, as word2vec.c computes it
+ * sgd_build_negatives: counts to the power "exponent"; scratch: words * 12
+ *		bytes
+ * huffman_build: false if a code would be longer than HUFFMAN_MAX_CODE
+ *		scratch: words * 32 bytes; nodes: see huffman_node_count
+ */
+extern void sgd_build_keep(const int64_t *counts, int words, int64_t total,
+						   double sample, uint32_t *keep);
+extern void sgd_build_negatives(const int64_t *counts, int words,
+								double exponent, AliasSlot *slots, void *scratch);
+extern int64_t huffman_build(const int64_t *counts, int words,
+							 HuffmanPath *paths, int32_t *nodes, void *scratch);
+
+#endif							/* WORD2VEC_SGD_H */

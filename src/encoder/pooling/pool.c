@@ -62,7 +62,8 @@ choose_pooling(const Words *words, FunctionCallInfo fcinfo, int argument)
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("pooling \"%s\" needs counts that model \"%s\" does not have",
 						name, words->model->description->table_name),
-				 errhint("Use pooling => 'mean', or fill the columns documents and occurrences, row 0 included.")));
+				 errhint("Use pooling => 'mean', or fill the columns documents and occurrences, "
+						 "row 0 included.")));
 	return pooling;
 }
 

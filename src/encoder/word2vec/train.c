@@ -183,7 +183,8 @@ read_corpus(const Word2vecOptions *options, TrainerFiles *files,
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_EXCEPTION),
 				 errmsg("corpus has no word to train on"),
-				 errdetail("It holds " INT64_FORMAT " words in " INT64_FORMAT " texts, but none occurs %d times.",
+				 errdetail("It holds " INT64_FORMAT " words in " INT64_FORMAT
+						   " texts, but none occurs %d times.",
 						   corpus->all_tokens, corpus->documents,
 						   options->min_count),
 				 errhint("Lower min_count or use a larger corpus.")));

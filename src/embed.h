@@ -14,6 +14,12 @@
 #include "postgres.h"
 
 #include "fmgr.h"
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h"				/* part of postgres.h before */
+#endif
+#if PG_VERSION_NUM >= 170000
+#include "common/file_utils.h"	/* PG_TEMP_FILES_DIR, before in storage/fd.h */
+#endif
 
 #if PG_VERSION_NUM < 130000
 #error "embed needs PostgreSQL 13 or later"

@@ -89,3 +89,6 @@ SELECT statement, pg_temp.failure(statement) FROM (VALUES ('SELECT rrf_score(0)'
 SELECT id, rrf_score(a.rank) + rrf_score(b.rank) AS score
 FROM (VALUES (1, 1), (2, 2)) AS a (id, rank) FULL JOIN (VALUES (2, 1), (3, 2)) AS b (id, rank) USING (id)
 ORDER BY score DESC, id;
+
+-- A backend that compares vectors is one thread (Linux; elsewhere this fails).
+SELECT count(*) AS threads FROM pg_ls_dir('/proc/self/task');

@@ -75,7 +75,8 @@ extern double (*bit_jaccard_kernel) (size_t bytes, const uint8_t *a, const uint8
 extern float (*sparse_inner_kernel) (int a_count, const int32_t *a_index, const float *a_value,
 									 int b_count, const int32_t *b_index, const float *b_value);
 extern float (*sparse_l2_squared_kernel) (int a_count, const int32_t *a_index, const float *a_value,
-										  int b_count, const int32_t *b_index, const float *b_value);
+										  int b_count, const int32_t *b_index,
+										  const float *b_value);
 extern float (*sparse_l1_kernel) (int a_count, const int32_t *a_index, const float *a_value,
 								  int b_count, const int32_t *b_index, const float *b_value);
 

@@ -92,13 +92,16 @@ dense_sum(const TermKind kind, const bool is_half, int dims, const void *a, cons
 	{
 		sum0 = add_terms(kind, sum0, load(is_half, a, i), load(is_half, b, i));
 		sum1 = add_terms(kind, sum1, load(is_half, a, i + LANES), load(is_half, b, i + LANES));
-		sum2 = add_terms(kind, sum2, load(is_half, a, i + 2 * LANES), load(is_half, b, i + 2 * LANES));
-		sum3 = add_terms(kind, sum3, load(is_half, a, i + 3 * LANES), load(is_half, b, i + 3 * LANES));
+		sum2 = add_terms(kind, sum2, load(is_half, a, i + 2 * LANES),
+						 load(is_half, b, i + 2 * LANES));
+		sum3 = add_terms(kind, sum3, load(is_half, a, i + 3 * LANES),
+						 load(is_half, b, i + 3 * LANES));
 	}
 	for (; i + LANES <= dims; i += LANES)
 		sum0 = add_terms(kind, sum0, load(is_half, a, i), load(is_half, b, i));
 	if (i < dims)
-		sum1 = add_terms(kind, sum1, load_rest(is_half, a, i, dims), load_rest(is_half, b, i, dims));
+		sum1 = add_terms(kind, sum1, load_rest(is_half, a, i, dims),
+						 load_rest(is_half, b, i, dims));
 	return add_lanes(_mm256_add_ps(_mm256_add_ps(sum0, sum1), _mm256_add_ps(sum2, sum3)));
 }
 
@@ -228,7 +231,8 @@ count_bits(__m256i bits)
 	const __m256i low_half = _mm256_set1_epi8(0x0F);
 	__m256i		low = _mm256_and_si256(bits, low_half);
 	__m256i		high = _mm256_and_si256(_mm256_srli_epi16(bits, 4), low_half);
-	__m256i		sum = _mm256_add_epi8(_mm256_shuffle_epi8(counts, low), _mm256_shuffle_epi8(counts, high));
+	__m256i		sum = _mm256_add_epi8(_mm256_shuffle_epi8(counts, low),
+									  _mm256_shuffle_epi8(counts, high));
 
 	return _mm256_sad_epu8(sum, _mm256_setzero_si256());
 }
@@ -302,7 +306,8 @@ add_lone_terms(const TermKind kind, __m256d sum, const float *value, int lanes, 
 {
 	const __m256i bit = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128);
 	unsigned int wanted = _bzhi_u32(0xFF, (unsigned int) lanes) & ~met;
-	__m256i		mask = _mm256_cmpeq_epi32(_mm256_and_si256(_mm256_set1_epi32((int) wanted), bit), bit);
+	__m256i		mask = _mm256_cmpeq_epi32(_mm256_and_si256(_mm256_set1_epi32((int) wanted),
+														   bit), bit);
 	__m256		values = _mm256_maskload_ps(value, mask);
 	__m256d		low = _mm256_cvtps_pd(_mm256_castps256_ps128(values));
 	__m256d		high = _mm256_cvtps_pd(_mm256_extractf128_ps(values, 1));
@@ -311,7 +316,9 @@ add_lone_terms(const TermKind kind, __m256d sum, const float *value, int lanes, 
 	{
 		const __m256d sign = _mm256_set1_pd(-0.0);
 
-		return _mm256_add_pd(sum, _mm256_add_pd(_mm256_andnot_pd(sign, low), _mm256_andnot_pd(sign, high)));
+		return _mm256_add_pd(sum,
+							 _mm256_add_pd(_mm256_andnot_pd(sign, low),
+										   _mm256_andnot_pd(sign, high)));
 	}
 	return _mm256_add_pd(sum, _mm256_fmadd_pd(high, high, _mm256_mul_pd(low, low)));
 }
@@ -356,7 +363,8 @@ sparse_sum(const TermKind kind,
 			a_met |= meeting;
 			b_met |= meeting_b;
 			for (; meeting != 0; meeting &= meeting - 1, meeting_b &= meeting_b - 1)
-				sum += pair_term(kind, a_value[i + __builtin_ctz(meeting)], b_value[j + __builtin_ctz(meeting_b)]);
+				sum += pair_term(kind, a_value[i + __builtin_ctz(meeting)],
+								 b_value[j + __builtin_ctz(meeting_b)]);
 		}
 		if (kind == TERM_INNER)
 		{

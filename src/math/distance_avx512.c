@@ -20,8 +20,9 @@
 
 #include "math/sparse_blocks_x86.h"
 
-#define AVX512 __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c,bmi,bmi2,popcnt")))
-#define AVX512_POPCOUNT __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vpopcntdq")))
+#define FEATURES "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c,bmi,bmi2,popcnt"
+#define AVX512 __attribute__((target(FEATURES)))
+#define AVX512_POPCOUNT __attribute__((target(FEATURES ",avx512vpopcntdq")))
 
 #define LANES 16
 
@@ -75,16 +76,20 @@ dense_sum(const TermKind kind, const bool is_half, int dims, const void *a, cons
 	{
 		sum0 = add_terms(kind, sum0, load(is_half, a, i), load(is_half, b, i));
 		sum1 = add_terms(kind, sum1, load(is_half, a, i + LANES), load(is_half, b, i + LANES));
-		sum2 = add_terms(kind, sum2, load(is_half, a, i + 2 * LANES), load(is_half, b, i + 2 * LANES));
-		sum3 = add_terms(kind, sum3, load(is_half, a, i + 3 * LANES), load(is_half, b, i + 3 * LANES));
+		sum2 = add_terms(kind, sum2, load(is_half, a, i + 2 * LANES),
+						 load(is_half, b, i + 2 * LANES));
+		sum3 = add_terms(kind, sum3, load(is_half, a, i + 3 * LANES),
+						 load(is_half, b, i + 3 * LANES));
 	}
 	for (; i < dims; i += LANES)
 	{
 		__mmask16	mask = first_lanes(dims - i);
 
-		sum0 = add_terms(kind, sum0, load_masked(is_half, mask, a, i), load_masked(is_half, mask, b, i));
+		sum0 = add_terms(kind, sum0, load_masked(is_half, mask, a, i),
+						 load_masked(is_half, mask, b, i));
 	}
-	return _mm512_reduce_add_ps(_mm512_add_ps(_mm512_add_ps(sum0, sum1), _mm512_add_ps(sum2, sum3)));
+	return _mm512_reduce_add_ps(_mm512_add_ps(_mm512_add_ps(sum0, sum1),
+											  _mm512_add_ps(sum2, sum3)));
 }
 
 ALWAYS_INLINE AVX512 CosineSums
@@ -197,7 +202,8 @@ float_to_half_array(int dims, const float *from, half *to)
 		__m512		values = load_masked(false, mask, from, i);
 
 		_mm256_mask_storeu_epi16(to + i, mask,
-								 _mm512_cvtps_ph(values, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+								 _mm512_cvtps_ph(values,
+												 _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
 	}
 }
 

@@ -80,13 +80,16 @@ dense_sum(const TermKind kind, const bool is_half, int dims, const void *a, cons
 	{
 		sum0 = add_terms(kind, sum0, load(is_half, a, i), load(is_half, b, i));
 		sum1 = add_terms(kind, sum1, load(is_half, a, i + LANES), load(is_half, b, i + LANES));
-		sum2 = add_terms(kind, sum2, load(is_half, a, i + 2 * LANES), load(is_half, b, i + 2 * LANES));
-		sum3 = add_terms(kind, sum3, load(is_half, a, i + 3 * LANES), load(is_half, b, i + 3 * LANES));
+		sum2 = add_terms(kind, sum2, load(is_half, a, i + 2 * LANES),
+						 load(is_half, b, i + 2 * LANES));
+		sum3 = add_terms(kind, sum3, load(is_half, a, i + 3 * LANES),
+						 load(is_half, b, i + 3 * LANES));
 	}
 	for (; i + LANES <= dims; i += LANES)
 		sum0 = add_terms(kind, sum0, load(is_half, a, i), load(is_half, b, i));
 	if (i < dims)
-		sum1 = add_terms(kind, sum1, load_rest(is_half, a, i, dims), load_rest(is_half, b, i, dims));
+		sum1 = add_terms(kind, sum1, load_rest(is_half, a, i, dims),
+						 load_rest(is_half, b, i, dims));
 	return vaddvq_f32(vaddq_f32(vaddq_f32(sum0, sum1), vaddq_f32(sum2, sum3)));
 }
 
@@ -232,7 +235,9 @@ bit_hamming(size_t bytes, const uint8_t *a, const uint8_t *b)
 	uint64x2_t	count = vdupq_n_u64(0);
 
 	for (size_t i = 0; i < bytes; i += 16)
-		count = vaddq_u64(count, count_bits(veorq_u8(load_bits(a, i, bytes), load_bits(b, i, bytes))));
+		count = vaddq_u64(count,
+						  count_bits(veorq_u8(load_bits(a, i, bytes),
+											  load_bits(b, i, bytes))));
 	return vaddvq_u64(count);
 }
 
@@ -272,7 +277,8 @@ lanes_met(int32x4_t a, int32x4_t b)
 {
 	const uint32x4_t bit = {1, 2, 4, 8};
 	uint32x4_t	met01 = vorrq_u32(vceqq_s32(a, b), vceqq_s32(a, vextq_s32(b, b, 1)));
-	uint32x4_t	met23 = vorrq_u32(vceqq_s32(a, vextq_s32(b, b, 2)), vceqq_s32(a, vextq_s32(b, b, 3)));
+	uint32x4_t	met23 = vorrq_u32(vceqq_s32(a, vextq_s32(b, b, 2)),
+								  vceqq_s32(a, vextq_s32(b, b, 3)));
 
 	return vaddvq_u32(vandq_u32(vorrq_u32(met01, met23), bit));
 }
@@ -333,7 +339,8 @@ sparse_sum(const TermKind kind,
 			a_met |= meeting;
 			b_met |= meeting_b;
 			for (; meeting != 0; meeting &= meeting - 1, meeting_b &= meeting_b - 1)
-				sum += pair_term(kind, a_value[i + __builtin_ctz(meeting)], b_value[j + __builtin_ctz(meeting_b)]);
+				sum += pair_term(kind, a_value[i + __builtin_ctz(meeting)],
+								 b_value[j + __builtin_ctz(meeting_b)]);
 		}
 		if (a_last <= b_last)
 		{

@@ -78,8 +78,10 @@ extern const DistanceKernels distance_neon_set;
 #endif
 
 /* the double-precision inner product of a short and a very long side */
-extern double sparse_gallop_inner(int short_count, const int32_t *short_index, const float *short_value,
-								  int long_count, const int32_t *long_index, const float *long_value);
+extern double sparse_gallop_inner(int short_count, const int32_t *short_index,
+								  const float *short_value,
+								  int long_count, const int32_t *long_index,
+								  const float *long_value);
 
 /* the Jaccard distance of two sets from the sizes of their meet and join */
 static inline double

@@ -65,7 +65,8 @@ load_block(int i, int count, const int32_t *index, int32_t absent)
 		return block;
 	}
 	mask = _mm256_loadu_si256((const __m256i *) &sparse_first_lanes[BLOCK - block.lanes]);
-	block.index = _mm256_blendv_epi8(_mm256_set1_epi32(absent), _mm256_maskload_epi32(index + i, mask), mask);
+	block.index = _mm256_blendv_epi8(_mm256_set1_epi32(absent),
+									 _mm256_maskload_epi32(index + i, mask), mask);
 	return block;
 }
 

@@ -28,7 +28,8 @@ with_every_set(void (*test) (void))
 			printf("%s: skipped, %s\n", names[i], missing);
 			continue;
 		}
-		CHECK(strcmp(distance_kernels, names[i]) == 0, "asked for %s, got %s", names[i], distance_kernels);
+		CHECK(strcmp(distance_kernels, names[i]) == 0, "asked for %s, got %s", names[i],
+			  distance_kernels);
 		test();
 		printf("%s: ran\n", names[i]);
 		ran++;

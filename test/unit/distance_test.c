@@ -31,7 +31,8 @@ half_value(half value)
 {
 	int			exponent = (value >> 10) & 0x1F;
 	int			mantissa = value & 0x3FF;
-	double		magnitude = exponent == 0 ? ldexp(mantissa, -24) : ldexp(1024 + mantissa, exponent - 25);
+	double		magnitude = exponent == 0 ? ldexp(mantissa, -24) :
+		ldexp(1024 + mantissa, exponent - 25);
 
 	return value & 0x8000 ? -magnitude : magnitude;
 }
@@ -53,12 +54,14 @@ add_term(Reference *reference, double value)
 static void
 check_sum(const char *what, int dims, float result, Reference reference, int sign_known)
 {
-	double		bound = 4 * (double) FLT_EPSILON * sqrt(dims) * reference.absolute + dims * 0x1p-150;
+	double		bound = 4 * (double) FLT_EPSILON * sqrt(dims) * reference.absolute +
+		dims * 0x1p-150;
 
 	if (reference.absolute <= FLT_MAX / (1 + 4 * FLT_EPSILON * sqrt(dims)))
 		CHECK(fabs(result - reference.sum) <= bound,
 			  "%s, %s, %d dims: %.9g, should be %.17g, differs by %.3g bounds",
-			  distance_kernels, what, dims, result, reference.sum, fabs(result - reference.sum) / bound);
+			  distance_kernels, what, dims, result, reference.sum,
+			  fabs(result - reference.sum) / bound);
 	else if (sign_known)
 		CHECK(result > 0.99f * FLT_MAX,
 			  "%s, %s, %d dims: %.9g, should overflow", distance_kernels, what, dims, result);
@@ -98,7 +101,8 @@ check_vectors(const char *kind, int dims, const float *a, const float *b)
 	for (int i = 0; i < dims; i++)
 		add_pair(&references, a[i], b[i]);
 #define WHAT(name) (snprintf(what, sizeof(what), "%s of %s", name, kind), what)
-	check_sum(WHAT("l2 squared"), dims, vector_l2_squared_kernel(dims, a, b), references.l2_squared, 1);
+	check_sum(WHAT("l2 squared"), dims, vector_l2_squared_kernel(dims, a, b),
+			  references.l2_squared, 1);
 	check_sum(WHAT("inner"), dims, vector_inner_kernel(dims, a, b), references.inner, 0);
 	check_sum(WHAT("l1"), dims, vector_l1_kernel(dims, a, b), references.l1, 1);
 	check_sum(WHAT("cosine, inner"), dims, (float) cosine.inner, references.inner, 0);
@@ -116,7 +120,8 @@ check_halves(const char *kind, int dims, const half *a, const half *b)
 	memset(&references, 0, sizeof(references));
 	for (int i = 0; i < dims; i++)
 		add_pair(&references, half_value(a[i]), half_value(b[i]));
-	check_sum(WHAT("half l2 squared"), dims, half_l2_squared_kernel(dims, a, b), references.l2_squared, 1);
+	check_sum(WHAT("half l2 squared"), dims, half_l2_squared_kernel(dims, a, b),
+			  references.l2_squared, 1);
 	check_sum(WHAT("half inner"), dims, half_inner_kernel(dims, a, b), references.inner, 0);
 	check_sum(WHAT("half l1"), dims, half_l1_kernel(dims, a, b), references.l1, 1);
 	check_sum(WHAT("half cosine, inner"), dims, (float) cosine.inner, references.inner, 0);
@@ -266,8 +271,8 @@ check_bits(size_t bytes)
 static void
 test_set(void)
 {
-	static const int more[] = {192, 255, 256, 257, 300, 384, 511, 512, 513, 768, 1000, 1023, 1024, 1025, 1536,
-	2000, 3072, 4095, 4097, 8191, 15999, MAX_DIMS};
+	static const int more[] = {192, 255, 256, 257, 300, 384, 511, 512, 513, 768, 1000, 1023,
+		1024, 1025, 1536, 2000, 3072, 4095, 4097, 8191, 15999, MAX_DIMS};
 
 	random_seed(&source, 20240601);
 	for (int kind = 0; kind < KINDS; kind++)

@@ -57,7 +57,8 @@ rounded(float value)
 		many[i] = value;
 	float_to_half_kernel(19, many, block);
 	for (int i = 0; i < 19; i++)
-		CHECK(block[i] == one, "%s: %a rounded to %04x and to %04x", distance_kernels, value, one, block[i]);
+		CHECK(block[i] == one, "%s: %a rounded to %04x and to %04x", distance_kernels, value,
+			  one, block[i]);
 	CHECK(float_to_half(value) == one, "%s: %a rounded to %04x, alone to %04x",
 		  distance_kernels, value, one, float_to_half(value));
 	return one;
@@ -86,12 +87,15 @@ test_reading(void)
 		double		expected = half_value((half) i);
 
 		CHECK(float_bits(floats[i]) == float_bits(half_to_float((half) i)),
-			  "%s: half %04x read as %a, alone as %a", distance_kernels, i, floats[i], half_to_float((half) i));
+			  "%s: half %04x read as %a, alone as %a", distance_kernels, i, floats[i],
+			  half_to_float((half) i));
 		if (isnan(expected))
-			CHECK(isnan(floats[i]) && !!signbit(floats[i]) == i >> 15, "%s: half %04x", distance_kernels, i);
+			CHECK(isnan(floats[i]) && !!signbit(floats[i]) == i >> 15, "%s: half %04x",
+				  distance_kernels, i);
 		else
 			CHECK(floats[i] == expected && !!signbit(floats[i]) == i >> 15,
-				  "%s: half %04x read as %a, should be %a", distance_kernels, i, floats[i], expected);
+				  "%s: half %04x read as %a, should be %a", distance_kernels, i, floats[i],
+				  expected);
 		if (isnan(expected))
 			CHECK(rounded(floats[i]) == (i | 0x200), "%s: NaN %04x written as %04x",
 				  distance_kernels, i, rounded(floats[i]));
@@ -109,7 +113,8 @@ test_reading(void)
 			from[i] = (half) (i * 331);
 		half_to_float_kernel(dims, from, to);
 		for (int i = 0; i < dims; i++)
-			CHECK(to[i] == half_value((half) (i * 331)), "%s: element %d of %d", distance_kernels, i, dims);
+			CHECK(to[i] == half_value((half) (i * 331)), "%s: element %d of %d",
+				  distance_kernels, i, dims);
 		memset(from, 0, (size_t) dims * sizeof(half));
 		float_to_half_kernel(dims, to, from);
 		for (int i = 0; i < dims; i++)

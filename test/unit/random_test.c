@@ -21,7 +21,8 @@ test_known_values(void)
 {
 	static const uint64_t split[] = {UINT64_C(6457827717110365317), UINT64_C(3203168211198807973),
 	UINT64_C(9817491932198370423), UINT64_C(4593380528125082431), UINT64_C(16408922859458223821)};
-	static const uint64_t next[] = {UINT64_C(41943041), UINT64_C(58720359), UINT64_C(3588806011781223),
+	static const uint64_t next[] = {UINT64_C(41943041), UINT64_C(58720359),
+									UINT64_C(3588806011781223),
 		UINT64_C(3591011842654386), UINT64_C(9228616714210784205), UINT64_C(9973669472204895162),
 	UINT64_C(14011001112246962877), UINT64_C(12406186145184390807)};
 	uint64_t	state = 1234567;
@@ -47,12 +48,14 @@ test_uniform(void)
 		float		single = random_float(&random);
 		double		precise = random_double(&random);
 
-		CHECK(single >= 0 && single < 1 && precise >= 0 && precise < 1, "%g or %g out of range", single, precise);
+		CHECK(single >= 0 && single < 1 && precise >= 0 && precise < 1, "%g or %g out of range",
+			  single, precise);
 		sum += single + precise;
 		count[random_below(&random, 7)]++;
 	}
 	/* five standard deviations: a mean of n uniforms has sd sqrt(1/12n) */
-	CHECK(fabs(sum / (2 * draws) - 0.5) < 5 * sqrt(1.0 / 12 / (2 * draws)), "mean %g", sum / (2 * draws));
+	CHECK(fabs(sum / (2 * draws) - 0.5) < 5 * sqrt(1.0 / 12 / (2 * draws)), "mean %g",
+		  sum / (2 * draws));
 	for (int i = 0; i < 7; i++)
 		CHECK(abs(count[i] - draws / 7) < 5 * sqrt(draws / 7.0), "%d drawn %d times", i, count[i]);
 	for (int i = 0; i < 1000; i++)

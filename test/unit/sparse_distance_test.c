@@ -84,9 +84,11 @@ sparse_part(Sparse whole, int step, int first)
 }
 
 static void
-check_close(const char *what, Sparse a, Sparse b, float result, double sum, double absolute, int terms)
+check_close(const char *what, Sparse a, Sparse b, float result, double sum, double absolute,
+			int terms)
 {
-	double		bound = 4 * (double) FLT_EPSILON * sqrt(terms > 0 ? terms : 1) * absolute + terms * 0x1p-150;
+	double		bound = 4 * (double) FLT_EPSILON * sqrt(terms > 0 ? terms : 1) * absolute +
+		terms * 0x1p-150;
 
 	if (absolute > FLT_MAX * (1 + (double) FLT_EPSILON))
 		CHECK(isinf(result), "%s, %s: %g should overflow", distance_kernels, what, result);
@@ -138,7 +140,8 @@ check_both_ways(Sparse a, Sparse b)
 static void
 test_shapes(void)
 {
-	static const int counts[] = {0, 1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 47, 64, 65, 100, 129, 1000};
+	static const int counts[] = {0, 1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 47, 64, 65,
+								 100, 129, 1000};
 	int			shapes = (int) (sizeof(counts) / sizeof(counts[0]));
 
 	for (int x = 0; x < shapes; x++)
@@ -164,7 +167,8 @@ test_relations(void)
 
 		for (int step = 1; step <= 9; step++)
 		{
-			Sparse		part = sparse_part(whole, step, (int) random_below(&source, (uint32_t) step));
+			Sparse		part = sparse_part(whole, step,
+										   (int) random_below(&source, (uint32_t) step));
 			Sparse		even = sparse_part(whole, 2, 0);
 			Sparse		odd = sparse_part(whole, 2, 1);
 			Sparse		later = sparse_part(whole, 1, count / 2);
@@ -190,9 +194,11 @@ test_unequal(void)
 {
 	for (int repeat = 0; repeat < 200; repeat++)
 	{
-		Sparse		many = sparse_random(1 + (int) random_below(&source, 16000), 1 + random_below(&source, 20));
+		Sparse		many = sparse_random(1 + (int) random_below(&source, 16000),
+										 1 + random_below(&source, 20));
 		Sparse		some = sparse_part(many, 1 + (int) random_below(&source, 4000), 0);
-		Sparse		other = sparse_random((int) random_below(&source, 60), 1 + random_below(&source, 3000));
+		Sparse		other = sparse_random((int) random_below(&source, 60),
+										  1 + random_below(&source, 3000));
 
 		check_both_ways(many, some);
 		check_both_ways(many, other);

@@ -65,6 +65,19 @@
 	pg_namespace_aclcheck(schema, user, mode)
 #endif
 
+/*
+ * From 18 on the mark of a function that does not return comes first, from 17
+ * on the name of the directory of temporary files has moved.
+ */
+#if PG_VERSION_NUM < 180000
+#define pg_noreturn pg_attribute_noreturn()
+#endif
+#if PG_VERSION_NUM >= 170000
+#include "common/file_utils.h"
+#else
+#include "storage/fd.h"
+#endif
+
 #if PG_VERSION_NUM >= 170000
 #define my_local_transaction_id() (MyProc->vxid.lxid)	/* storage/proc.h */
 #else

@@ -74,7 +74,14 @@ do_build_clang() {
 do_build_sanitizer() {
 	copy_server "$work/server-sanitizer" &&
 		build "$work/tree-sanitizer" "$pg_bin" CC=gcc SANITIZE=address,undefined &&
-		make -s install PG_CONFIG="$pg_bin/pg_config" SANITIZE=address,undefined
+		make -s install PG_CONFIG="$pg_bin/pg_config" SANITIZE=address,undefined || return 1
+	# Debian 12: with the sanitizer's library preloaded, a library of the server
+	# calls bindtextdomain() so early that glibc's lock on message catalogues
+	# is left damaged, and the server hangs.  It needs no translations here.
+	echo 'char *bindtextdomain(const char *domain, const char *directory);
+		  char *bindtextdomain(const char *domain, const char *directory)
+		  { return domain && directory ? 0 : 0; }' |
+		gcc -shared -fPIC -x c -o "$work/untranslated.so" -
 }
 
 build() {					# build TREE BINDIR MAKE-VARIABLE...
@@ -91,7 +98,7 @@ do_build_pure() {
 	plain="gcc -O2"
 	sanitized="gcc -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer"
 	fuzzed="clang -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all"
-	flags="-g -std=gnu99 -Wall -Wextra -Werror -Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers -Isrc"
+	flags="-g -std=gnu11 -Wall -Wextra -Werror -Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers -Isrc"
 	mkdir -p "$work/pure"
 	for source in $(find src -name '*.c' | sort); do
 		if gcc -E -Isrc "$source" >/dev/null 2>"$work/pure/why"; then
@@ -165,7 +172,7 @@ do_isolation() { installcheck isolation "$work/tree"; }
 # wholesale, and what the server keeps for its lifetime is no leak.
 do_sanitizer() {
 	pg_bin=$work/server-sanitizer/lib/postgresql/$pg_version/bin
-	preload="$(gcc -print-file-name=libasan.so) $(gcc -print-file-name=libubsan.so)"
+	preload="$(gcc -print-file-name=libasan.so) $(gcc -print-file-name=libubsan.so) $work/untranslated.so"
 	ASAN_OPTIONS=detect_leaks=0:detect_stack_use_after_return=0:abort_on_error=1
 	UBSAN_OPTIONS=print_stacktrace=1
 	export ASAN_OPTIONS UBSAN_OPTIONS
@@ -306,8 +313,9 @@ run_step() {
 	step=$1
 	log_of_step=$work/log/$(echo "$step" | tr / .).log
 	began=$(date +%s)
-	if needs_build "$step" && [ ! -e "$work/result/build.gcc.passed" ]; then
-		echo "not run: the library does not build" >"$log_of_step"
+	build=$(stands_on "$step")
+	if [ -n "$build" ] && [ ! -e "$work/result/build.$build.passed" ]; then
+		echo "not run, because build/$build failed" >"$log_of_step"
 		status=1
 	else
 		timeout -k 10 "$step_limit" sh "$here/run.sh" --do "$work" "$step" \
@@ -334,10 +342,11 @@ run_step() {
 	: >"$work/result/$(echo "$step" | tr / .).$word"
 }
 
-needs_build() {
+stands_on() {				# the build that a step needs, if any
 	case $1 in
-		symbols | regress | isolation | tap/* | oracle/* | pgvector) return 0 ;;
-		*) return 1 ;;
+		symbols | regress | isolation | tap/* | oracle/* | pgvector) echo gcc ;;
+		unit/* | fuzz/*) echo pure ;;
+		sanitizer/*) echo sanitizer ;;
 	esac
 }
 
@@ -376,11 +385,7 @@ choose_steps() {
 		wanted "$step" && echo "$step"
 	done <"$work/all" >"$work/asked"
 	while read -r step; do
-		needs_build "$step" && echo build/gcc
-		case $step in
-			unit/* | fuzz/*) echo build/pure ;;
-			sanitizer/*) echo build/sanitizer ;;
-		esac
+		echo "build/$(stands_on "$step")"
 	done <"$work/asked" | cat - "$work/asked" >"$work/needed"
 	while read -r step; do
 		grep -q -x -F "$step" "$work/needed" && echo "$step"

@@ -70,7 +70,7 @@
  * on the name of the directory of temporary files has moved.
  */
 #if PG_VERSION_NUM < 180000
-#define pg_noreturn pg_attribute_noreturn()
+#define pg_noreturn __attribute__((noreturn))
 #endif
 #if PG_VERSION_NUM >= 170000
 #include "common/file_utils.h"

@@ -64,8 +64,7 @@ typedef struct CorpusReceiver
  * Say what the query was for, unless the server has said more already.  An
  * error that comes from outside (cancel, shutdown) is none of the query's.
  */
-pg_attribute_noreturn()
-static void
+pg_noreturn static void
 explain_failure(MemoryContext caller)
 {
 	ErrorData  *error;
@@ -305,8 +304,7 @@ fetch_batch(Corpus *corpus)
 	PG_END_TRY();
 }
 
-pg_attribute_noreturn()
-static void
+pg_noreturn static void
 report_no_text(Corpus *corpus)
 {
 	if (corpus->rows == 0)

@@ -215,8 +215,7 @@ model_option(const ModelDescription *description, const char *name)
 	return NULL;
 }
 
-pg_attribute_noreturn()
-static void
+pg_noreturn static void
 report_bad_value(const ModelDescription *description, const char *name,
 				 const char *type)
 {

@@ -88,8 +88,7 @@ append_to_file(ImageBuilder *builder, const char *data, Size bytes)
 	builder->buffered += bytes;
 }
 
-pg_attribute_noreturn()
-static void
+pg_noreturn static void
 report_no_memory(Size bytes)
 {
 	ereport(ERROR,

@@ -101,8 +101,7 @@ extern bool model_read_header(Relation table, Snapshot snapshot,
 extern ModelDescription *model_check_readable(Relation table,
 											  const ModelMethod *method,
 											  AttrNumber *attributes);
-pg_attribute_noreturn()
-extern void model_report_no_header(Relation table,
+pg_noreturn extern void model_report_no_header(Relation table,
 								   const ModelMethod *method);
 
 /* ---------- reader.c ---------- */

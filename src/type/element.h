@@ -58,7 +58,7 @@ extern bool check_typmod(int32 typmod, int dims, Node *context);
 extern bool check_finite(const VectorType *type, float value, Node *context);
 extern bool check_nonzeros(int64 count, Node *context);
 extern void check_same_dims(const VectorType *type, int a, int b);
-extern void raise_out_of_range(const VectorType *type, float value) pg_attribute_noreturn();
+pg_noreturn extern void raise_out_of_range(const VectorType *type, float value);
 
 /* Stores a finite float; an overflow of the half is an error naming it. */
 extern void dense_store(const VectorType *type, Vector *vector, int i, float value);

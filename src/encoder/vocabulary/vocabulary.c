@@ -112,8 +112,7 @@ typedef struct Collection
 	Size		text_capacity;
 } Collection;
 
-static void
-damaged(const Collection *collection, const char *detail,...) pg_attribute_printf(2, 3) pg_attribute_noreturn();
+pg_noreturn static void damaged(const Collection *collection, const char *detail,...) pg_attribute_printf(2, 3);
 
 static void
 damaged(const Collection *collection, const char *detail,...)

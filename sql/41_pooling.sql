@@ -34,3 +34,13 @@ CREATE FUNCTION analogy(model regclass, positive text[], negative text[], count 
 RETURNS TABLE (word text, similarity float8)
 AS 'MODULE_PATHNAME', 'analogy' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 100000 ROWS 10;
 COMMENT ON FUNCTION analogy(regclass, text[], text[], integer) IS 'words most similar to the sum of the positive words less the negative ones';
+
+CREATE FUNCTION evaluate_analogies(model regclass, query text, max_words integer DEFAULT NULL)
+RETURNS TABLE (section text, questions bigint, answered bigint, correct bigint, accuracy float8)
+AS 'MODULE_PATHNAME', 'evaluate_analogies' LANGUAGE C STABLE PARALLEL UNSAFE COST 1000000 ROWS 15;
+COMMENT ON FUNCTION evaluate_analogies(regclass, text, integer) IS 'share of analogy questions (section, a, b, c, expected) that a model answers rightly';
+
+CREATE FUNCTION evaluate_similarity(model regclass, query text)
+RETURNS TABLE (pairs bigint, answered bigint, pearson float8, spearman float8)
+AS 'MODULE_PATHNAME', 'evaluate_similarity' LANGUAGE C STABLE STRICT PARALLEL UNSAFE COST 100000 ROWS 1;
+COMMENT ON FUNCTION evaluate_similarity(regclass, text) IS 'correlation of a model''s similarities with judged pairs (word, word, score)';

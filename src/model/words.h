@@ -120,6 +120,16 @@ extern Words *words_open(FmgrInfo *flinfo, Oid table);
 extern const WordEntry *words_find(const Words *words, const char *text,
 								   int length, uint64 hash);
 
+/* Fetch the entry that words_find will probably look at. */
+static inline void
+words_prefetch_entry(const Words *words, uint64 hash)
+{
+	uint32		entry = words->slots[hash & words->slot_mask].entry;
+
+	if (entry != 0)
+		__builtin_prefetch(&words->entries[entry - 1]);
+}
+
 /*
  * Vector of a word by its subwords (stride floats in words->unseen), NULL if
  * the model has none of them.

@@ -14,13 +14,12 @@
 
 #include "model/words.h"
 #include "math/hash.h"
+#include "math/rows.h"
 #include "miscadmin.h"
 #include "catalog/pg_type.h"
 #include "type/vector.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
-
-#define ROW_LANES 16
 
 const ModelColumn words_columns[WORDS_COLUMNS] = {
 	{"id", INT4OID, NULL},

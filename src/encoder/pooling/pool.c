@@ -22,6 +22,7 @@
 #include "catalog/pg_type.h"
 #include "model/words.h"
 #include "funcapi.h"
+#include "math/rows.h"
 #include "miscadmin.h"
 #include "text/token.h"
 #include "type/vector.h"
@@ -86,24 +87,38 @@ weight_of(const Words *words, Pooling pooling, const WordEntry *entry)
 	return 1;
 }
 
-/* Rows are padded: the compiler makes whole vectors of this loop. */
-static inline void
-add_row(int stride, float *restrict sum, const float *restrict row,
-		float weight)
+/*
+ * Look up the words of a batch in two steps, so that slots and entries come
+ * from memory while others are in work.
+ */
+static void
+find_batch(const Words *words, int count, const WordEntry **entries)
 {
-	for (int i = 0; i < stride; i++)
-		sum[i] += row[i] * weight;
+	for (int i = 0; i < count; i++)
+		__builtin_prefetch(&words->slots[words->tokens[i].hash &
+										 words->slot_mask]);
+	for (int i = 0; i < count; i++)
+		words_prefetch_entry(words, words->tokens[i].hash);
+	for (int i = 0; i < count; i++)
+	{
+		const Token *token = &words->tokens[i];
+
+		entries[i] = words_find(words, token->text, token->length,
+								token->hash);
+	}
 }
 
 /*
  * Sum of the weighted vectors of a text in "sum"; returns the divisor, 0 if
- * no word is known.  The rows of a batch are fetched before they are added.
+ * no word is known.
  */
 static double
 pool_text(Words *words, Pooling pooling, const char *text, int length,
 		  float *sum)
 {
 	const WordEntry *entries[TOKEN_BATCH];
+	const float *rows[TOKEN_BATCH];
+	float		weights[TOKEN_BATCH];
 	int			stride = words->totals->stride;
 	double		divisor = 0;
 	int			count;
@@ -113,31 +128,25 @@ pool_text(Words *words, Pooling pooling, const char *text, int length,
 	while ((count = token_stream_next(words->stream, words->tokens,
 									  TOKEN_BATCH)) > 0)
 	{
-		for (int i = 0; i < count; i++)
-			__builtin_prefetch(&words->slots[words->tokens[i].hash &
-											 words->slot_mask]);
-		for (int i = 0; i < count; i++)
-		{
-			const Token *token = &words->tokens[i];
+		int			known = 0;
 
-			entries[i] = words_find(words, token->text, token->length,
-									token->hash);
-			if (entries[i] != NULL)
-				__builtin_prefetch(words_row(words, entries[i]->row));
-		}
+		find_batch(words, count, entries);
 		for (int i = 0; i < count; i++)
 		{
 			const Token *token = &words->tokens[i];
 			const float *row = entries[i] ? words_row(words, entries[i]->row) :
 				words_compose(words, token->text, token->length);
-			double		weight;
 
 			if (row == NULL)
 				continue;
-			weight = weight_of(words, pooling, entries[i]);
-			add_row(stride, sum, row, weight);
-			divisor += pooling == POOLING_SIF ? 1 : weight;
+			weights[known] = weight_of(words, pooling, entries[i]);
+			divisor += pooling == POOLING_SIF ? 1 : weights[known];
+			if (entries[i] == NULL)
+				rows_sum(stride, &row, &weights[known], 1, sum);
+			else
+				rows[known++] = row;
 		}
+		rows_sum(stride, rows, weights, known, sum);
 	}
 	return divisor;
 }

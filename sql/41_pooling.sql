@@ -37,10 +37,10 @@ COMMENT ON FUNCTION analogy(regclass, text[], text[], integer) IS 'words most si
 
 CREATE FUNCTION evaluate_analogies(model regclass, query text, max_words integer DEFAULT NULL)
 RETURNS TABLE (section text, questions bigint, answered bigint, correct bigint, accuracy float8)
-AS 'MODULE_PATHNAME', 'evaluate_analogies' LANGUAGE C STABLE PARALLEL UNSAFE COST 1000000 ROWS 15;
+AS 'MODULE_PATHNAME', 'evaluate_analogies' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000 ROWS 15;
 COMMENT ON FUNCTION evaluate_analogies(regclass, text, integer) IS 'share of analogy questions (section, a, b, c, expected) that a model answers rightly';
 
 CREATE FUNCTION evaluate_similarity(model regclass, query text)
 RETURNS TABLE (pairs bigint, answered bigint, pearson float8, spearman float8)
-AS 'MODULE_PATHNAME', 'evaluate_similarity' LANGUAGE C STABLE STRICT PARALLEL UNSAFE COST 100000 ROWS 1;
+AS 'MODULE_PATHNAME', 'evaluate_similarity' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 100000 ROWS 1;
 COMMENT ON FUNCTION evaluate_similarity(regclass, text) IS 'correlation of a model''s similarities with judged pairs (word, word, score)';

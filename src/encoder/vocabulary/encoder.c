@@ -10,7 +10,7 @@
 #include "encoder/vocabulary/encoder.h"
 #include "utils/memutils.h"
 
-#define PREFETCH_DISTANCE	8
+#define PREFETCH_DISTANCE	12
 
 static void
 encoder_prepare(Encoder *encoder, MemoryContext parent, const Model *model)
@@ -26,9 +26,12 @@ encoder_prepare(Encoder *encoder, MemoryContext parent, const Model *model)
 	old = MemoryContextSwitchTo(encoder->context);
 	memset(encoder->chosen, 0, sizeof(encoder->chosen));
 	memset(&encoder->weights, 0, sizeof(encoder->weights));
+	memset(&encoder->idf_table, 0, sizeof(encoder->idf_table));
 	encoder->weights.context = encoder->context;
-	document_counts_init(&encoder->counts);
+	vocabulary_attach(&encoder->vocabulary, model);
+	entry_counts_init(&encoder->counts, encoder->vocabulary.totals->terms);
 	vocabulary_term_options(&encoder->options, model->description);
+	encoder->counting = false;
 	encoder->word_stream = NULL;
 	encoder->stream = term_stream_create(&encoder->options);
 	MemoryContextSwitchTo(old);
@@ -55,7 +58,8 @@ encoder_open(FunctionCallInfo fcinfo, const Model *model)
 		encoder_prepare(encoder, fcinfo->flinfo->fn_mcxt, model);
 		encoder->version = model->version;
 	}
-	vocabulary_attach(&encoder->vocabulary, model);
+	else
+		vocabulary_attach(&encoder->vocabulary, model);
 	return encoder;
 }
 
@@ -70,14 +74,14 @@ count_terms(Encoder *encoder, const Term *terms, int count)
 
 	for (int i = 0; i < count; i++)
 	{
-		const VocabularyEntry *entry;
+		int32		entry;
 
 		if (i + PREFETCH_DISTANCE < count)
 			__builtin_prefetch(&vocabulary->slots[(uint32) terms[i + PREFETCH_DISTANCE].hash &
 												  vocabulary->slot_mask]);
 		entry = vocabulary_find(vocabulary, &terms[i]);
-		if (entry != NULL)
-			document_counts_add(&encoder->counts, (int32) (entry - vocabulary->entries), 1);
+		if (entry >= 0)
+			entry_counts_add(&encoder->counts, entry);
 	}
 }
 
@@ -87,16 +91,22 @@ encoder_count(Encoder *encoder, const text *input, EncodedDocument *document)
 	const Term *terms;
 	int			count;
 
+	/* an error in the middle of an earlier text has left its counts behind */
+	if (encoder->counting)
+		(void) entry_counts_take(&encoder->counts, encoder->vocabulary.totals->terms,
+								 &document->counts);
+	encoder->counting = true;
 	document->terms = 0;
-	document_counts_clear(&encoder->counts);
 	term_stream_begin(encoder->stream, VARDATA_ANY(input), VARSIZE_ANY_EXHDR(input));
 	while ((count = term_stream_next(encoder->stream, &terms)) > 0)
 	{
 		document->terms += count;
 		count_terms(encoder, terms, count);
 	}
-	document->count = encoder->counts.count;
-	document->counts = document_counts_sort(&encoder->counts);
+	document->count = entry_counts_take(&encoder->counts,
+										Min(document->terms, encoder->vocabulary.totals->terms),
+										&document->counts);
+	encoder->counting = false;
 	weights_reserve(&encoder->weights, document->count + 1);
 	document->weights = encoder->weights.values;
 }

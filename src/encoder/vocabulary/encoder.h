@@ -10,10 +10,22 @@
 #define VOCABULARY_ENCODER_H
 
 #include "encoder/vocabulary/chosen_option.h"
+#include "encoder/vocabulary/entry_counts.h"
 #include "encoder/vocabulary/sparse_result.h"
 #include "encoder/vocabulary/vocabulary.h"
 
 #define ENCODER_OPTIONS	3
+
+/*
+ * The idf of every entry, worth computing once many documents have come.
+ */
+typedef struct IdfTable
+{
+	IdfWeighting idf;
+	double		log_base;
+	int			documents;		/* weighted so far */
+	double	   *values;			/* NULL: not yet */
+} IdfTable;
 
 /*
  * What a call site keeps between calls.  It depends on the model, and is
@@ -27,8 +39,10 @@ typedef struct Encoder
 	TermOptions options;
 	TermStream *stream;
 	TermStream *word_stream;	/* without n-grams; one_hot only */
-	DocumentCounts counts;
+	EntryCounts counts;
+	bool		counting;		/* counts are not 0 */
 	WeightArray weights;
+	IdfTable	idf_table;
 	ChosenOption chosen[ENCODER_OPTIONS];
 } Encoder;
 

@@ -42,6 +42,27 @@ check_nonzeros(int nonzeros)
 				 errhint("Split the text with split_text(), or use fewer n-grams or a vocabulary with fewer terms.")));
 }
 
+/*
+ * The same vector without its zeros.
+ */
+static SparseVector *
+without_zeros(SparseVector *vector, int nonzeros)
+{
+	SparseVector *result = sparsevec_create(vector->dims, nonzeros);
+	const float *from = SPARSEVEC_VALUES(vector);
+	float	   *to = SPARSEVEC_VALUES(result);
+	int			at = 0;
+
+	for (int i = 0; i < vector->count; i++)
+		if (from[i] != 0.0f)
+		{
+			result->index[at] = vector->index[i];
+			to[at++] = from[i];
+		}
+	pfree(vector);
+	return result;
+}
+
 SparseVector *
 sparse_result(int dims, int count, const KeyCount *counts,
 			  const double *weights, double divisor)
@@ -49,22 +70,27 @@ sparse_result(int dims, int count, const KeyCount *counts,
 	SparseVector *result;
 	float	   *values;
 	int			nonzeros = 0;
-	int			at = 0;
 
-	for (int i = 0; i < count; i++)
-		nonzeros += (float) (weights[i] / divisor) != 0.0f;
-	check_nonzeros(nonzeros);
+	/* only a text beyond the limit takes a pass of its own */
+	if (count > SPARSEVEC_MAX_NONZEROS)
+	{
+		for (int i = 0; i < count; i++)
+			nonzeros += (float) (weights[i] / divisor) != 0.0f;
+		check_nonzeros(nonzeros);
+		nonzeros = 0;
+	}
 
-	result = sparsevec_create(dims, nonzeros);
+	result = palloc(SPARSEVEC_SIZE((Size) count));
+	SET_VARSIZE(result, SPARSEVEC_SIZE((Size) count));
+	result->dims = dims;
+	result->count = count;
+	result->unused = 0;
 	values = SPARSEVEC_VALUES(result);
 	for (int i = 0; i < count; i++)
 	{
-		float		value = (float) (weights[i] / divisor);
-
-		if (value == 0.0f)
-			continue;
-		result->index[at] = counts[i].key;
-		values[at++] = value;
+		result->index[i] = counts[i].key;
+		values[i] = (float) (weights[i] / divisor);
+		nonzeros += values[i] != 0.0f;
 	}
-	return result;
+	return nonzeros == count ? result : without_zeros(result, nonzeros);
 }

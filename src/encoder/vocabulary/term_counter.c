@@ -3,8 +3,8 @@
  * term_counter.c
  *	  Counting the terms of a corpus in bounded memory.
  *
- * An open-addressing hash table of 8-byte slots (half of the term's hash, and
- * the number of its entry) over an array of entries; texts lie in an arena.
+ * An open-addressing hash table of 16-byte slots (the term's key, its length,
+ * and the number of its entry) over an array of entries; texts lie in an arena.
  * An entry remembers the last document that held its term, so counting
  * documents needs no table per document.
  *
@@ -33,8 +33,9 @@ typedef struct TermEntry
  */
 typedef struct TermSlot
 {
-	uint32		tag;
+	uint64		key;			/* term_key */
 	uint32		entry;
+	int32		length;
 } TermSlot;
 
 typedef struct TermTable
@@ -68,13 +69,8 @@ typedef struct TermTable
 #define FIRST_CAPACITY		4096
 #define MAX_CAPACITY		((Size) 1 << 31)	/* slots hold 32-bit numbers */
 #define ARENA_PIECE			(64 * 1024)
-#define PREFETCH_DISTANCE	8
-
-static inline uint32
-hash_tag(uint64 hash)
-{
-	return (uint32) (hash >> 32);
-}
+#define PREFETCH_DISTANCE	12
+#define PIECE				256
 
 /*
  * Empty table of the given capacity, a power of two.
@@ -163,12 +159,14 @@ table_grow(TermTable *table)
 
 	for (Size i = 0; i < count; i++)
 	{
-		uint64		hash = table->entries[i].hash;
-		Size		at = hash & table->slot_mask;
+		const TermEntry *entry = &table->entries[i];
+		Size		at = entry->hash & table->slot_mask;
 
 		while (table->slots[at].entry != 0)
 			at = (at + 1) & table->slot_mask;
-		table->slots[at].tag = hash_tag(hash);
+		table->slots[at].key = term_key(entry->counted.text, entry->counted.length,
+										entry->hash);
+		table->slots[at].length = entry->counted.length;
 		table->slots[at].entry = (uint32) (i + 1);
 	}
 }
@@ -228,7 +226,7 @@ keep_text(TermTable *table, const char *text, int length)
 	return copy;
 }
 
-static TermEntry *
+static uint32
 add_entry(TermTable *table, Size slot, const Term *term, int64 document)
 {
 	TermEntry  *entry = &table->entries[table->count++];
@@ -240,58 +238,68 @@ add_entry(TermTable *table, Size slot, const Term *term, int64 document)
 	entry->counted.occurrences = 0;
 	entry->counted.first_document = document;
 	entry->counted.last_document = 0;
-	table->slots[slot].tag = hash_tag(term->hash);
+	table->slots[slot].key = term->key;
+	table->slots[slot].length = term->length;
 	table->slots[slot].entry = (uint32) table->count;
-	return entry;
+	return (uint32) table->count - 1;
 }
 
-static inline TermEntry *
+/*
+ * The number of a term's entry, which is made if need be.
+ */
+static inline uint32
 find_or_add_entry(TermTable *table, const Term *term, int64 document)
 {
-	uint32		tag = hash_tag(term->hash);
 	Size		at = term->hash & table->slot_mask;
 
 	for (; table->slots[at].entry != 0; at = (at + 1) & table->slot_mask)
 	{
-		TermEntry  *entry;
+		const TermSlot *slot = &table->slots[at];
 
-		if (table->slots[at].tag != tag)
-			continue;
-		entry = &table->entries[table->slots[at].entry - 1];
-		if (entry->hash == term->hash &&
-			entry->counted.length == term->length &&
-			memcmp(entry->counted.text, term->text, term->length) == 0)
-			return entry;
+		if (slot->key == term->key && slot->length == term->length &&
+			(term->length <= TERM_KEY_BYTES ||
+			 long_texts_equal(table->entries[slot->entry - 1].counted.text,
+							  term->text, term->length)))
+			return slot->entry - 1;
 	}
 	return add_entry(table, at, term, document);
+}
+
+/*
+ * Two passes over a piece of the batch, so that the second finds in the cache
+ * what the first has asked for.
+ */
+static void
+add_piece(TermTable *table, const Term *terms, int count, int64 document)
+{
+	uint32		numbers[PIECE];
+
+	for (int i = 0; i < count; i++)
+	{
+		if (i + PREFETCH_DISTANCE < count)
+			__builtin_prefetch(&table->slots[terms[i + PREFETCH_DISTANCE].hash &
+											 table->slot_mask]);
+		numbers[i] = find_or_add_entry(table, &terms[i], document);
+		__builtin_prefetch(&table->entries[numbers[i]].counted.occurrences, 1);
+	}
+	for (int i = 0; i < count; i++)
+	{
+		CountedTerm *counted = &table->entries[numbers[i]].counted;
+
+		/* no branch: whether a term is new in its document is anyone's guess */
+		counted->occurrences++;
+		counted->documents += counted->last_document != document;
+		counted->last_document = document;
+	}
 }
 
 void
 term_counter_add(TermCounter *counter, const Term *terms, int count)
 {
-	TermTable  *table = counter->table;
-	int64		document = counter->documents;
-
 	table_reserve(counter, count);
 	counter->occurrences += count;
-
-	for (int i = 0; i < Min(count, PREFETCH_DISTANCE); i++)
-		__builtin_prefetch(&table->slots[terms[i].hash & table->slot_mask]);
-	for (int i = 0; i < count; i++)
-	{
-		CountedTerm *counted;
-
-		if (i + PREFETCH_DISTANCE < count)
-			__builtin_prefetch(&table->slots[terms[i + PREFETCH_DISTANCE].hash &
-											 table->slot_mask]);
-		counted = &find_or_add_entry(table, &terms[i], document)->counted;
-		counted->occurrences++;
-		if (counted->last_document != document)
-		{
-			counted->last_document = document;
-			counted->documents++;
-		}
-	}
+	for (int i = 0; i < count; i += PIECE)
+		add_piece(counter->table, terms + i, Min(PIECE, count - i), counter->documents);
 }
 
 void

@@ -59,15 +59,8 @@ compare_texts(const CountedTerm *a, const CountedTerm *b)
 static int
 compare_by_term(const void *a, const void *b)
 {
-	const CountedTerm *x = a;
-	const CountedTerm *y = b;
-	int			result;
-
 	CHECK_FOR_INTERRUPTS();
-	result = compare_texts(x, y);
-	if (result == 0 && x->first_document != y->first_document)
-		result = x->first_document < y->first_document ? -1 : 1;
-	return result;
+	return compare_texts(a, b);
 }
 
 static int
@@ -86,11 +79,15 @@ static void
 begin_tuplesort(TermSorter *sorter, int memory_kilobytes)
 {
 	TupleDesc	descriptor = CreateTemplateTupleDesc(COLUMNS);
-	AttrNumber	columns[3] = {COLUMN_RANK, COLUMN_TERM, COLUMN_FIRST_DOCUMENT};
-	Oid			operators[3] = {Int8LessOperator, TextLessOperator, Int8LessOperator};
-	Oid			collations[3] = {InvalidOid, C_COLLATION_OID, InvalidOid};
-	bool		nulls_first[3] = {false, false, false};
+	/* by frequency the first two, by term the last three */
+	AttrNumber	columns[4] = {COLUMN_RANK, COLUMN_TERM,
+	COLUMN_FIRST_DOCUMENT, COLUMN_LAST_DOCUMENT};
+	Oid			operators[4] = {Int8LessOperator, TextLessOperator,
+	Int8LessOperator, Int8LessOperator};
+	Oid			collations[4] = {InvalidOid, C_COLLATION_OID, InvalidOid, InvalidOid};
+	bool		nulls_first[4] = {false};
 	int			first = sorter->order == TERM_ORDER_TERM ? 1 : 0;
+	int			count = sorter->order == TERM_ORDER_TERM ? 3 : 2;
 
 	TupleDescInitEntry(descriptor, COLUMN_RANK, "rank", INT8OID, -1, 0);
 	TupleDescInitEntry(descriptor, COLUMN_TERM, "term", TEXTOID, -1, 0);
@@ -98,7 +95,7 @@ begin_tuplesort(TermSorter *sorter, int memory_kilobytes)
 	TupleDescInitEntry(descriptor, COLUMN_LAST_DOCUMENT, "last", INT8OID, -1, 0);
 	TupleDescInitEntry(descriptor, COLUMN_DOCUMENTS, "documents", INT8OID, -1, 0);
 
-	sorter->tuples = tuplesort_begin_heap(descriptor, 2, columns + first,
+	sorter->tuples = tuplesort_begin_heap(descriptor, count, columns + first,
 										  operators + first, collations + first,
 										  nulls_first, memory_kilobytes, NULL, 0);
 	sorter->put_slot = MakeSingleTupleTableSlot(descriptor, &TTSOpsVirtual);

@@ -25,8 +25,7 @@ typedef struct CountedTerm
 typedef enum TermOrder
 {
 	TERM_ORDER_FREQUENCY,		/* occurrences falling, then by term */
-	TERM_ORDER_TERM				/* by bytes (in UTF-8, by code point), then by
-								 * first document */
+	TERM_ORDER_TERM				/* by bytes: in UTF-8, by code point */
 } TermOrder;
 
 typedef struct TermSorter TermSorter;
@@ -34,7 +33,8 @@ typedef struct TermSorter TermSorter;
 /*
  * in_memory: the texts of all terms put stay where they are until the end,
  * so that pointers are sorted; otherwise terms are copied and a tuplesort of
- * memory_kilobytes goes to disk when it must.
+ * memory_kilobytes goes to disk when it must.  On disk a term may be put
+ * several times; by term, it then comes back by first and last document.
  */
 extern TermSorter *term_sorter_create(TermOrder order, bool in_memory,
 									  int memory_kilobytes);

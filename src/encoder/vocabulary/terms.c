@@ -14,7 +14,6 @@
 #include "embed.h"
 
 #include "encoder/vocabulary/terms.h"
-#include "math/hash.h"
 #include "mb/pg_wchar.h"
 #include "text/token.h"
 #include "utils/memutils.h"
@@ -25,6 +24,9 @@ struct TermStream
 	int			min_token_length;
 	int			min_ngram;
 	int			max_ngram;
+
+	const char *input;			/* of this text */
+	const char *input_end;
 
 	Token		batch[TOKEN_BATCH];
 	Term	   *terms;			/* room for every n-gram of a batch */
@@ -80,6 +82,8 @@ void
 term_stream_begin(TermStream *stream, const char *input, int length)
 {
 	token_stream_begin(stream->tokens, input, length);
+	stream->input = input;
+	stream->input_end = input + length;
 	stream->carried = 0;
 }
 
@@ -205,6 +209,7 @@ make_ngrams(TermStream *stream, int count)
 			term->length = (int) (end - start);
 			term->hash = n == 1 ? stream->batch[last - carried].hash :
 				hash_bytes64(term->text, term->length);
+			term->key = term_key(term->text, term->length, term->hash);
 		}
 	}
 
@@ -214,6 +219,24 @@ make_ngrams(TermStream *stream, int count)
 	memmove(stream->length, stream->length + tokens - keep, sizeof(int) * keep);
 	stream->carried = keep;
 	return made;
+}
+
+/*
+ * The key of a token.  Most tokens lie in the input as they are, and a few
+ * bytes of it follow: then eight bytes are read at once, whatever the length.
+ */
+static inline uint64
+token_key(const TermStream *stream, const Token *token)
+{
+	if (token->text >= stream->input && stream->input_end - token->text >= TERM_KEY_BYTES &&
+		token->length > 0)
+	{
+		uint64		word = hash_load64((const unsigned char *) token->text);
+
+		return token->length > TERM_KEY_BYTES ? token->hash :
+			word & (~UINT64_C(0) >> (8 * (TERM_KEY_BYTES - token->length)));
+	}
+	return term_key(token->text, token->length, token->hash);
 }
 
 int
@@ -238,6 +261,7 @@ term_stream_next(TermStream *stream, const Term **terms)
 				term->text = stream->batch[i].text;
 				term->length = stream->batch[i].length;
 				term->hash = stream->batch[i].hash;
+				term->key = token_key(stream, &stream->batch[i]);
 			}
 			made = count;
 		}

@@ -56,14 +56,56 @@ refuse_infinite_weight(const Vocabulary *vocabulary, const VocabularyEntry *entr
 			 errhint("Use idf => 'probabilistic_clipped', or train with max_share less than 1.0.")));
 }
 
-static void
-weigh_document(const Vocabulary *vocabulary, const Weighting *weighting,
-			   EncodedDocument *document)
+static double
+entry_idf(const Vocabulary *vocabulary, const Weighting *weighting, int entry)
 {
 	CorpusTotals corpus = {
 		.documents = vocabulary->totals->documents,
 		.max_documents = vocabulary->totals->max_documents
 	};
+
+	return idf_weight(weighting->idf, weighting_log_scale(weighting->log_base),
+					  vocabulary->entries[entry].documents, &corpus);
+}
+
+/*
+ * A query has a handful of terms, a table of documents millions: the idf of
+ * all entries is computed when enough documents have come to pay for it, and
+ * if it is not too large to keep.
+ */
+#define IDF_TABLE_DOCUMENTS	64
+#define IDF_TABLE_TERMS		(1024 * 1024)
+
+static const double *
+idf_table_values(Encoder *encoder, const Weighting *weighting)
+{
+	IdfTable   *table = &encoder->idf_table;
+	const Vocabulary *vocabulary = &encoder->vocabulary;
+	int64		terms = vocabulary->totals->terms;
+
+	if (table->idf != weighting->idf || table->log_base != weighting->log_base)
+	{
+		if (table->values != NULL)
+			pfree(table->values);
+		memset(table, 0, sizeof(IdfTable));
+		table->idf = weighting->idf;
+		table->log_base = weighting->log_base;
+	}
+	if (table->values == NULL && table->documents++ >= IDF_TABLE_DOCUMENTS &&
+		terms <= IDF_TABLE_TERMS)
+	{
+		table->values = MemoryContextAlloc(encoder->context, sizeof(double) * terms);
+		for (int64 i = 0; i < terms; i++)
+			table->values[i] = entry_idf(vocabulary, weighting, i);
+	}
+	return table->values;
+}
+
+static void
+weigh_document(Encoder *encoder, const Weighting *weighting, EncodedDocument *document)
+{
+	const Vocabulary *vocabulary = &encoder->vocabulary;
+	const double *idf_table = idf_table_values(encoder, weighting);
 	DocumentTotals totals = {.distinct = document->count};
 	double		log_scale = weighting_log_scale(weighting->log_base);
 
@@ -75,13 +117,14 @@ weigh_document(const Vocabulary *vocabulary, const Weighting *weighting,
 	for (int i = 0; i < document->count; i++)
 	{
 		const KeyCount *term = &document->counts[i];
-		const VocabularyEntry *entry = &vocabulary->entries[term->key];
-		double		idf = idf_weight(weighting->idf, log_scale, entry->documents, &corpus);
+		double		idf = idf_table != NULL ? idf_table[term->key] :
+			entry_idf(vocabulary, weighting, term->key);
 
 		if (unlikely(isinf(idf)))
-			refuse_infinite_weight(vocabulary, entry);
-		document->weights[i] = idf * tf_weight(weighting->tf, log_scale,
-											   term->count, &totals);
+			refuse_infinite_weight(vocabulary, &vocabulary->entries[term->key]);
+		document->weights[i] = idf *
+			(weighting->tf == TF_RAW ? term->count :
+			 tf_weight(weighting->tf, log_scale, term->count, &totals));
 	}
 }
 
@@ -117,7 +160,7 @@ tfidf(PG_FUNCTION_ARGS)
 	encoder = encoder_open(fcinfo, model);
 	read_weighting(fcinfo, encoder, &weighting);
 	encoder_count(encoder, PG_GETARG_TEXT_PP(1), &document);
-	weigh_document(&encoder->vocabulary, &weighting, &document);
+	weigh_document(encoder, &weighting, &document);
 	divisor = norm_divisor(weighting.norm, document.weights, document.count);
 	result = PointerGetDatum(encoder_vector(encoder, &document, divisor, 0.0));
 	return call_site_store(fcinfo, result);
@@ -180,6 +223,7 @@ input_as_term(Encoder *encoder, const text *input, Term *term)
 	term->text = joined.data;
 	term->length = joined.len;
 	term->hash = hash_bytes64(joined.data, joined.len);
+	term->key = term_key(joined.data, joined.len, term->hash);
 	return total > 0;
 }
 
@@ -187,9 +231,9 @@ Datum
 one_hot(PG_FUNCTION_ARGS)
 {
 	Model	   *model = model_open(fcinfo->flinfo, PG_GETARG_OID(0), &vocabulary_method);
-	const VocabularyEntry *entry = NULL;
 	Encoder    *encoder;
 	Term		term;
+	int32		entry = -1;
 	Datum		result = (Datum) 0;
 
 	if (call_site_lookup(fcinfo, &result))
@@ -198,11 +242,11 @@ one_hot(PG_FUNCTION_ARGS)
 	encoder = encoder_open(fcinfo, model);
 	if (input_as_term(encoder, PG_GETARG_TEXT_PP(1), &term))
 		entry = vocabulary_find(&encoder->vocabulary, &term);
-	if (entry == NULL)
+	if (entry < 0)
 		fcinfo->isnull = true;
 	else
 	{
-		KeyCount	element = {.key = entry->id - 1, .count = 1};
+		KeyCount	element = {.key = encoder->vocabulary.entries[entry].id - 1, .count = 1};
 		double		weight = 1.0;
 
 		result = PointerGetDatum(sparse_result(encoder->vocabulary.dims, 1,

@@ -241,7 +241,7 @@ fill_slots(const Collection *collection, Size *slot_count)
 		const VocabularyEntry *entry = &collection->entries[i];
 		const char *text = collection->texts + entry->text;
 		uint64		hash = hash_bytes64(text, entry->length);
-		uint32		tag = (uint32) (hash >> 32);
+		uint64		key = term_key(text, entry->length, hash);
 		Size		at = (uint32) hash & (count - 1);
 
 		CHECK_FOR_INTERRUPTS();
@@ -249,12 +249,13 @@ fill_slots(const Collection *collection, Size *slot_count)
 		{
 			const VocabularyEntry *other = &collection->entries[slots[at].entry - 1];
 
-			if (slots[at].tag == tag && other->length == entry->length &&
+			if (slots[at].key == key && other->length == entry->length &&
 				memcmp(collection->texts + other->text, text, entry->length) == 0)
 				damaged(collection, "The rows with ids %d and %d have the same term.",
 						other->id, entry->id);
 		}
-		slots[at].tag = tag;
+		slots[at].key = key;
+		slots[at].length = entry->length;
 		slots[at].entry = (uint32) (i + 1);
 	}
 	*slot_count = count;

@@ -63,8 +63,9 @@ typedef struct VocabularyTotals
 
 typedef struct VocabularySlot
 {
-	uint32		tag;			/* upper half of the term's hash */
+	uint64		key;			/* term_key */
 	uint32		entry;			/* its number plus one, 0: empty */
+	int32		length;
 } VocabularySlot;
 
 typedef struct VocabularyEntry
@@ -76,7 +77,7 @@ typedef struct VocabularyEntry
 } VocabularyEntry;
 
 StaticAssertDecl(sizeof(VocabularyTotals) == 40, "vocabulary image layout");
-StaticAssertDecl(sizeof(VocabularySlot) == 8, "vocabulary image layout");
+StaticAssertDecl(sizeof(VocabularySlot) == 16, "vocabulary image layout");
 StaticAssertDecl(sizeof(VocabularyEntry) == 24, "vocabulary image layout");
 
 /* an opened image; points into it */
@@ -94,27 +95,23 @@ extern void vocabulary_attach(Vocabulary *vocabulary, const Model *model);
 extern void vocabulary_term_options(TermOptions *options,
 									const ModelDescription *description);
 
-/* the entry of a term, or NULL */
-static inline const VocabularyEntry *
+/* the number of a term's entry, or -1 */
+static inline int32
 vocabulary_find(const Vocabulary *vocabulary, const Term *term)
 {
-	uint32		tag = (uint32) (term->hash >> 32);
 	uint32		at = (uint32) term->hash & vocabulary->slot_mask;
-	uint32		number;
 
-	for (; (number = vocabulary->slots[at].entry) != 0;
-		 at = (at + 1) & vocabulary->slot_mask)
+	for (; vocabulary->slots[at].entry != 0; at = (at + 1) & vocabulary->slot_mask)
 	{
-		const VocabularyEntry *entry;
+		const VocabularySlot *slot = &vocabulary->slots[at];
 
-		if (vocabulary->slots[at].tag != tag)
-			continue;
-		entry = &vocabulary->entries[number - 1];
-		if (entry->length == term->length &&
-			memcmp(vocabulary->texts + entry->text, term->text, term->length) == 0)
-			return entry;
+		if (slot->key == term->key && slot->length == term->length &&
+			(term->length <= TERM_KEY_BYTES ||
+			 long_texts_equal(vocabulary->texts + vocabulary->entries[slot->entry - 1].text,
+							  term->text, term->length)))
+			return (int32) slot->entry - 1;
 	}
-	return NULL;
+	return -1;
 }
 
 /* the entry of an id, or NULL */

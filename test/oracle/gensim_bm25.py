@@ -10,7 +10,7 @@ import imdb
 import numpy
 import scipy.sparse
 from gensim.corpora import Dictionary
-from gensim.models import AtireBM25Model, LuceneBM25Model, OkapiBM25Model
+from gensim.models.bm25model import AtireBM25Model, LuceneBM25Model, OkapiBM25Model
 
 connection = imdb.connect()
 texts = imdb.load(connection, 5000)

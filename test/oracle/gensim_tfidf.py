@@ -2,7 +2,7 @@
 SMART letters: the IMDB reviews, every value.
 
 gensim's logarithms have the base 2, hence log_base.  Its pivoted norms (u, b)
-are not offered here."""
+are not offered here.  Seven of the 48 combinations hold every letter."""
 
 import os
 import re
@@ -20,7 +20,7 @@ IDF = {'n': 'none', 'f': 'textbook', 't': 'shifted', 'p': 'probabilistic_clipped
 NORM = {'n': 'none', 'c': 'l2'}
 
 connection = imdb.connect()
-texts = imdb.load(connection, 5000)
+texts = imdb.load(connection)
 report = imdb.Report()
 cursor = connection.cursor()
 cursor.execute("SELECT train_vocabulary('m', 'SELECT body FROM imdb')")
@@ -30,8 +30,7 @@ documents = [re.findall(r'\w+', text.lower()) for text in texts]
 dictionary = Dictionary(documents)
 bags = [dictionary.doc2bow(document) for document in documents]
 if report.same_terms('terms', known, dictionary.token2id):
-    for letters in ['nfc', 'nfn', 'ntc', 'npc', 'nnc', 'bfc', 'bpc', 'bnn', 'ltc', 'lfn',
-                    'lnc', 'dfn', 'dtc', 'atn', 'apc', 'ann', 'Lnn', 'Lfc', 'Ltn']:
+    for letters in ['nfc', 'bpc', 'ltc', 'atn', 'dfn', 'Lnn', 'nnc']:
         model = TfidfModel(dictionary=dictionary, smartirs=letters)
         rows, columns, values = [], [], []
         for row, bag in enumerate(bags):

@@ -126,7 +126,9 @@ hashing_vector(PG_FUNCTION_ARGS)
 	if (dims < 1 || dims > SPARSEVEC_MAX_DIMS)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("dims must be between 1 and %d", SPARSEVEC_MAX_DIMS)));
+				 errmsg("dims must be between 1 and %d", SPARSEVEC_MAX_DIMS),
+				 errdetail("It is the number of dimensions of the vector, here %d.", dims),
+				 errhint("Powers of two from 65536 to 1048576 suit most texts.")));
 	state = hashing_state(fcinfo, &options);
 	norm = chosen_option(&state->norm, "norm", PG_GETARG_TEXT_PP(6), norm_names);
 

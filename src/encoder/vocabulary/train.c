@@ -110,7 +110,9 @@ read_options(FunctionCallInfo fcinfo, TrainOptions *options)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("capacity must be between 2 and %d", SPARSEVEC_MAX_DIMS),
-					 errdetail("It is the number of dimensions of the sparsevec values to come.")));
+					 errdetail("It is the number of dimensions of the vectors to come, here %d.",
+							   options->capacity),
+					 errhint("Leave it out: there will be room for twice the terms of the corpus.")));
 	}
 	options->replace = PG_GETARG_BOOL(ARG_REPLACE);
 }

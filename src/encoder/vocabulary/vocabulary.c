@@ -79,7 +79,8 @@ description_dims(const ModelDescription *description)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("vocabulary model \"%s\" needs option dims between 2 and %d",
 						description->table_name, SPARSEVEC_MAX_DIMS),
-				 errdetail("Vectors have one dimension for each id up to dims - 1.")));
+				 errdetail("Vectors have one dimension for each id up to dims - 1."),
+				 errhint("Name it, such as 'dims=65536', with the highest id in mind.")));
 	return (int) dims;
 }
 

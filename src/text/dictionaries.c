@@ -4,9 +4,13 @@
  *	  Tokens of configurations that use the server's parsers or dictionaries.
  *
  * Raw words come from the scanner (our parsers) or from the parser's own
- * entry points.  A word met before, at a moment when no dictionary waits for
- * the rest of a phrase, is answered from the memo.  Any other goes through
- * the lexizer; if it came out alone, the memo learns it.
+ * entry points, which work on the whole text or, for the default parser, on
+ * one chunk between white space after the other (chunk.c).
+ *
+ * A word met before, at a moment when no dictionary waits for the rest of a
+ * phrase, is answered from the memo.  Any other goes through the lexizer; if
+ * it came out alone, the memo learns it.  The same is done for whole chunks,
+ * which spares the parser as well.
  *
  * Texts of tokens lie in the memo, which is only trimmed between batches, or
  * in "texts", which lives as long as a batch.
@@ -16,14 +20,19 @@
 #include "embed.h"
 
 #include "miscadmin.h"
+#include "utils/fmgrprotos.h"
 #include "utils/memutils.h"
 
 #include "math/hash.h"
+#include "text/chunk.h"
 #include "text/memo.h"
 #include "text/parser.h"
 #include "text/stream.h"
 
 #define RAW_BATCH	64
+
+/* Longer chunks are not worth remembering. */
+#define CHUNK_BYTES 128
 
 struct Dictionaries
 {
@@ -40,8 +49,16 @@ struct Dictionaries
 	/* the server's parser, while it runs */
 	MemoryContext parsing;
 	TSParserCacheEntry *parser;
-	void	   *parser_state;
+	bool		chunks;			/* it is the default one: see chunk.c */
+	void	   *parser_state;	/* NULL: no window is open */
 	int			parser_offset;	/* for parsers that return copies */
+
+	/* the part of the text it works on */
+	int			window_start;
+	int			window_end;
+	int			window_ready;	/* tokens that were ready when it began */
+	int32		window_position;
+	bool		context_free;	/* its tokens depend on nothing but itself */
 
 	bool		finished;		/* the end was given to the lexizer */
 	int32		position;		/* as to_tsvector counts: 0 before the first */
@@ -52,8 +69,8 @@ struct Dictionaries
 	int			ready_next;
 	int			ready_capacity;
 
-	/* lexemes of one result */
-	MemoLexeme *lexemes;
+	/* tokens of one word, as the memo wants them */
+	Token	   *lexemes;
 	int			lexeme_capacity;
 };
 
@@ -69,26 +86,39 @@ dictionaries_create(TokenStream *stream, TSConfigCacheEntry *config)
 									 ALLOCSET_SMALL_SIZES);
 	d->parsing = AllocSetContextCreate(CurrentMemoryContext, "embed parser",
 									   ALLOCSET_DEFAULT_SIZES);
+	if (stream->way == WAY_PARSER)
+		d->chunks = !lexizer_takes(d->lexizer, PARSER_BLANK) &&
+			lookup_ts_parser_cache(stream->parser)->prsstart.fn_addr == prsd_start;
 	d->ready_capacity = 64;
 	d->ready = palloc(sizeof(Token) * d->ready_capacity);
 	d->lexeme_capacity = 16;
-	d->lexemes = palloc(sizeof(MemoLexeme) * d->lexeme_capacity);
+	d->lexemes = palloc(sizeof(Token) * d->lexeme_capacity);
 	return d;
 }
 
-/* Start the server's parser on the whole text. */
+/*
+ * open_window
+ *	  Start the server's parser on a part of the text, with one byte of white
+ *	  space on either side where there is any.
+ */
 static void
-start_parser(Dictionaries *d)
+open_window(Dictionaries *d, size_t start, size_t end)
 {
 	MemoryContext caller;
+	int			from = (int) (start > 0 ? start - 1 : start);
+	int			to = (int) (end < (size_t) d->stream->length ? end + 1 : end);
 
 	MemoryContextReset(d->parsing);
-	d->parser = lookup_ts_parser_cache(d->stream->parser);
-	d->parser_offset = 0;
+	d->window_start = (int) start;
+	d->window_end = (int) end;
+	d->window_ready = d->ready_count;
+	d->window_position = d->position;
+	d->context_free = lexizer_idle(d->lexizer) && end - start <= CHUNK_BYTES;
+	d->parser_offset = from;
 	caller = MemoryContextSwitchTo(d->parsing);
 	d->parser_state = DatumGetPointer(FunctionCall2(&d->parser->prsstart,
-													PointerGetDatum(d->stream->input),
-													Int32GetDatum(d->stream->length)));
+													PointerGetDatum(d->stream->input + from),
+													Int32GetDatum(to - from)));
 	MemoryContextSwitchTo(caller);
 }
 
@@ -109,13 +139,14 @@ dictionaries_begin(Dictionaries *d)
 	d->ready_count = d->ready_next = 0;
 	d->finished = false;
 	d->position = 0;
+	d->window_end = 0;
 	if (d->stream->way == WAY_PARSER)
-		start_parser(d);
+		d->parser = lookup_ts_parser_cache(d->stream->parser);
 }
 
 /*
  * next_from_parser
- *	  The next token of the server's parser; type 0 at the end.
+ *	  The next token of the window; no type at its end.
  *
  * Parsers point into their input as a rule, and then compound words and their
  * parts overlap.  One that returns copies is taken to cover its input.
@@ -134,13 +165,7 @@ next_from_parser(Dictionaries *d, RawToken *token)
 											  PointerGetDatum(&length)));
 	MemoryContextSwitchTo(caller);
 	if (token->type <= 0)
-	{
-		token->type = 0;
-		token->text = input + d->stream->length;
-		token->length = 0;
-		token->start = d->stream->length;
 		return;
-	}
 	token->text = text;
 	token->length = length;
 	if (text >= input && text <= input + d->stream->length)
@@ -158,14 +183,9 @@ next_from_scanner(Dictionaries *d, RawToken *token)
 		d->raw_count = token_stream_scan(d->stream, d->raw, RAW_BATCH);
 		d->raw_next = 0;
 	}
+	token->type = 0;
 	if (d->raw_count == 0)
-	{
-		token->type = 0;
-		token->text = d->stream->input + d->stream->length;
-		token->length = 0;
-		token->start = d->stream->length;
 		return;
-	}
 	token->type = PARSER_WORD;
 	token->start = d->raw[d->raw_next].start;
 	token->length = d->raw[d->raw_next].source_length;
@@ -184,32 +204,43 @@ new_ready(Dictionaries *d)
 	return &d->ready[d->ready_count++];
 }
 
-/* Hand out the lexemes of a word at "start". */
+/* Hand out what is remembered of a word or chunk at "start". */
 static void
-emit(Dictionaries *d, const MemoLexeme *lexemes, int count, int advance,
-	 int start)
+emit(Dictionaries *d, const MemoEntry *entry, int start)
 {
-	for (int i = 0; i < count; i++)
+	for (int i = 0; i < entry->count; i++)
 	{
+		const MemoLexeme *lexeme = &entry->lexemes[i];
 		Token	   *token = new_ready(d);
 
-		d->position += lexemes[i].advance;
-		token->text = lexemes[i].text;
-		token->length = lexemes[i].length;
-		token->hash = lexemes[i].hash;
+		d->position += lexeme->advance;
+		token->text = (const char *) entry + lexeme->offset;
+		token->length = lexeme->length;
+		token->hash = lexeme->hash;
 		token->position = d->position - 1;
-		token->start = start + lexemes[i].start;
-		token->source_length = lexemes[i].source_length;
+		token->start = start + lexeme->start;
+		token->source_length = lexeme->source_length;
 	}
-	d->position += advance;
+	d->position += entry->advance;
+}
+
+static void
+reserve_lexemes(Dictionaries *d, int count)
+{
+	if (count <= d->lexeme_capacity)
+		return;
+	d->lexeme_capacity = count * 2;
+	d->lexemes = repalloc_huge(d->lexemes,
+							   sizeof(Token) * d->lexeme_capacity);
 }
 
 /*
  * collect
- *	  Note the lexemes of one result; returns their number.
+ *	  The tokens of one result, counted from the position and the byte before
+ *	  it; returns their number.
  *
  * The first takes a new position, the others share it unless the dictionary
- * says otherwise.  "advance" is left at 1 when there was none: a stop word.
+ * says otherwise.  A stop word has none, but takes a position.
  */
 static int
 collect(Dictionaries *d, const Normalized *result, int *advance)
@@ -219,21 +250,18 @@ collect(Dictionaries *d, const Normalized *result, int *advance)
 	*advance = 1;
 	for (TSLexeme *lexeme = result->lexemes; lexeme->lexeme; lexeme++)
 	{
-		MemoLexeme *to;
+		Token	   *token;
 
-		if (count == d->lexeme_capacity)
-		{
-			d->lexeme_capacity *= 2;
-			d->lexemes = repalloc(d->lexemes,
-								  sizeof(MemoLexeme) * d->lexeme_capacity);
-		}
-		to = &d->lexemes[count++];
-		to->text = lexeme->lexeme;
-		to->length = (int) strlen(lexeme->lexeme);
-		to->advance = *advance + ((lexeme->flags & TSL_ADDPOS) ? 1 : 0);
-		to->start = 0;
-		to->source_length = result->end - result->start;
-		*advance = 0;
+		if (lexeme->flags & TSL_ADDPOS)
+			(*advance)++;
+		reserve_lexemes(d, count + 1);
+		token = &d->lexemes[count++];
+		token->text = lexeme->lexeme;
+		token->length = (int) strlen(lexeme->lexeme);
+		token->hash = hash_bytes64(token->text, (size_t) token->length);
+		token->position = *advance - 1;
+		token->start = 0;
+		token->source_length = result->end - result->start;
 	}
 	return count;
 }
@@ -247,14 +275,17 @@ emit_copy(Dictionaries *d, const Normalized *result)
 
 	for (int i = 0; i < count; i++)
 	{
-		MemoLexeme *lexeme = &d->lexemes[i];
-		char	   *text = MemoryContextAlloc(d->texts, lexeme->length + 1);
+		Token	   *token = new_ready(d);
+		char	   *text;
 
-		memcpy(text, lexeme->text, (size_t) lexeme->length);
-		lexeme->text = text;
-		lexeme->hash = hash_bytes64(text, (size_t) lexeme->length);
+		*token = d->lexemes[i];
+		text = MemoryContextAlloc(d->texts, token->length + 1);
+		memcpy(text, token->text, (size_t) token->length);
+		token->text = text;
+		token->position += d->position;
+		token->start = result->start;
 	}
-	emit(d, d->lexemes, count, advance, result->start);
+	d->position += advance;
 }
 
 /*
@@ -278,7 +309,7 @@ take_word(Dictionaries *d, const RawToken *token)
 		entry = memo_find(d->memo, hash, token->type, token->text, token->length);
 		if (entry != NULL)
 		{
-			emit(d, entry->lexemes, entry->count, entry->advance, token->start);
+			emit(d, entry, token->start);
 			return;
 		}
 	}
@@ -293,11 +324,146 @@ take_word(Dictionaries *d, const RawToken *token)
 
 		entry = memo_add(d->memo, hash, token->type, token->text, token->length,
 						 d->lexemes, count, advance);
-		emit(d, entry->lexemes, entry->count, entry->advance, token->start);
+		if (entry != NULL)
+			emit(d, entry, token->start);
+		else if (found)
+			emit_copy(d, &result);
 		return;
 	}
+	d->context_free = false;
 	for (; found; found = lexizer_next(d->lexizer, &result))
 		emit_copy(d, &result);
+}
+
+/* Take a token of the parser, if it is of interest. */
+static void
+take_raw(Dictionaries *d, const RawToken *token)
+{
+	/* a phrase only passes over what no dictionary takes */
+	if (!lexizer_takes(d->lexizer, token->type))
+		return;
+	if (token->length >= WORD_TOO_LONG)
+		token_stream_too_long(d->stream);
+	else
+		take_word(d, token);
+}
+
+/* The type of a memo's entry for a chunk; words have positive ones. */
+static inline int
+chunk_type(Dictionaries *d, size_t start, size_t end)
+{
+	return -1 - (start == 0) - 2 * (end == (size_t) d->stream->length);
+}
+
+/* Take the words of a chunk that needs no parser. */
+static bool
+take_simple_chunk(Dictionaries *d, size_t start)
+{
+	ChunkWord	words[CHUNK_WORDS];
+	size_t		end;
+	int			count = chunk_words(d->stream->input, (size_t) d->stream->length,
+									start, words, &end);
+
+	if (count < 0)
+		return false;
+	d->window_end = (int) end;
+	for (int i = 0; i < count; i++)
+	{
+		RawToken	token;
+
+		token.type = CHUNK_WORD_TYPE;
+		token.text = d->stream->input + words[i].start;
+		token.length = (int) words[i].length;
+		token.start = (int) words[i].start;
+		take_raw(d, &token);
+	}
+	return true;
+}
+
+/*
+ * next_window
+ *	  Open the next window; false at the end of the text.
+ *
+ * For the default parser a window is a chunk between white space, and one met
+ * before needs no window: its tokens are handed out at once.
+ */
+static bool
+next_window(Dictionaries *d)
+{
+	const char *input = d->stream->input;
+	size_t		length = (size_t) d->stream->length;
+	size_t		start = (size_t) d->window_end;
+	size_t		end = length;
+
+	if (!d->chunks)
+	{
+		if (start == length)
+			return false;
+		open_window(d, start, end);
+		return true;
+	}
+	start = chunk_start(input, length, start);
+	if (start == length)
+		return false;
+	if (take_simple_chunk(d, start))
+		return true;
+	end = chunk_end(input, length, start);
+	if (end - start <= CHUNK_BYTES && lexizer_idle(d->lexizer))
+	{
+		uint64		hash = hash_bytes64(input + start, end - start);
+		MemoEntry  *entry = memo_find(d->memo, hash, chunk_type(d, start, end),
+									  input + start, (int) (end - start));
+
+		if (entry != NULL)
+		{
+			emit(d, entry, (int) start);
+			d->window_end = (int) end;
+			return true;
+		}
+	}
+	if (memchr(input + start, '<', end - start) == NULL)
+		open_window(d, start, end);
+	else
+	{
+		open_window(d, start, chunk_extend(input, length, start, end));
+		d->context_free = false;	/* depends on what comes after */
+	}
+	return true;
+}
+
+/* The window has been read: remember what came out of it. */
+static void
+close_window(Dictionaries *d)
+{
+	const char *chunk = d->stream->input + d->window_start;
+	int			length = d->window_end - d->window_start;
+	int			count = d->ready_count - d->window_ready;
+
+	end_parser(d);
+	if (!d->chunks || !d->context_free)
+		return;
+	reserve_lexemes(d, count);
+	for (int i = 0; i < count; i++)
+	{
+		d->lexemes[i] = d->ready[d->window_ready + i];
+		d->lexemes[i].start -= d->window_start;
+		d->lexemes[i].position -= d->window_position;
+	}
+	memo_add(d->memo, hash_bytes64(chunk, (size_t) length),
+			 chunk_type(d, (size_t) d->window_start, (size_t) d->window_end),
+			 chunk, length, d->lexemes, count, d->position - d->window_position);
+}
+
+/* Tell the dictionaries that nothing follows. */
+static void
+finish_text(Dictionaries *d)
+{
+	RawToken	end = {0};
+
+	end.text = d->stream->input + d->stream->length;
+	end.start = d->stream->length;
+	take_word(d, &end);
+	d->finished = true;
 }
 
 /* Read words until a batch is ready or the text ends. */
@@ -305,33 +471,41 @@ static void
 fill_ready(Dictionaries *d)
 {
 	d->ready_count = d->ready_next = 0;
+	d->context_free = false;	/* a window half read is not remembered */
 	MemoryContextReset(d->texts);
 	while (d->ready_count < RAW_BATCH && !d->finished)
 	{
 		RawToken	token;
 
 		CHECK_FOR_INTERRUPTS();
-		if (d->ready_count == 0)
+		if (d->ready_count == 0 && d->parser_state == NULL)
 			memo_trim(d->memo); /* no token points into it */
-		if (d->stream->way == WAY_PARSER)
-			next_from_parser(d, &token);
-		else
+		if (d->stream->way == WAY_SCANNER)
+		{
 			next_from_scanner(d, &token);
-		if (token.type == 0)
-		{
-			d->finished = true;
-			end_parser(d);
+			if (token.type == 0)
+			{
+				finish_text(d);
+				continue;
+			}
 		}
-		else if (token.length >= WORD_TOO_LONG)
+		else
 		{
-			if (lexizer_takes(d->lexizer, token.type))
-				token_stream_too_long(d->stream);
-			continue;
+			if (d->parser_state == NULL)
+			{
+				if (!next_window(d))
+					finish_text(d);
+				if (d->parser_state == NULL)
+					continue;
+			}
+			next_from_parser(d, &token);
+			if (token.type <= 0)
+			{
+				close_window(d);
+				continue;
+			}
 		}
-		/* a phrase only passes over what no dictionary takes */
-		if (token.type != 0 && !lexizer_takes(d->lexizer, token.type))
-			continue;
-		take_word(d, &token);
+		take_raw(d, &token);
 	}
 }
 

@@ -34,7 +34,7 @@ embed_dictionary_init(PG_FUNCTION_ARGS)
 				 errmsg("unrecognized dictionary parameter: \"%s\"",
 						((DefElem *) linitial(options))->defname),
 				 errdetail("This dictionary template takes no parameter."),
-				 errhint("For stop words, put a dictionary of template simple with accept = false before this one.")));
+				 errhint("For stop words, put a dictionary of template simple before this one.")));
 
 	/* the server keeps the pointer and asks for nothing more */
 	PG_RETURN_POINTER(palloc0(1));

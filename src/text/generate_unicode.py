@@ -82,8 +82,11 @@ def main():
             line += text
         out(line.rstrip() + '\n')
 
-    out('/* Made by generate_unicode.py from Unicode %s: do not edit. */\n\n'
-        % unicodedata.unidata_version)
+    rule = '-' * 73
+    out('/*' + rule + '\n *\n * unicode_table.h\n'
+        ' *\t  Properties and lower-case forms of all characters.\n *\n'
+        ' * Made by generate_unicode.py from Unicode %s: do not edit.\n *\n'
+        ' *' % unicodedata.unidata_version + rule + '\n */\n')
     out('#define UNICODE_TABLE_VERSION "%s"\n' % unicodedata.unidata_version)
     out('#define UNICODE_BLOCK_SHIFT %d\n' % (BLOCK.bit_length() - 1))
     out('#define UNICODE_BLOCKS %d\n\n' % len(first))

@@ -18,10 +18,10 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
-#include "math/hash.h"
 #include "text/memo.h"
 
 #define FIRST_SLOTS 1024
+#define BLOCK_SIZE	(32 * 1024)
 
 typedef struct MemoSlot
 {
@@ -40,6 +40,8 @@ struct Memo
 	uint32		slot_count;		/* a power of two */
 	uint32		used;
 	Size		bytes;
+	char	   *block;			/* entries are cut from it */
+	Size		block_left;
 };
 
 static void
@@ -50,6 +52,7 @@ memo_clear(Memo *memo)
 	memo->slot_count = 0;
 	memo->used = 0;
 	memo->bytes = 0;
+	memo->block_left = 0;
 }
 
 /* The memo released last, or NULL. */
@@ -102,7 +105,13 @@ memo_trim(Memo *memo)
 		memo_clear(memo);
 }
 
-static MemoSlot *
+static inline const char *
+entry_text(const MemoEntry *entry)
+{
+	return (const char *) &entry->lexemes[entry->count];
+}
+
+static inline MemoSlot *
 find_slot(Memo *memo, uint64 hash, int type, const char *text, int length)
 {
 	uint32		mask = memo->slot_count - 1;
@@ -114,7 +123,7 @@ find_slot(Memo *memo, uint64 hash, int type, const char *text, int length)
 		if (slot->entry == NULL ||
 			(slot->hash == hash && slot->entry->type == type &&
 			 slot->entry->length == length &&
-			 memcmp(slot->entry->text, text, (size_t) length) == 0))
+			 memcmp(entry_text(slot->entry), text, (size_t) length) == 0))
 			return slot;
 	}
 }
@@ -139,54 +148,77 @@ grow(Memo *memo)
 											 MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	for (uint32 i = 0; i < old_count; i++)
 		if (old[i].entry != NULL)
-			*find_slot(memo, old[i].hash, old[i].entry->type, old[i].entry->text,
-					   old[i].entry->length) = old[i];
+			*find_slot(memo, old[i].hash, old[i].entry->type,
+					   entry_text(old[i].entry), old[i].entry->length) = old[i];
 	if (old != NULL)
 		pfree(old);
 	memo->bytes += sizeof(MemoSlot) * (memo->slot_count - old_count);
 }
 
-/* An entry, its lexemes and all texts in one allocation. */
+/* Room for an entry; there are too many for a header each. */
+static void *
+allocate(Memo *memo, Size size)
+{
+	void	   *result;
+
+	size = MAXALIGN(size);
+	if (size > memo->block_left)
+	{
+		Size		block = Max(size, BLOCK_SIZE);
+
+		memo->block = MemoryContextAllocHuge(memo->context, block);
+		memo->block_left = block;
+		memo->bytes += block;
+	}
+	result = memo->block;
+	memo->block += size;
+	memo->block_left -= size;
+	return result;
+}
+
 MemoEntry *
 memo_add(Memo *memo, uint64 hash, int type, const char *text, int length,
-		 const MemoLexeme *lexemes, int count, int advance)
+		 const Token *tokens, int count, int advance)
 {
-	Size		size = sizeof(MemoEntry) + sizeof(MemoLexeme) * count + length;
+	Size		size = offsetof(MemoEntry, lexemes) + sizeof(MemoLexeme) * count + length;
 	MemoEntry  *entry;
 	MemoSlot   *slot;
 	char	   *bytes;
+	int			position = -1;
 
 	for (int i = 0; i < count; i++)
-		size += lexemes[i].length;
+		size += tokens[i].length;
+	if (size > PG_UINT16_MAX || advance > PG_UINT16_MAX)
+		return NULL;
 	if (memo->used >= memo->slot_count / 2)
 		grow(memo);
 
-	entry = MemoryContextAlloc(memo->context, size);
-	entry->hash = hash;
-	entry->type = type;
-	entry->length = length;
-	entry->advance = advance;
-	entry->count = count;
-	entry->lexemes = (MemoLexeme *) (entry + 1);
-	bytes = (char *) (entry->lexemes + count);
+	entry = allocate(memo, size);
+	entry->type = (int16) type;
+	entry->length = (uint16) length;
+	entry->count = (uint16) count;
+	bytes = (char *) &entry->lexemes[count];
 	memcpy(bytes, text, (size_t) length);
-	entry->text = bytes;
 	bytes += length;
 	for (int i = 0; i < count; i++)
 	{
 		MemoLexeme *lexeme = &entry->lexemes[i];
 
-		*lexeme = lexemes[i];
-		memcpy(bytes, lexemes[i].text, (size_t) lexeme->length);
-		lexeme->text = bytes;
-		bytes += lexeme->length;
-		lexeme->hash = hash_bytes64(lexeme->text, (size_t) lexeme->length);
+		lexeme->hash = tokens[i].hash;
+		lexeme->offset = (uint32) (bytes - (char *) entry);
+		lexeme->length = (uint16) tokens[i].length;
+		lexeme->start = (uint16) tokens[i].start;
+		lexeme->source_length = (uint16) tokens[i].source_length;
+		lexeme->advance = (uint16) (tokens[i].position - position);
+		position = tokens[i].position;
+		memcpy(bytes, tokens[i].text, (size_t) tokens[i].length);
+		bytes += tokens[i].length;
 	}
+	entry->advance = (uint16) (advance - 1 - position);
 
 	slot = find_slot(memo, hash, type, text, length);
 	slot->hash = hash;
 	slot->entry = entry;
 	memo->used++;
-	memo->bytes += size + 16;	/* the allocator's header */
 	return entry;
 }

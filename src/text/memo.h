@@ -11,27 +11,28 @@
 #include "text/lexize.h"
 #include "text/words.h"
 
-/* One lexeme of a word. */
+/*
+ * One lexeme of a word or of a chunk.  Small: a memo holds many, and the time
+ * goes to fetching them.
+ */
 typedef struct MemoLexeme
 {
-	const char *text;
-	int			length;
-	int			advance;		/* positions it lies behind the one before */
-	int			start;			/* bytes of the input, from the word's start */
-	int			source_length;
 	uint64		hash;
+	uint32		offset;			/* of its text, from the start of the entry */
+	uint16		length;
+	uint16		start;			/* bytes of the input, from the word's start */
+	uint16		source_length;
+	uint16		advance;		/* positions it lies behind the one before */
 } MemoLexeme;
 
-/* A word and its lexemes. */
+/* A word or chunk and its lexemes. */
 typedef struct MemoEntry
 {
-	uint64		hash;
-	int			type;
-	int			length;
-	const char *text;
-	int			advance;		/* positions behind the last lexeme */
-	int			count;
-	MemoLexeme *lexemes;
+	int16		type;
+	uint16		length;			/* of the text, which follows the lexemes */
+	uint16		count;
+	uint16		advance;		/* positions behind the last lexeme */
+	MemoLexeme	lexemes[FLEXIBLE_ARRAY_MEMBER];
 } MemoEntry;
 
 typedef struct Memo Memo;
@@ -51,9 +52,16 @@ extern void memo_trim(Memo *memo);
 extern MemoEntry *memo_find(Memo *memo, uint64 hash, int type,
 							const char *text, int length);
 
-/* A new entry, its text and lexemes copied; lexemes[].hash is filled in. */
+/*
+ * memo_add
+ *	  Remember a word: its tokens, of which "start" and "position" count from
+ *	  the word's start and from the position before it.
+ *
+ * advance: how far the whole word takes the position.  Returns NULL when the
+ * word is too large to be remembered.
+ */
 extern MemoEntry *memo_add(Memo *memo, uint64 hash, int type, const char *text,
-						   int length, const MemoLexeme *lexemes, int count,
+						   int length, const Token *tokens, int count,
 						   int advance);
 
 #endif							/* TEXT_MEMO_H */

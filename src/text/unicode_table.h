@@ -1,5 +1,12 @@
-/* Made by generate_unicode.py from Unicode 14.0.0: do not edit. */
-
+/*-------------------------------------------------------------------------
+ *
+ * unicode_table.h
+ *	  Properties and lower-case forms of all characters.
+ *
+ * Made by generate_unicode.py from Unicode 14.0.0: do not edit.
+ *
+ *-------------------------------------------------------------------------
+ */
 #define UNICODE_TABLE_VERSION "14.0.0"
 #define UNICODE_BLOCK_SHIFT 7
 #define UNICODE_BLOCKS 7173

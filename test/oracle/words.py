@@ -106,6 +106,44 @@ def random_texts(count):
     return texts
 
 
+# What the server's default parser treats specially; see src/text/chunk.c.
+PARTS = ['a', 'Word', 'the', 'x', 'running', '5', '3.14', '12', '.', '..', '.', ',', '-',
+         '-', '/', '/', ':', '@', '&', '&amp;', '&#65;', '~', '+', '_', '=', '?',
+         '<', '>', '<br />', '<br/>', '<b>', '</b>', '<a href=x y=z>', '</',
+         '<a href="p q > r">', "<i title='", '<script>', '</script>', '<STYLE',
+         '<!-- ', ' -->', '<?xml ', '<!DOCTYPE ', 'http://', 'ftp://', 'www.',
+         'host.com', 'a@b.org', '/usr/local/x.c', 'e5', 'E', '"', "'", '(', ')',
+         ';', '!', '*', '$', '[', ']', '%', '\u00e9', '\u00df', '\u0301',
+         '\u4e2d', '\u00a0', '\u3000', '\u200b', '\x1c', '\\']
+BLANKS = [' ', ' ', ' ', '  ', '\n', '\t', '\r\n', '\f', '\v']
+
+
+def parser_texts(count):
+    return [''.join(random.choice(BLANKS if random.random() < blanks
+                                  else PARTS)
+                    for _ in range(random.randrange(1, 60)))
+            for blanks in (0.1, 0.25, 0.4) for _ in range(count)]
+
+
+def compare_places(cursor, name, texts):
+    """Where tokens lie: configuration simple gives one lexeme for each of the
+    parser's tokens that it maps."""
+    for start in range(0, len(texts), 500):
+        part = texts[start:start + 500]
+        cursor.execute("""
+            SELECT t.i FROM unnest(%s::text[]) WITH ORDINALITY AS t (input, i)
+            WHERE (SELECT array_agg(p.token ORDER BY p.n)
+                   FROM ts_parse('default', t.input) WITH ORDINALITY AS p (tokid, token, n)
+                   WHERE p.tokid IN (SELECT m.maptokentype FROM pg_ts_config_map AS m
+                                     WHERE m.mapcfg = 'simple'::regconfig))
+              IS DISTINCT FROM
+                  (SELECT array_agg(substring(t.input FROM k.start FOR k.length) ORDER BY k.position)
+                   FROM text_tokens(t.input, 'simple') AS k)""", (part,))
+        for i, in cursor.fetchall():
+            report(name + ' ts_parse', part[i - 1], [], [])
+    print('%s: places in %d texts compared with ts_parse' % (name, len(texts)))
+
+
 def reviews():
     data = os.environ.get('EMBED_DATA')
     path = data and os.path.join(data, 'corpora/imdb_train.copy.tsv.xz')
@@ -209,6 +247,11 @@ def main():
     compare_with_server(cursor, 'scripts', SCRIPTS, configs)
     compare_with_server(cursor, 'random', random_ones, configs)
     compare_with_server(cursor, 'imdb', imdb, configs)
+    parser_ones = parser_texts(100000 if LONG else 4000)
+    compare_with_server(cursor, 'parser', parser_ones, ['simple', 'english'])
+    compare_places(cursor, 'parser', parser_ones)
+    compare_places(cursor, 'random', random_ones)
+    compare_places(cursor, 'imdb', imdb)
     print('%d failures' % failures)
     sys.exit(failures != 0)
 

@@ -13,6 +13,7 @@
 
 #include "encoder/vocabulary/vocabulary.h"
 #include "encoder/word2vec/word2vec.h"
+#include "index/inverted/inverted.h"
 #include "math/distance.h"
 #include "model/model.h"
 
@@ -31,4 +32,5 @@ _PG_init(void)
 	progress_init();
 	vocabulary_init();
 	word2vec_init();
+	inverted_init();
 }

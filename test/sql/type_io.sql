@@ -60,3 +60,23 @@ SELECT encode(vector_send('[1,-2]'), 'hex') AS vector, encode(halfvec_send('[1,-
 	encode(sparsevec_send('{2:1,5:-2}/7'), 'hex') AS sparsevec;
 COPY type_io TO STDOUT;
 DROP TABLE type_io;
+
+-- Numbers are read as the server reads real, to the last bit: random digits, the
+-- middles between two floats with their neighbours, powers of ten.
+SELECT setseed(0.5);
+SELECT kind, count(*), count(*) FILTER (WHERE float4send((('[' || literal || ']')::vector::real[])[1]) = float4send(literal::real)) AS equal
+FROM (
+	SELECT 'digits', format('%s%s.%se%s', CASE WHEN i % 2 = 0 THEN '-' ELSE '' END, floor(random() * 10 ^ (i % 9))::bigint,
+		floor(random() * 10 ^ (i % 10))::bigint, (i % 41) - 20) FROM generate_series(1, 20000) i
+	UNION ALL
+	SELECT 'middle', trim_scale(m / 16777216 + d * e)::text
+	FROM (SELECT (2 * floor(random() * 16777216) + 1)::numeric(40, 24) AS m FROM generate_series(1, 3000)) AS t,
+		(VALUES (0), (1), (-1)) AS n (d), (VALUES (1e-24), (1e-17), (1e-15), (1e-12)) AS s (e)
+	UNION ALL
+	SELECT 'integer', trim_scale((16777217 + 2 * floor(random() * 8388608))::numeric + d * e)::text
+	FROM generate_series(1, 2000), (VALUES (0), (1), (-1)) AS n (d), (VALUES (1e-8), (1e-7)) AS s (e)
+	UNION ALL
+	SELECT 'power', format('%se%s', d, e) FROM generate_series(-44, 37) e, generate_series(1, 9) d WHERE (d::text || 'e' || e)::double precision > 1.5e-45
+	UNION ALL
+	SELECT 'odd', unnest('{0,-0,00,+1,1.,.5,-.5,0.0e0,1e+5,1E5,1e05,123456789012345678901234567890,0.1234567890123456789012345,9007199254740993,9007199254740991,3.4028235e38,1.17549435e-38,1.1754942e-38}'::text[])
+) AS t (kind, literal) GROUP BY kind ORDER BY kind;

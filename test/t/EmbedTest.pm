@@ -58,6 +58,10 @@ sub kill_server
 
 	kill('KILL', $postmaster, @children);
 	wait_for_death($postmaster, @children);
+
+	# A zombie still answers to the question whether its lock files are in use,
+	# and the init process of a container may be slow to bury it, or never do.
+	unlink($node->data_dir . '/postmaster.pid', $node->host . '/.s.PGSQL.' . $node->port . '.lock');
 	$node->{_pid} = undef;
 	return;
 }

@@ -2,7 +2,8 @@
  *
  * words_fuzz.c
  *	  Would fail if some bytes made the word scanner read or write outside its
- *	  memory, lose its way, or differ from the plain reading of the rule.
+ *	  memory, lose its way, or differ from the plain reading of the rule; or
+ *	  made the cutting of chunks read outside the text or lose a part of it.
  *
  *-------------------------------------------------------------------------
  */
@@ -10,6 +11,7 @@
 #include <string.h>
 
 #include "math/hash.h"
+#include "text/chunk.h"
 #include "text/gap.h"
 #include "text/words.h"
 
@@ -46,6 +48,33 @@ check_token(const Token *token, SplitRule rule, int fold, const char *input,
 		abort();
 }
 
+/* Chunks cover the text in order, and simple ones hold what they say. */
+static void
+check_chunks(const char *input, size_t length)
+{
+	ChunkWord	words[CHUNK_WORDS];
+	size_t		start,
+				end;
+
+	for (start = chunk_start(input, length, 0); start < length;
+		 start = chunk_start(input, length, end))
+	{
+		size_t		simple_end = 0;
+		int			count = chunk_words(input, length, start, words, &simple_end);
+
+		end = chunk_end(input, length, start);
+		if (end <= start || (count >= 0 && simple_end != end))
+			abort();
+		for (int i = 0; i < count; i++)
+			if (words[i].start < start || words[i].length == 0 ||
+				words[i].start + words[i].length > end)
+				abort();
+		if (chunk_extend(input, length, start, end) < end ||
+			chunk_extend(input, length, start, end) > length)
+			abort();
+	}
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -65,6 +94,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	input = (const char *) data + 1;
 	length = size - 1;
 
+	check_chunks(input, length);
 	word_scanner_init(&scanner, rule, fold, NULL);
 	word_scanner_begin(&scanner, input, length);
 	while (!word_scanner_done(&scanner))

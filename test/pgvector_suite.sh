@@ -95,6 +95,14 @@ FROM pairs;
 SQL
 )
 echo "$answer of 1000 rows agree"
+moved=$(ask -d $database -q <<'SQL'
+CREATE TABLE items AS SELECT a::public.vector(3) AS embedding FROM pairs;
+ALTER TABLE items ALTER COLUMN embedding TYPE embed.vector(3) USING embedding::real[]::embed.vector;
+SELECT format_type(atttypid, atttypmod) FROM pg_attribute WHERE attrelid = 'items'::regclass AND attname = 'embedding';
+SQL
+)
+echo "a column moved from public.vector(3) to $moved"
+[ "$moved" = "embed.vector(3)" ] || failures=$((failures + 1))
 [ "$answer" = 1000 ] || failures=$((failures + 1))
 ask -d postgres -q -c "DROP DATABASE $database"
 

@@ -36,12 +36,13 @@ extern void cuts_range(const VocabularyCuts *cuts, int64 documents,
 
 /*
  * The counts of all terms of a corpus, finished, in CurrentMemoryContext.
- * Half of maintenance_work_mem at most is used at any time.
+ * They take at most five eighths of maintenance_work_mem; if they are on disk,
+ * three eighths.
  */
 extern TermCounter *count_corpus(const char *query, const TermOptions *options,
 								 const char *activity);
 
-/* half of maintenance_work_mem, for what is sorted afterwards */
+/* half of maintenance_work_mem, for what is sorted afterwards on disk */
 extern int	training_sort_kilobytes(void);
 
 #endif							/* VOCABULARY_TRAINING_H */

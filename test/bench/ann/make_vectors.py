@@ -47,7 +47,8 @@ def passages(words, dims, window, rows, epochs, whiten, cache, name):
     result = np.zeros((total, dims), dtype=np.float32)
     for i in range(total):
         part = ids[i * step:i * step + window]
-        result[i] = vectors[part[part >= 0]].mean(axis=0)
+        known = part[part >= 0]
+        result[i] = vectors[known].mean(axis=0) if len(known) else vectors[:1000].mean(axis=0)
     result -= result.mean(axis=0)
     _, basis = np.linalg.eigh(np.cov(result[::7].T))
     basis = np.ascontiguousarray(basis[:, ::-1].astype(np.float32))

@@ -1,0 +1,379 @@
+/*-------------------------------------------------------------------------
+ *
+ * insert.c
+ *	  Inserting one row: descend, append to a leaf, split it when full.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "embed.h"
+
+#include "miscadmin.h"
+#include "storage/lmgr.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+
+#include "index/ktree/ktree.h"
+#include "type/vector.h"
+
+/* Nodes of each level that a descent keeps. */
+#define BEAM 2
+
+/* Kept from one insertion of a statement to the next. */
+typedef struct InsertState
+{
+	MemoryContext context;		/* of this struct */
+	MemoryContext scratch;		/* emptied after each row */
+	KtreeCache *cache;			/* NULL before the first row of the index */
+	KtreeQuery *query;
+	KtreeCode  *code;
+} InsertState;
+
+static InsertState *
+insert_state(IndexInfo *info)
+{
+	InsertState *state = info->ii_AmCache;
+
+	if (state == NULL)
+	{
+		state = MemoryContextAllocZero(info->ii_Context, sizeof(InsertState));
+		state->context = info->ii_Context;
+		state->scratch = AllocSetContextCreate(info->ii_Context, "ktree insert",
+											   ALLOCSET_DEFAULT_SIZES);
+		info->ii_AmCache = state;
+	}
+	return state;
+}
+
+/* Append an entry to the side list's first page, or to a new first page. */
+void
+ktree_side_add(Relation index, ItemPointer tid, KtreeSideReason reason)
+{
+	Buffer		meta_buffer = ReadBuffer(index, KTREE_META_BLOCK);
+	Buffer		buffer = InvalidBuffer;
+	GenericXLogState *state;
+	KtreeMeta  *meta;
+	KtreeSidePage *side;
+	Page		page;
+	bool		fresh = false;
+
+	LockBuffer(meta_buffer, BUFFER_LOCK_EXCLUSIVE);
+	meta = KtreePageMeta(BufferGetPage(meta_buffer));
+	if (meta->side_head != InvalidBlockNumber)
+	{
+		buffer = ReadBuffer(index, meta->side_head);
+		LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
+		ktree_check_page(index, buffer, KTREE_PAGE_SIDE);
+		if (KtreePageSide(BufferGetPage(buffer))->count >= KTREE_SIDE_CAPACITY)
+		{
+			UnlockReleaseBuffer(buffer);
+			buffer = InvalidBuffer;
+		}
+	}
+	if (!BufferIsValid(buffer))
+	{
+		BlockNumber block = meta->side_free;
+
+		if (block == InvalidBlockNumber)
+			block = ktree_extend(index, 1);
+		buffer = ReadBuffer(index, block);
+		LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
+		fresh = true;
+	}
+
+	state = GenericXLogStart(index);
+	meta = KtreePageMeta(GenericXLogRegisterBuffer(state, meta_buffer, 0));
+	page = GenericXLogRegisterBuffer(state, buffer, fresh ? GENERIC_XLOG_FULL_IMAGE : 0);
+	if (fresh)
+	{
+		if (meta->side_free != InvalidBlockNumber)
+			meta->side_free = KtreePageSide(page)->next;
+		ktree_page_init(page, KTREE_PAGE_SIDE, 0, BufferGetBlockNumber(buffer), 0);
+		side = KtreePageSide(page);
+		side->next = meta->side_head;
+		side->count = 0;
+		meta->side_head = BufferGetBlockNumber(buffer);
+	}
+	side = KtreePageSide(page);
+	side->entries[side->count].tid = *tid;
+	side->entries[side->count].reason = (uint16) reason;
+	side->count++;
+	((PageHeader) page)->pd_lower =
+		(LocationIndex) ((char *) &side->entries[side->count] - (char *) page);
+	if (reason == KTREE_SIDE_HUGE)
+		meta->huge_rows++;
+	GenericXLogFinish(state);
+	UnlockReleaseBuffer(buffer);
+	UnlockReleaseBuffer(meta_buffer);
+}
+
+/* The first vector: fix the format with it as origin, and make an empty root. */
+static void
+create_root(Relation index, const KtreeKind *kind, const float *vector, int dims)
+{
+	KtreeMeta	meta;
+	KtreeCache *cache;
+	KtreeImage *image;
+	float	   *rotated;
+
+	ktree_lock_structure(index);
+	ktree_read_meta(index, &meta);
+	if (meta.height >= 0)
+	{
+		ktree_unlock_structure(index);
+		return;
+	}
+	if (meta.dims == 0)
+	{
+		Rotation   *rotation = palloc(rotation_size(dims));
+		float	   *origin = palloc0(sizeof(float) * ROTATION_PADDED(dims));
+
+		rotation_init(rotation, dims, meta.seed);
+		if (kind->metric != KTREE_INNER)
+			rotation_apply(rotation, vector, origin);
+		ktree_begin_format(index, dims, origin);
+	}
+	cache = ktree_cache(index);
+	if (cache->layout.dims != dims)
+		ktree_dims_error(cache->layout.dims, dims);
+	rotated = palloc(sizeof(float) * cache->layout.padded);
+	ktree_to_index_space(cache, vector, rotated);
+	image = ktree_image_create(&cache->layout);
+	ktree_image_begin(image, 0, rotated, NULL);
+	image->link = ktree_take_extent(index, &cache->layout);
+	ktree_image_write(index, image);
+	ktree_set_root(index, image->link, 0);
+	ktree_unlock_structure(index);
+}
+
+/*
+ * descend
+ *	  The leaf that a vector belongs to, and the parent it was found in.
+ *	  False when there is no tree yet.
+ */
+static bool
+descend(Relation index, const KtreeCache *cache, const KtreeQuery *query,
+		KtreeLink *leaf, KtreeLink *parent)
+{
+	KtreeMeta	meta;
+	KtreeChild	nodes[BEAM];
+	KtreeLink	parents[BEAM];
+	int			count;
+
+restart:
+	CHECK_FOR_INTERRUPTS();
+	ktree_read_meta(index, &meta);
+	if (meta.height < 0)
+		return false;
+	nodes[0].link = meta.root;
+	nodes[0].distance = 0;
+	parents[0].block = InvalidBlockNumber;
+	parents[0].generation = 0;
+	count = 1;
+
+	for (int level = meta.height; level > 0; level--)
+	{
+		KtreeChild	below[BEAM];
+		KtreeLink	from[BEAM];
+		int			found = 0;
+
+		for (int i = 0; i < count; i++)
+		{
+			KtreeChild	children[BEAM];
+			int			n = ktree_nearest_children(index, cache, query, nodes[i].link,
+												   children, BEAM);
+
+			if (n == 0)
+				goto restart;
+			for (int j = 0; j < n; j++)
+			{
+				int			at = found < BEAM ? found : BEAM - 1;
+
+				if (found == BEAM && children[j].distance >= below[BEAM - 1].distance)
+					continue;
+				if (found < BEAM)
+					found++;
+				while (at > 0 && below[at - 1].distance > children[j].distance)
+				{
+					below[at] = below[at - 1];
+					from[at] = from[at - 1];
+					at--;
+				}
+				below[at] = children[j];
+				from[at] = nodes[i].link;
+			}
+		}
+		count = found;
+		memcpy(nodes, below, sizeof(nodes));
+		memcpy(parents, from, sizeof(parents));
+	}
+	*leaf = nodes[0].link;
+	*parent = parents[0];
+	return true;
+}
+
+/*
+ * append
+ *	  Add a slot to a leaf.  False, with *full set or not, when the leaf has no
+ *	  room or is no longer what the descent saw.
+ */
+static bool
+append(Relation index, const KtreeLayout *layout, KtreeLink leaf,
+	   const KtreePointer *pointer, const KtreeCode *code, bool *full)
+{
+	Buffer		buffers[3];
+	Page		pages[3];
+	int			parts[3];
+	int			count = 1;
+	KtreeNode  *node;
+	int			slot;
+	int			offset;
+	GenericXLogState *state;
+
+	*full = false;
+	buffers[0] = ktree_lock_part(index, leaf, 0, BUFFER_LOCK_EXCLUSIVE);
+	if (!BufferIsValid(buffers[0]))
+		return false;
+	node = KtreePageNode(BufferGetPage(buffers[0]));
+	if (node->state != KTREE_LIVE || node->level != 0 || node->used >= layout->capacity)
+	{
+		*full = node->state == KTREE_LIVE && node->level == 0;
+		UnlockReleaseBuffer(buffers[0]);
+		return false;
+	}
+	slot = node->used;
+	parts[0] = 0;
+	ktree_block_position(layout, slot / RABITQ_BLOCK, &parts[1], &offset);
+	ktree_refine_position(layout, slot, &parts[2], &offset);
+	for (int i = 1; i < 3; i++)
+	{
+		if (parts[i] == 0)
+			continue;
+		buffers[count] = ktree_lock_part(index, leaf, parts[i], BUFFER_LOCK_EXCLUSIVE);
+		/* the extent cannot be taken while we hold its live first page */
+		if (!BufferIsValid(buffers[count]))
+			ereport(ERROR,
+					(errcode(ERRCODE_INDEX_CORRUPTED),
+					 errmsg("index "%s" has a node of pages of several generations at block %u",
+							RelationGetRelationName(index), leaf.block),
+					 errhint("Please REINDEX it.")));
+		count++;
+	}
+
+	state = GenericXLogStart(index);
+	for (int i = 0; i < count; i++)
+		pages[i] = GenericXLogRegisterBuffer(state, buffers[i], 0);
+	ktree_put_slot(layout, parts[1] == 0 ? pages[0] : pages[1], pages[count - 1],
+				   slot, pointer, code);
+	node = KtreePageNode(pages[0]);
+	node->used++;
+	node->live++;
+	GenericXLogFinish(state);
+	for (int i = count - 1; i >= 0; i--)
+		UnlockReleaseBuffer(buffers[i]);
+	return true;
+}
+
+/* Insert a vector of the normal kind. */
+static void
+insert_vector(Relation index, InsertState *state, const KtreeKind *kind,
+			  const float *vector, int dims, ItemPointer tid)
+{
+	KtreePointer pointer;
+	KtreeImage *image;
+
+	memcpy(&pointer, tid, sizeof(pointer));
+	if (state->cache == NULL)
+	{
+		MemoryContext old;
+
+		create_root(index, kind, vector, dims);
+		old = MemoryContextSwitchTo(state->context);
+		state->cache = ktree_cache(index);
+		state->query = ktree_query_create(&state->cache->layout);
+		state->code = palloc(sizeof(KtreeCode));
+		MemoryContextSwitchTo(old);
+	}
+	if (dims != state->cache->layout.dims)
+		ktree_dims_error(state->cache->layout.dims, dims);
+
+	ktree_to_index_space(state->cache, vector, state->query->vector);
+	rabitq_query_prepare(&state->query->code);
+	image = ktree_image_create(&state->cache->layout);
+
+	for (;;)
+	{
+		KtreeLink	leaf;
+		KtreeLink	parent;
+		bool		full;
+
+		if (!descend(index, state->cache, state->query, &leaf, &parent))
+		{
+			create_root(index, kind, vector, dims);
+			continue;
+		}
+		if (!ktree_image_read_centers(index, leaf, image) || image->node.state != KTREE_LIVE)
+			continue;
+		if (image->node.used < state->cache->layout.capacity)
+		{
+			ktree_encode(&state->cache->layout, image->center, image->base,
+						 state->query->vector, 0, kind->metric == KTREE_INNER, state->code);
+			if (append(index, &state->cache->layout, leaf, &pointer, state->code, &full))
+				break;
+		}
+		else
+			full = true;
+		if (full)
+			ktree_split(index, state->cache, leaf, parent);
+	}
+}
+
+bool
+ktree_insert(Relation index, Datum *values, bool *isnull,
+			 ItemPointer tid, Relation heap, IndexUniqueCheck unique,
+#if PG_VERSION_NUM >= 140000
+			 bool unchanged,
+#endif
+			 IndexInfo *info)
+{
+	InsertState *state = insert_state(info);
+	const KtreeKind *kind = ktree_kind(index);
+	MemoryContext old = MemoryContextSwitchTo(state->scratch);
+
+	if (isnull[0])
+		ktree_side_add(index, tid, KTREE_SIDE_NULL);
+	else
+	{
+		Datum		value = PointerGetDatum(PG_DETOAST_DATUM(values[0]));
+		int			dims = ktree_datum_dims(kind, value);
+		float	   *vector = palloc(sizeof(float) * dims);
+
+		if (state->cache == NULL)
+		{
+			MemoryContextSwitchTo(state->context);
+			state->cache = ktree_cache(index);
+			if (state->cache != NULL)
+			{
+				state->query = ktree_query_create(&state->cache->layout);
+				state->code = palloc(sizeof(KtreeCode));
+			}
+			MemoryContextSwitchTo(state->scratch);
+		}
+		if (state->cache != NULL && dims != state->cache->layout.dims)
+			ktree_dims_error(state->cache->layout.dims, dims);
+		switch (ktree_load_vector(kind, value, vector))
+		{
+			case KTREE_NORMAL:
+				insert_vector(index, state, kind, vector, dims, tid);
+				break;
+			case KTREE_ZERO:
+				ktree_side_add(index, tid, KTREE_SIDE_ZERO);
+				break;
+			case KTREE_HUGE:
+				ktree_side_add(index, tid, KTREE_SIDE_HUGE);
+				break;
+		}
+	}
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(state->scratch);
+	return false;
+}

@@ -1,0 +1,522 @@
+/*-------------------------------------------------------------------------
+ *
+ * ktree.h
+ *	  The access method "ktree": structures on disk and the face of each
+ *	  file of this room.  Read README first.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef KTREE_H
+#define KTREE_H
+
+#include "embed.h"
+
+#include "access/amapi.h"
+#include "access/genam.h"
+#include "access/generic_xlog.h"
+#include "nodes/execnodes.h"
+#include "storage/bufmgr.h"
+#include "storage/bufpage.h"
+#include "utils/relcache.h"
+
+#include "index/index.h"
+#include "math/rabitq.h"
+#include "math/rotate.h"
+
+#define KTREE_MAGIC			0x4B545245	/* "KTRE" */
+#define KTREE_VERSION		1
+#define KTREE_META_BLOCK	0
+#define KTREE_MAX_DIMS		16000
+#define KTREE_SEED			UINT64CONST(0x656D626564)
+
+/* Slots of a node; a multiple of RABITQ_BLOCK. */
+#define KTREE_MAX_CAPACITY	256
+
+/* Beyond so many dimensions the center gets pages of its own, ... */
+#define KTREE_INLINE_CENTER	3072
+/* ... and no more than so many rotated dimensions have a one-bit code. */
+#define KTREE_MAX_CODED		1536
+
+/* Support functions of an operator class. */
+#define KTREE_DISTANCE_PROC	1	/* the operator's function */
+#define KTREE_KIND_PROC		2	/* which type and which metric: KtreeKind */
+#define KTREE_PROCS			2
+
+typedef enum KtreeMetric
+{
+	KTREE_COSINE = 1,
+	KTREE_L2 = 2,
+	KTREE_INNER = 3
+} KtreeMetric;
+
+typedef enum KtreeElement
+{
+	KTREE_VECTOR = 1,
+	KTREE_HALFVEC = 2
+} KtreeElement;
+
+/* What KTREE_KIND_PROC returns. */
+typedef struct KtreeKind
+{
+	KtreeMetric metric;
+	KtreeElement element;
+} KtreeKind;
+
+/*----------------------------------------------------------------------
+ * On disk
+ *----------------------------------------------------------------------
+ */
+
+/* Reference to a node: first block of its extent, and its generation. */
+typedef struct KtreeLink
+{
+	BlockNumber block;
+	uint32		generation;		/* only the lower 16 bits are in a slot */
+} KtreeLink;
+
+typedef enum KtreePageKind
+{
+	KTREE_PAGE_META = 1,
+	KTREE_PAGE_ORIGIN = 2,
+	KTREE_PAGE_SIDE = 3,
+	KTREE_PAGE_NODE = 4
+} KtreePageKind;
+
+/* Special area of every page. */
+typedef struct KtreeSpecial
+{
+	uint32		generation;
+	BlockNumber first;			/* of the extent, or of the chain */
+	uint16		part;			/* position in the extent */
+	uint16		kind;			/* KtreePageKind */
+	uint16		version;
+	uint16		page_id;		/* KTREE_PAGE_ID */
+} KtreeSpecial;
+
+StaticAssertDecl(sizeof(KtreeSpecial) == 16, "ktree special area");
+
+/* Calibration: recall by patience, for two lengths of result. */
+#define KTREE_PATIENCE_STEPS	18
+#define KTREE_CURVES			2
+
+typedef struct KtreeCurve
+{
+	int32		count;			/* rows of the result this curve is for */
+	int32		samples;		/* queries measured; 0: not calibrated */
+	float		recall[KTREE_PATIENCE_STEPS];
+	float		leaves[KTREE_PATIENCE_STEPS];	/* visited, on average */
+	float		all_leaves;		/* in the tree then */
+} KtreeCurve;
+
+StaticAssertDecl(sizeof(KtreeCurve) == 156, "ktree calibration curve");
+
+typedef struct KtreeMeta
+{
+	uint32		magic;
+	uint16		version;
+	uint16		metric;			/* KtreeMetric */
+	uint16		element;		/* KtreeElement */
+	uint16		page_size_kb;	/* BLCKSZ / 1024 */
+	int32		dims;			/* of the column's vectors; 0: no row yet */
+	uint64		seed;			/* of the rotation */
+	/* the layout, as layout.c computed it from dims */
+	uint16		padded;
+	uint16		coded;
+	uint16		capacity;
+	uint16		extent_pages;
+	BlockNumber origin_block;	/* first of the origin pages */
+	uint32		extents;		/* so many were ever made */
+	KtreeLink	root;
+	int32		height;			/* level of the root, -1: no root */
+	BlockNumber free_head;		/* first extent on the free list */
+	uint32		free_count;
+	BlockNumber side_head;		/* pages of the side list */
+	BlockNumber side_free;		/* pages that the side list once used */
+	uint32		reserved;
+	uint64		tuples;			/* as of the last build or vacuum */
+	uint64		calibrated_tuples;
+	uint64		huge_rows;		/* rows on the side list that are neither
+								 * null nor zero: a hint that is never too
+								 * small */
+	KtreeCurve	curves[KTREE_CURVES];
+} KtreeMeta;
+
+StaticAssertDecl(offsetof(KtreeMeta, dims) == 12, "ktree metapage");
+StaticAssertDecl(offsetof(KtreeMeta, origin_block) == 32, "ktree metapage");
+StaticAssertDecl(offsetof(KtreeMeta, tuples) == 72, "ktree metapage");
+StaticAssertDecl(offsetof(KtreeMeta, curves) == 96, "ktree metapage");
+StaticAssertDecl(sizeof(KtreeMeta) == 408, "ktree metapage");
+
+typedef enum KtreeState
+{
+	KTREE_FREE = 0,
+	KTREE_LIVE = 1,
+	KTREE_DEAD = 2
+} KtreeState;
+
+#define KTREE_BASE_IS_CENTER	1
+
+/* Start of the first page of a node. */
+typedef struct KtreeNode
+{
+	uint16		level;			/* 0: leaf */
+	uint16		state;			/* KtreeState */
+	uint16		used;			/* slots ever used */
+	uint16		live;			/* of them not dead */
+	KtreeLink	forward[2];		/* of a DEAD node; InvalidBlockNumber: none */
+	BlockNumber next_free;		/* of a node on the free list */
+	uint32		flags;			/* KTREE_BASE_IS_CENTER */
+	uint64		writer;			/* full transaction id of who wrote it */
+	float		center_minimum;
+	float		center_step;
+	float		base_minimum;
+	float		base_step;
+	float		spread;			/* root mean square distance of slots to the
+								 * center when the node was written */
+	float		reserved[3];
+	uint8		dead[KTREE_MAX_CAPACITY / 8];
+} KtreeNode;
+
+StaticAssertDecl(offsetof(KtreeNode, writer) == 32, "ktree node");
+StaticAssertDecl(offsetof(KtreeNode, dead) == 72, "ktree node");
+StaticAssertDecl(sizeof(KtreeNode) == 104, "ktree node");
+
+/* The node header ends, and the center begins, here in page 0 ... */
+#define KTREE_NODE_START	128
+/* ... and contents begin here in the other pages: aligned to cache lines. */
+#define KTREE_PAGE_START	64
+#define KTREE_PAGE_END		(BLCKSZ - sizeof(KtreeSpecial))
+
+StaticAssertDecl(SizeOfPageHeaderData + sizeof(KtreeNode) == KTREE_NODE_START,
+				 "ktree node header");
+
+/* Six bytes that are an ItemPointerData or a child. */
+typedef struct KtreePointer
+{
+	uint16		block_high;
+	uint16		block_low;
+	uint16		offset;			/* or the generation */
+} KtreePointer;
+
+StaticAssertDecl(sizeof(KtreePointer) == 6, "ktree pointer");
+StaticAssertDecl(sizeof(ItemPointerData) == 6, "ktree pointer");
+
+/* A block of 32: codes, add[32], scale[32], pointer[32]. */
+#define KTREE_BLOCK_FACTORS(coded)	RABITQ_BLOCK_BYTES(coded)
+#define KTREE_BLOCK_POINTERS(coded) (RABITQ_BLOCK_BYTES(coded) + 8 * RABITQ_BLOCK)
+#define KTREE_BLOCK_BYTES(coded) \
+	(KTREE_BLOCK_POINTERS(coded) + sizeof(KtreePointer) * RABITQ_BLOCK)
+
+/* A four-bit entry: factors, then the code. */
+#define KTREE_REFINE_BYTES(padded)	(sizeof(RabitqFactors) + RABITQ_REFINE_BYTES(padded))
+
+StaticAssertDecl(sizeof(RabitqFactors) == 12, "ktree four-bit entry");
+
+/* A row that the tree does not hold. */
+typedef enum KtreeSideReason
+{
+	KTREE_SIDE_NULL = 1,
+	KTREE_SIDE_ZERO = 2,		/* cosine only */
+	KTREE_SIDE_HUGE = 3			/* too large for the codes' arithmetic */
+} KtreeSideReason;
+
+typedef struct KtreeSideEntry
+{
+	ItemPointerData tid;
+	uint16		reason;
+} KtreeSideEntry;
+
+StaticAssertDecl(sizeof(KtreeSideEntry) == 8, "ktree side entry");
+
+typedef struct KtreeSidePage
+{
+	BlockNumber next;
+	uint32		count;
+	KtreeSideEntry entries[FLEXIBLE_ARRAY_MEMBER];
+} KtreeSidePage;
+
+#define KTREE_SIDE_CAPACITY \
+	((KTREE_PAGE_END - MAXALIGN(SizeOfPageHeaderData) - \
+	  offsetof(KtreeSidePage, entries)) / sizeof(KtreeSideEntry))
+
+#define KtreePageSpecial(page)	((KtreeSpecial *) PageGetSpecialPointer(page))
+#define KtreePageNode(page)		((KtreeNode *) PageGetContents(page))
+#define KtreePageMeta(page)		((KtreeMeta *) PageGetContents(page))
+#define KtreePageSide(page)		((KtreeSidePage *) PageGetContents(page))
+
+/*----------------------------------------------------------------------
+ * In memory
+ *----------------------------------------------------------------------
+ */
+
+/* Where things are in a node; all from dims (layout.c). */
+typedef struct KtreeLayout
+{
+	int			dims;
+	int			padded;			/* D */
+	int			coded;			/* M */
+	int			capacity;		/* slots of a node */
+	int			extent_pages;
+	int			origin_pages;
+	int			center_pages;	/* pages before the first page of blocks; 0:
+								 * page 0 holds blocks after the center */
+	int			first_blocks;	/* blocks on the first page of blocks */
+	int			page_blocks;	/* blocks on each of the others */
+	int			block_pages;
+	int			refine_part;	/* first page of base and four-bit codes */
+	int			refine_first;	/* entries on the page where the base ends */
+	int			refine_base_pages;	/* pages that hold nothing but base */
+	int			refine_page;	/* entries on each of the others */
+	int			block_bytes;
+	int			refine_bytes;
+} KtreeLayout;
+
+/* Cached in rd_amcache of the index: nothing in it ever changes. */
+typedef struct KtreeCache
+{
+	KtreeKind	kind;
+	KtreeLayout layout;
+	Rotation   *rotation;
+	float	   *origin;
+} KtreeCache;
+
+/* A whole node, unpacked from its pages or to be written there. */
+typedef struct KtreeImage
+{
+	const KtreeLayout *layout;
+	KtreeLink	link;			/* where it was read */
+	KtreeNode	node;
+	float	   *center;			/* D */
+	float	   *base;			/* D */
+	uint8	   *center_codes;	/* D */
+	uint8	   *base_codes;		/* D */
+	uint8	   *blocks;			/* capacity / 32 blocks */
+	uint8	   *refine;			/* capacity entries */
+} KtreeImage;
+
+/* one vector on its way into the tree, in index space */
+typedef struct KtreeEntry
+{
+	KtreePointer pointer;
+	const float *vector;
+} KtreeEntry;
+
+/* layout.c */
+extern void ktree_layout_init(KtreeLayout *layout, int dims);
+extern void ktree_block_position(const KtreeLayout *layout, int block, int *part, int *offset);
+extern void ktree_refine_position(const KtreeLayout *layout, int slot, int *part, int *offset);
+extern int	ktree_center_piece(const KtreeLayout *layout, int part, int *from, int *offset);
+extern int	ktree_base_piece(const KtreeLayout *layout, int part, int *from, int *offset);
+
+/* meta.c */
+extern void ktree_page_init(Page page, KtreePageKind kind, uint32 generation,
+							BlockNumber first, int part);
+extern void ktree_meta_init(Page page, const KtreeKind *kind);
+extern void ktree_read_meta(Relation index, KtreeMeta *meta);
+extern void ktree_check_page(Relation index, Buffer buffer, KtreePageKind kind);
+extern KtreeCache *ktree_cache(Relation index);
+extern void ktree_begin_format(Relation index, int dims, const float *origin);
+extern const KtreeKind *ktree_kind(Relation index);
+extern void ktree_set_root(Relation index, KtreeLink root, int height);
+
+/* vector.c: from a Datum to index space */
+typedef enum KtreeClass
+{
+	KTREE_NORMAL,
+	KTREE_ZERO,
+	KTREE_HUGE
+} KtreeClass;
+extern int	ktree_datum_dims(const KtreeKind *kind, Datum value);
+extern int	ktree_column_dims(Relation index);
+extern KtreeClass ktree_load_vector(const KtreeKind *kind, Datum value, float *vector);
+extern void ktree_to_index_space(const KtreeCache *cache, const float *vector, float *out);
+extern void ktree_dims_error(int expected, int found) pg_attribute_noreturn();
+
+/* extent.c */
+extern BlockNumber ktree_extend(Relation index, int pages);
+extern KtreeLink ktree_take_extent(Relation index, const KtreeLayout *layout);
+extern void ktree_give_extent(Relation index, KtreeLink link);
+
+/* node.c */
+static inline BlockNumber
+ktree_pointer_block(const KtreePointer *pointer)
+{
+	return ((BlockNumber) pointer->block_high << 16) | pointer->block_low;
+}
+
+static inline void
+ktree_pointer_set(KtreePointer *pointer, BlockNumber block, uint16 offset)
+{
+	pointer->block_high = (uint16) (block >> 16);
+	pointer->block_low = (uint16) (block & 0xFFFF);
+	pointer->offset = offset;
+}
+
+static inline bool
+ktree_slot_dead(const KtreeNode *node, int slot)
+{
+	return (node->dead[slot / 8] >> (slot % 8)) & 1;
+}
+
+static inline bool
+ktree_same_generation(uint32 a, uint32 b)
+{
+	return (uint16) a == (uint16) b;
+}
+
+/* A code on its way into a slot. */
+typedef struct KtreeCode
+{
+	uint8		bits[KTREE_MAX_CODED / 8];
+	RabitqFactors one_bit;
+	RabitqFactors four_bit;
+	uint8		refine[KTREE_MAX_DIMS / 2 + 64];
+} KtreeCode;
+
+/* Lock a page of a node; InvalidBuffer when the extent was reused. */
+extern Buffer ktree_lock_part(Relation index, KtreeLink link, int part, int mode);
+extern KtreeImage *ktree_image_create(const KtreeLayout *layout);
+extern void ktree_image_free(KtreeImage *image);
+extern void ktree_image_begin(KtreeImage *image, int level, const float *center,
+							  const float *base);
+extern int	ktree_image_add(KtreeImage *image, const KtreePointer *pointer,
+							const KtreeCode *code);
+extern void ktree_encode(const KtreeLayout *layout, const float *center, const float *base,
+						 const float *vector, float lost, bool inner, KtreeCode *code);
+extern bool ktree_image_read(Relation index, KtreeLink link, KtreeImage *image);
+extern bool ktree_image_read_centers(Relation index, KtreeLink link, KtreeImage *image);
+extern KtreePointer *ktree_image_pointer(const KtreeImage *image, int slot);
+extern uint8 *ktree_image_refine(const KtreeImage *image, int slot);
+extern float ktree_image_decode(const KtreeImage *image, int slot, float *vector);
+extern void ktree_image_to_page(const KtreeImage *image, int part, Page page);
+extern void ktree_image_write(Relation index, KtreeImage *image);
+extern void ktree_put_slot(const KtreeLayout *layout, Page block_page, Page refine_page,
+						   int slot, const KtreePointer *pointer, const KtreeCode *code);
+
+/* insert.c */
+extern bool ktree_insert(Relation index, Datum *values, bool *isnull,
+						 ItemPointer tid, Relation heap, IndexUniqueCheck unique,
+#if PG_VERSION_NUM >= 140000
+						 bool unchanged,
+#endif
+						 IndexInfo *info);
+extern void ktree_side_add(Relation index, ItemPointer tid, KtreeSideReason reason);
+
+/* split.c */
+extern void ktree_two_means(const float *vectors, int count, int dims, uint8 *side,
+							float *centers);
+extern void ktree_split(Relation index, const KtreeCache *cache, KtreeLink link,
+						KtreeLink hint);
+extern bool ktree_merge(Relation index, const KtreeCache *cache, KtreeLink parent,
+						KtreeLink one, KtreeLink other);
+extern bool ktree_compact(Relation index, const KtreeCache *cache, KtreeLink link);
+extern void ktree_shrink_root(Relation index, const KtreeCache *cache);
+extern void ktree_lock_structure(Relation index);
+extern void ktree_unlock_structure(Relation index);
+
+/* Counted for tests and statistics, in this backend. */
+extern uint64 ktree_splits;
+extern uint64 ktree_merges;
+
+/* query.c: a vector against the slots of one node */
+typedef struct KtreeQuery
+{
+	RabitqQuery code;
+	float	   *vector;			/* D, in index space */
+} KtreeQuery;
+
+typedef struct KtreeChild
+{
+	KtreeLink	link;
+	float		distance;		/* squared */
+} KtreeChild;
+
+extern KtreeQuery *ktree_query_create(const KtreeLayout *layout);
+extern int	ktree_nearest_children(Relation index, const KtreeCache *cache,
+								   const KtreeQuery *query, KtreeLink node,
+								   KtreeChild *best, int count);
+
+/* search.c: best-first search of one round */
+typedef struct KtreeCandidate
+{
+	float		score;			/* by the four-bit code */
+	float		error;			/* its standard deviation */
+	ItemPointerData tid;
+	uint16		pad;
+	int32		step;			/* leaf of the search that brought it, from 1 */
+	float		need;			/* margin without which it had been pruned */
+} KtreeCandidate;
+
+struct TidSet;
+
+typedef struct KtreeSearch KtreeSearch;
+
+/* When a round is over, and what it may leave out. */
+typedef struct KtreeStop
+{
+	int			count;			/* rows wanted */
+	int			patience;		/* leaves without a change; 0: no such limit */
+	int			probes;			/* leaves in all; 0: no such limit */
+	int64		leaf_limit;		/* embed.max_leaves, what is left of it; 0: off */
+	float		margin;			/* one-bit errors that a pruned code may be off */
+} KtreeStop;
+
+extern KtreeSearch *ktree_search_create(Relation index, const KtreeCache *cache);
+extern KtreeQuery *ktree_search_query(KtreeSearch *search);
+extern void ktree_search_round(KtreeSearch *search, const KtreeStop *stop,
+							   struct TidSet *exclude);
+extern KtreeCandidate *ktree_search_result(KtreeSearch *search, int *count);
+extern bool ktree_search_complete(const KtreeSearch *search);
+extern bool ktree_search_cut(const KtreeSearch *search);
+extern int	ktree_search_leaves(const KtreeSearch *search);
+extern const int *ktree_search_changes(const KtreeSearch *search);
+
+/* tidset.c */
+extern struct TidSet *tidset_create(void);
+extern bool tidset_has(struct TidSet *set, ItemPointer tid);
+extern void tidset_add(struct TidSet *set, ItemPointer tid);
+
+/* GUCs (handler.c) */
+extern double embed_recall;
+extern int	embed_candidates;
+extern int	embed_probes;
+extern int	embed_max_leaves;
+
+/* scan.c */
+extern IndexScanDesc ktree_beginscan(Relation index, int nkeys, int norderbys);
+extern void ktree_rescan(IndexScanDesc scan, ScanKey keys, int nkeys,
+						 ScanKey orderbys, int norderbys);
+extern bool ktree_gettuple(IndexScanDesc scan, ScanDirection direction);
+extern void ktree_endscan(IndexScanDesc scan);
+
+/* calibrate.c */
+extern void ktree_calibrate(Relation index, double tuples);
+extern float ktree_margin(double recall);
+extern int	ktree_patience(const KtreeMeta *meta, int count, double recall);
+extern double ktree_expected_leaves(const KtreeMeta *meta, int count, double recall);
+extern const int ktree_patience_steps[KTREE_PATIENCE_STEPS];
+
+/* build.c */
+extern IndexBuildResult *ktree_build(Relation heap, Relation index, IndexInfo *info);
+extern void ktree_build_empty(Relation index);
+
+/* vacuum.c */
+extern IndexBulkDeleteResult *ktree_bulk_delete(IndexVacuumInfo *info,
+												IndexBulkDeleteResult *stats,
+												IndexBulkDeleteCallback callback, void *state);
+extern IndexBulkDeleteResult *ktree_vacuum_cleanup(IndexVacuumInfo *info,
+												   IndexBulkDeleteResult *stats);
+
+/* cost.c, validate.c, check.c */
+extern void ktree_cost_estimate(struct PlannerInfo *root, struct IndexPath *path,
+								double loop_count, Cost *startup, Cost *total,
+								Selectivity *selectivity, double *correlation,
+								double *pages);
+extern bool ktree_validate(Oid opclass);
+extern void ktree_check(Relation index, IndexReport *report);
+extern void ktree_statistics(Relation index, IndexReport *report);
+
+/* handler.c; called from _PG_init */
+extern void ktree_init(void);
+
+#endif							/* KTREE_H */

@@ -1,0 +1,586 @@
+/*-------------------------------------------------------------------------
+ *
+ * scan.c
+ *	  Index scans: rounds of exactly sorted rows.
+ *
+ * A round asks search.c for the best rows by their codes, and hands them out
+ * in order of the true distance: a row waits in a heap under a lower bound
+ * of its distance, and when it comes to the top its distance is computed
+ * from the table's row with the operator's own function, and it goes back.
+ * So only about as many rows are read as are wanted, and LIMIT need not be
+ * known.  The bound is probabilistic, five standard deviations of the
+ * four-bit code's error: a row beyond that (one in some three million) is
+ * handed out when its turn comes, as is a nearer row that only a later round
+ * finds.
+ *
+ * Later rounds want twice as many rows and leave out those already returned.
+ * The last round finds whatever is left, then come the rows of the side list.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "embed.h"
+
+#include <float.h>
+#include <math.h>
+
+#include "access/relscan.h"
+#include "access/tableam.h"
+#include "catalog/index.h"
+#include "executor/executor.h"
+#include "miscadmin.h"
+#include "nodes/execnodes.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+
+#include "index/ktree/ktree.h"
+#include "type/vector.h"
+
+/* Standard deviations between a row's estimated score and its bound. */
+#define BOUND_DEVIATIONS	5.0f
+
+/* Relative slack for rounding between the codes' arithmetic and the operator's. */
+#define ROUNDING_SLACK		1e-5f
+
+/* Rows that a round looks for beyond those it returns. */
+#define EXTRA_ROWS(count)	Max(6, (count) / 8)
+
+/* A row of the current round. */
+typedef struct Row
+{
+	double		distance;		/* exact, or a bound */
+	bool		exact;
+	ItemPointerData tid;
+} Row;
+
+typedef struct ScanState
+{
+	MemoryContext context;		/* everything that lasts until the next rescan */
+	MemoryContext scratch;		/* one distance */
+	bool		started;
+	bool		unordered;		/* no distances: any order will do */
+	bool		exhausted;		/* the tree has no more rows */
+	bool		finished;
+	KtreeMeta	meta;
+	KtreeCache *cache;
+	KtreeSearch *search;
+	Datum		query;
+	struct TidSet *returned;
+	int			count;			/* rows of this round */
+	int			handed;			/* of them already handed out */
+	Row		   *rows;			/* min-heap */
+	int			row_count;
+	int			row_room;
+	int64		leaves;			/* in all rounds */
+	/* rows of the side list that have a distance */
+	Row		   *huge;
+	int			huge_count;
+	/* the rest of the side list, at the end */
+	KtreeSideEntry *side;
+	int			side_count;
+	int			side_at;
+	BlockNumber side_next;
+	bool		side_begun;
+	/* distances from the table's rows */
+	IndexFetchTableData *fetch;
+	TupleTableSlot *slot;
+	FmgrInfo	distance;
+	Oid			collation;
+	AttrNumber	column;			/* 0: an expression */
+	IndexInfo  *info;
+	EState	   *estate;
+} ScanState;
+
+IndexScanDesc
+ktree_beginscan(Relation index, int nkeys, int norderbys)
+{
+	IndexScanDesc scan = RelationGetIndexScan(index, nkeys, norderbys);
+	ScanState  *state = palloc0(sizeof(ScanState));
+
+	state->context = AllocSetContextCreate(CurrentMemoryContext, "ktree scan",
+										   ALLOCSET_DEFAULT_SIZES);
+	state->scratch = AllocSetContextCreate(CurrentMemoryContext, "ktree distance",
+										   ALLOCSET_DEFAULT_SIZES);
+	fmgr_info_copy(&state->distance, index_getprocinfo(index, 1, KTREE_DISTANCE_PROC),
+				   CurrentMemoryContext);
+	state->collation = index->rd_indcollation[0];
+	state->column = index->rd_index->indkey.values[0];
+	if (norderbys > 0)
+	{
+		scan->xs_orderbyvals = palloc0(sizeof(Datum) * norderbys);
+		scan->xs_orderbynulls = palloc(sizeof(bool) * norderbys);
+		memset(scan->xs_orderbynulls, true, sizeof(bool) * norderbys);
+	}
+	scan->opaque = state;
+	return scan;
+}
+
+void
+ktree_rescan(IndexScanDesc scan, ScanKey keys, int nkeys, ScanKey orderbys, int norderbys)
+{
+	ScanState  *state = scan->opaque;
+
+	if (orderbys != NULL && scan->numberOfOrderBys > 0)
+		memmove(scan->orderByData, orderbys, sizeof(ScanKeyData) * scan->numberOfOrderBys);
+	MemoryContextReset(state->context);
+	state->started = false;
+	state->fetch = state->fetch;
+	if (state->fetch != NULL)
+		table_index_fetch_reset(state->fetch);
+}
+
+void
+ktree_endscan(IndexScanDesc scan)
+{
+	ScanState  *state = scan->opaque;
+
+	if (state->fetch != NULL)
+		table_index_fetch_end(state->fetch);
+	if (state->slot != NULL)
+		ExecDropSingleTupleTableSlot(state->slot);
+	if (state->estate != NULL)
+		FreeExecutorState(state->estate);
+	MemoryContextDelete(state->context);
+	MemoryContextDelete(state->scratch);
+	pfree(state);
+	scan->opaque = NULL;
+}
+
+/*
+ * fetch_distance
+ *	  Exact distance of a row by the operator's own function; false when the
+ *	  scan's snapshot does not see it.
+ */
+static bool
+fetch_distance(IndexScanDesc scan, ScanState *state, ItemPointer tid, double *distance)
+{
+	ItemPointerData at = *tid;
+	bool		again = false;
+	bool		all_dead = false;
+	Datum		value;
+	bool		isnull;
+	MemoryContext old;
+
+	if (state->fetch == NULL)
+	{
+		state->fetch = table_index_fetch_begin(scan->heapRelation);
+		old = MemoryContextSwitchTo(GetMemoryChunkContext(state));
+		state->slot = table_slot_create(scan->heapRelation, NULL);
+		if (state->column == 0)
+		{
+			state->info = BuildIndexInfo(scan->indexRelation);
+			state->estate = CreateExecutorState();
+		}
+		MemoryContextSwitchTo(old);
+	}
+	last_index_scan.exact++;
+	do
+	{
+		if (!table_index_fetch_tuple(state->fetch, &at, scan->xs_snapshot, state->slot,
+									 &again, &all_dead))
+			return false;
+	} while (again && TTS_EMPTY(state->slot));
+
+	old = MemoryContextSwitchTo(state->scratch);
+	if (state->column != 0)
+		value = slot_getattr(state->slot, state->column, &isnull);
+	else
+	{
+		Datum		values[INDEX_MAX_KEYS];
+		bool		isnulls[INDEX_MAX_KEYS];
+
+		GetPerTupleExprContext(state->estate)->ecxt_scantuple = state->slot;
+		FormIndexDatum(state->info, state->slot, state->estate, values, isnulls);
+		value = values[0];
+		isnull = isnulls[0];
+	}
+	*distance = isnull ? get_float8_nan() :
+		DatumGetFloat8(FunctionCall2Coll(&state->distance, state->collation, value, state->query));
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(state->scratch);
+	if (state->estate != NULL)
+		ResetPerTupleExprContext(state->estate);
+	ExecClearTuple(state->slot);
+	return true;
+}
+
+static void
+push_row(ScanState *state, const Row *row)
+{
+	int			at;
+
+	if (state->row_count == state->row_room)
+	{
+		state->row_room = Max(state->row_room * 2, 128);
+		state->rows = state->rows == NULL ?
+			MemoryContextAllocHuge(state->context, sizeof(Row) * (Size) state->row_room) :
+			repalloc_huge(state->rows, sizeof(Row) * (Size) state->row_room);
+	}
+	at = state->row_count++;
+	while (at > 0 && state->rows[(at - 1) / 2].distance > row->distance)
+	{
+		state->rows[at] = state->rows[(at - 1) / 2];
+		at = (at - 1) / 2;
+	}
+	state->rows[at] = *row;
+}
+
+static Row
+pop_row(ScanState *state)
+{
+	Row		   *rows = state->rows;
+	Row			top = rows[0];
+	Row			last = rows[--state->row_count];
+	int			at = 0;
+
+	for (;;)
+	{
+		int			child = 2 * at + 1;
+
+		if (child >= state->row_count)
+			break;
+		if (child + 1 < state->row_count && rows[child + 1].distance < rows[child].distance)
+			child++;
+		if (rows[child].distance >= last.distance)
+			break;
+		rows[at] = rows[child];
+		at = child;
+	}
+	rows[at] = last;
+	return top;
+}
+
+/* A bound in the operator's terms from a score of the codes. */
+static double
+bound_of_score(const ScanState *state, const KtreeCandidate *candidate)
+{
+	const RabitqQuery *query = &ktree_search_query(state->search)->code;
+	float		slack = ROUNDING_SLACK * (query->norm_squared + fabsf(candidate->score));
+	double		score = candidate->score - BOUND_DEVIATIONS * candidate->error - slack;
+
+	switch (state->cache->kind.metric)
+	{
+		case KTREE_L2:
+			return sqrt(Max(score, 0));
+		case KTREE_COSINE:
+			return Max(score, 0) / 2;
+		case KTREE_INNER:
+			return score / 2;
+	}
+	return 0;
+}
+
+/*
+ * read_side_page
+ *	  Copy the next page of the side list.  Pages may be reused while no lock
+ *	  is held; what then comes twice is known by its address.
+ */
+static bool
+read_side_page(IndexScanDesc scan, ScanState *state)
+{
+	Buffer		buffer;
+	KtreeSidePage *side;
+
+	if (state->side_next == InvalidBlockNumber)
+		return false;
+	if (state->side == NULL)
+		state->side = MemoryContextAlloc(state->context,
+										 sizeof(KtreeSideEntry) * KTREE_SIDE_CAPACITY);
+	buffer = ReadBuffer(scan->indexRelation, state->side_next);
+	LockBuffer(buffer, BUFFER_LOCK_SHARE);
+	ktree_check_page(scan->indexRelation, buffer, KTREE_PAGE_SIDE);
+	last_index_scan.pages++;
+	side = KtreePageSide(BufferGetPage(buffer));
+	state->side_count = Min(side->count, KTREE_SIDE_CAPACITY);
+	memcpy(state->side, side->entries, sizeof(KtreeSideEntry) * state->side_count);
+	state->side_at = 0;
+	state->side_next = side->next;
+	UnlockReleaseBuffer(buffer);
+	return true;
+}
+
+/* Distances of the rows whose vectors the codes cannot hold. */
+static void
+read_huge_rows(IndexScanDesc scan, ScanState *state)
+{
+	int			room = 64;
+
+	state->huge = MemoryContextAlloc(state->context, sizeof(Row) * room);
+	state->side_next = state->meta.side_head;
+	while (read_side_page(scan, state))
+	{
+		CHECK_FOR_INTERRUPTS();
+		for (int i = 0; i < state->side_count; i++)
+		{
+			Row		   *row;
+
+			if (state->side[i].reason != KTREE_SIDE_HUGE)
+				continue;
+			if (state->huge_count == room)
+			{
+				room *= 2;
+				state->huge = repalloc_huge(state->huge, sizeof(Row) * (Size) room);
+			}
+			row = &state->huge[state->huge_count];
+			row->tid = state->side[i].tid;
+			row->exact = true;
+			if (!fetch_distance(scan, state, &row->tid, &row->distance))
+				continue;
+			if (isnan(row->distance))
+				row->distance = get_float8_infinity();
+			state->huge_count++;
+		}
+	}
+}
+
+static void
+start_scan(IndexScanDesc scan, ScanState *state)
+{
+	Relation	index = scan->indexRelation;
+	MemoryContext old = MemoryContextSwitchTo(state->context);
+	KtreeClass class = KTREE_NORMAL;
+
+	state->started = true;
+	state->unordered = state->exhausted = state->finished = false;
+	state->rows = state->huge = NULL;
+	state->row_count = state->row_room = state->huge_count = 0;
+	state->side = NULL;
+	state->side_begun = false;
+	state->leaves = 0;
+	state->search = NULL;
+	memset(&last_index_scan, 0, sizeof(last_index_scan));
+	pgstat_count_index_scan(index);
+
+	ktree_read_meta(index, &state->meta);
+	state->cache = ktree_cache(index);
+	state->returned = tidset_create();
+	state->unordered = scan->numberOfOrderBys == 0 ||
+		(scan->orderByData[0].sk_flags & SK_ISNULL);
+
+	if (!state->unordered)
+	{
+		Datum		value = PointerGetDatum(PG_DETOAST_DATUM_COPY(scan->orderByData[0].sk_argument));
+		const KtreeKind *kind = ktree_kind(index);
+		int			dims = ktree_datum_dims(kind, value);
+		int			declared = ktree_column_dims(index);
+		float	   *vector = palloc(sizeof(float) * dims);
+
+		state->query = value;
+		if (state->cache != NULL)
+			declared = state->cache->layout.dims;
+		if (declared > 0 && dims != declared)
+			ereport(ERROR,
+					(errcode(ERRCODE_DATA_EXCEPTION),
+					 errmsg("different %s dimensions %d and %d",
+							kind->element == KTREE_VECTOR ? "vector" : "halfvec",
+							declared, dims)));
+		class = ktree_load_vector(kind, value, vector);
+		if (state->cache != NULL)
+		{
+			state->search = ktree_search_create(index, state->cache);
+			if (class == KTREE_NORMAL)
+				ktree_to_index_space(state->cache, vector,
+									 ktree_search_query(state->search)->vector);
+		}
+		if (state->meta.huge_rows > 0)
+			read_huge_rows(scan, state);
+		/* under cosine every distance to the zero vector is NaN */
+		if (class == KTREE_ZERO && kind->metric == KTREE_COSINE)
+			state->unordered = true;
+	}
+	else if (state->cache != NULL)
+		state->search = ktree_search_create(index, state->cache);
+
+	if (state->search != NULL)
+	{
+		if (state->unordered || class != KTREE_NORMAL)
+			memset(ktree_search_query(state->search)->vector, 0,
+				   sizeof(float) * state->cache->layout.padded);
+		rabitq_query_prepare(&ktree_search_query(state->search)->code);
+	}
+
+	/*
+	 * A query beyond the codes' arithmetic is answered by one round over all
+	 * rows.
+	 */
+	state->count = class == KTREE_HUGE ? INT_MAX : embed_candidates;
+	state->exhausted = (state->search == NULL);
+	MemoryContextSwitchTo(old);
+}
+
+/* Rows a round may hold within work_mem. */
+static int
+most_rows(void)
+{
+	int64		most = (int64) work_mem * 1024 / (sizeof(KtreeCandidate) + sizeof(Row));
+
+	return (int) Min(Max(most, 1000), INT_MAX / 4);
+}
+
+/* Fill the heap with the next round's rows. */
+static void
+next_round(IndexScanDesc scan, ScanState *state)
+{
+	MemoryContext old = MemoryContextSwitchTo(state->context);
+	KtreeStop	stop;
+	KtreeCandidate *found;
+	int			found_count;
+	bool		last;
+
+	if (last_index_scan.rounds > 0 && state->count < INT_MAX / 2)
+		state->count *= 2;
+	state->count = Min(state->count, Max(most_rows(), embed_candidates));
+	stop.count = state->count + EXTRA_ROWS(state->count);
+	stop.patience = ktree_patience(&state->meta, state->count, embed_recall);
+	stop.probes = embed_probes;
+	stop.margin = ktree_margin(embed_recall);
+	stop.leaf_limit = 0;
+	if (embed_max_leaves > 0)
+		stop.leaf_limit = Max(embed_max_leaves - state->leaves, 1);
+
+	ktree_search_round(state->search, &stop, state->returned);
+	last_index_scan.rounds++;
+	state->leaves += ktree_search_leaves(state->search);
+	state->handed = 0;
+	state->row_count = 0;
+	found = ktree_search_result(state->search, &found_count);
+	for (int i = 0; i < found_count; i++)
+	{
+		Row			row;
+
+		row.tid = found[i].tid;
+		row.exact = state->unordered;
+		row.distance = state->unordered ? 0 : bound_of_score(state, &found[i]);
+		push_row(state, &row);
+	}
+	for (int i = 0; i < state->huge_count; i++)
+	{
+		if (!tidset_has(state->returned, &state->huge[i].tid))
+			push_row(state, &state->huge[i]);
+	}
+
+	last = ktree_search_complete(state->search);
+	if (ktree_search_cut(state->search) && !last)
+	{
+		ereport(WARNING,
+				(errmsg("scan of index \"%s\" stopped after %lld leaves",
+						RelationGetRelationName(scan->indexRelation),
+						(long long) state->leaves),
+				 errdetail("More rows may exist; embed.max_leaves is %d.", embed_max_leaves)));
+		state->finished = true;
+		last = true;
+	}
+	if (last)
+	{
+		state->exhausted = true;
+		state->count = INT_MAX; /* hand out all there are */
+	}
+	MemoryContextSwitchTo(old);
+}
+
+static bool
+hand_out(IndexScanDesc scan, ScanState *state, ItemPointer tid)
+{
+	MemoryContext old = MemoryContextSwitchTo(state->context);
+
+	tidset_add(state->returned, tid);
+	MemoryContextSwitchTo(old);
+	scan->xs_heaptid = *tid;
+	scan->xs_recheck = false;
+	scan->xs_recheckorderby = false;
+	last_index_scan.returned++;
+	state->handed++;
+	return true;
+}
+
+/* The next row of the current round. */
+static bool
+next_row(IndexScanDesc scan, ScanState *state)
+{
+	while (state->row_count > 0 && state->handed < state->count)
+	{
+		Row			row = pop_row(state);
+
+		if (row.exact)
+			return hand_out(scan, state, &row.tid);
+		if (!fetch_distance(scan, state, &row.tid, &row.distance))
+		{
+			/* not for our snapshot: no later round need look again */
+			MemoryContext old = MemoryContextSwitchTo(state->context);
+
+			tidset_add(state->returned, &row.tid);
+			MemoryContextSwitchTo(old);
+			continue;
+		}
+		if (isnan(row.distance))
+			row.distance = get_float8_infinity();
+		row.exact = true;
+
+		/* often it is still the nearest: spare the heap */
+		if (state->row_count == 0 || row.distance <= state->rows[0].distance)
+			return hand_out(scan, state, &row.tid);
+		push_row(state, &row);
+	}
+	return false;
+}
+
+/* The next row of the side list that has not been returned. */
+static bool
+next_side_row(IndexScanDesc scan, ScanState *state)
+{
+	if (!state->side_begun)
+	{
+		KtreeMeta	meta;
+
+		ktree_read_meta(scan->indexRelation, &meta);
+		state->side_begun = true;
+		state->side_next = meta.side_head;
+		state->side_count = state->side_at = 0;
+	}
+	for (;;)
+	{
+		while (state->side_at < state->side_count)
+		{
+			ItemPointerData tid = state->side[state->side_at++].tid;
+
+			if (!tidset_has(state->returned, &tid))
+				return hand_out(scan, state, &tid);
+		}
+		CHECK_FOR_INTERRUPTS();
+		if (!read_side_page(scan, state))
+			return false;
+	}
+}
+
+bool
+ktree_gettuple(IndexScanDesc scan, ScanDirection direction)
+{
+	ScanState  *state = scan->opaque;
+
+	Assert(ScanDirectionIsForward(direction));
+	if (!state->started)
+		start_scan(scan, state);
+	for (;;)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (next_row(scan, state))
+			return true;
+		if (state->finished)
+			return false;
+		if (state->exhausted)
+			break;
+		next_round(scan, state);
+	}
+
+	/* huge rows of an index that has no tree */
+	while (state->huge_count > 0 && state->search == NULL)
+	{
+		for (int i = 0; i < state->huge_count; i++)
+			push_row(state, &state->huge[i]);
+		state->huge_count = 0;
+		state->count = INT_MAX;
+		if (next_row(scan, state))
+			return true;
+	}
+	return next_side_row(scan, state);
+}

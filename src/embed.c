@@ -14,6 +14,7 @@
 #include "encoder/vocabulary/vocabulary.h"
 #include "encoder/word2vec/word2vec.h"
 #include "index/inverted/inverted.h"
+#include "index/ktree/ktree.h"
 #include "math/distance.h"
 #include "model/model.h"
 
@@ -33,4 +34,5 @@ _PG_init(void)
 	vocabulary_init();
 	word2vec_init();
 	inverted_init();
+	ktree_init();
 }

@@ -114,4 +114,11 @@
 	} while (0)
 #endif
 
+/* VACUUM's cost-based delay, and its check for interrupts. */
+#if PG_VERSION_NUM >= 180000
+#define vacuum_delay()	vacuum_delay_point(false)
+#else
+#define vacuum_delay()	vacuum_delay_point()
+#endif
+
 #endif							/* EMBED_H */

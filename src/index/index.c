@@ -125,6 +125,7 @@ open_our_index(Oid oid, const IndexRoom **room)
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("\"%s\" is not an index",
 						get_rel_name(oid) ? get_rel_name(oid) : "?"),
+				 get_rel_relkind(oid) != RELKIND_PARTITIONED_INDEX ? 0 :
 				 errhint("A partitioned index has no contents: name the index of a partition.")));
 
 	heap = IndexGetRelation(oid, false);

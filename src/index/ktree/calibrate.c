@@ -264,6 +264,7 @@ ktree_calibrate(Relation index, double tuples)
 	meta = KtreePageMeta(GenericXLogRegisterBuffer(state, buffer, 0));
 	memcpy(meta->curves, curves, sizeof(curves));
 	meta->calibrated_tuples = (uint64) tuples;
+	meta->removed = 0;
 	GenericXLogFinish(state);
 	UnlockReleaseBuffer(buffer);
 	MemoryContextSwitchTo(old);

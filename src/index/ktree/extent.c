@@ -93,6 +93,7 @@ ktree_take_extent(Relation index, const KtreeLayout *layout)
 		meta->free_head = node->next_free;
 		meta->free_count--;
 		node->state = KTREE_FREE;
+		node->flags &= ~KTREE_ON_FREE_LIST;
 		node->next_free = InvalidBlockNumber;
 		node->writer = U64FromFullTransactionId(GetTopFullTransactionIdIfAny());
 		GenericXLogFinish(state);
@@ -141,8 +142,16 @@ ktree_give_extent(Relation index, KtreeLink link)
 	KtreeNode  *node;
 
 	LockBuffer(meta_buffer, BUFFER_LOCK_EXCLUSIVE);
-	buffer = ReadBuffer(index, link.block);
-	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
+	buffer = ktree_lock_part(index, link, 0, BUFFER_LOCK_EXCLUSIVE);
+	if (!BufferIsValid(buffer) ||
+		(KtreePageNode(BufferGetPage(buffer))->flags & KTREE_ON_FREE_LIST))
+	{
+		/* VACUUM, taking it for an orphan, was first */
+		if (BufferIsValid(buffer))
+			UnlockReleaseBuffer(buffer);
+		UnlockReleaseBuffer(meta_buffer);
+		return;
+	}
 
 	state = GenericXLogStart(index);
 	meta = KtreePageMeta(GenericXLogRegisterBuffer(state, meta_buffer, 0));
@@ -154,6 +163,7 @@ ktree_give_extent(Relation index, KtreeLink link)
 		node->forward[0].block = node->forward[1].block = InvalidBlockNumber;
 		node->state = KTREE_FREE;
 	}
+	node->flags |= KTREE_ON_FREE_LIST;
 	node->next_free = meta->free_head;
 	meta->free_head = link.block;
 	meta->free_count++;

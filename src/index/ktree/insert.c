@@ -86,11 +86,13 @@ ktree_side_add(Relation index, ItemPointer tid, KtreeSideReason reason)
 	if (fresh)
 	{
 		if (meta->side_free != InvalidBlockNumber)
-			meta->side_free = KtreePageSide(page)->next;
+			meta->side_free = KtreePageSide(page)->next_free;
 		ktree_page_init(page, KTREE_PAGE_SIDE, 0, BufferGetBlockNumber(buffer), 0);
 		side = KtreePageSide(page);
 		side->next = meta->side_head;
+		side->next_free = InvalidBlockNumber;
 		side->count = 0;
+		side->reserved = 0;
 		meta->side_head = BufferGetBlockNumber(buffer);
 	}
 	side = KtreePageSide(page);
@@ -253,7 +255,7 @@ append(Relation index, const KtreeLayout *layout, KtreeLink leaf,
 		if (!BufferIsValid(buffers[count]))
 			ereport(ERROR,
 					(errcode(ERRCODE_INDEX_CORRUPTED),
-					 errmsg("index "%s" has a node of pages of several generations at block %u",
+					 errmsg("index \"%s\" has a node of pages of several generations at block %u",
 							RelationGetRelationName(index), leaf.block),
 					 errhint("Please REINDEX it.")));
 		count++;

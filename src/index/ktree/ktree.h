@@ -132,7 +132,7 @@ typedef struct KtreeMeta
 	uint32		free_count;
 	BlockNumber side_head;		/* pages of the side list */
 	BlockNumber side_free;		/* pages that the side list once used */
-	uint32		reserved;
+	uint32		removed;		/* rows removed since the calibration */
 	uint64		tuples;			/* as of the last build or vacuum */
 	uint64		calibrated_tuples;
 	uint64		huge_rows;		/* rows on the side list that are neither
@@ -155,6 +155,7 @@ typedef enum KtreeState
 } KtreeState;
 
 #define KTREE_BASE_IS_CENTER	1
+#define KTREE_ON_FREE_LIST		2
 
 /* Start of the first page of a node. */
 typedef struct KtreeNode
@@ -165,7 +166,7 @@ typedef struct KtreeNode
 	uint16		live;			/* of them not dead */
 	KtreeLink	forward[2];		/* of a DEAD node; InvalidBlockNumber: none */
 	BlockNumber next_free;		/* of a node on the free list */
-	uint32		flags;			/* KTREE_BASE_IS_CENTER */
+	uint32		flags;			/* KTREE_BASE_IS_CENTER, KTREE_ON_FREE_LIST */
 	uint64		writer;			/* full transaction id of who wrote it */
 	float		center_minimum;
 	float		center_step;
@@ -230,8 +231,10 @@ StaticAssertDecl(sizeof(KtreeSideEntry) == 8, "ktree side entry");
 
 typedef struct KtreeSidePage
 {
-	BlockNumber next;
+	BlockNumber next;			/* kept when the page is unlinked, for scans */
+	BlockNumber next_free;		/* of a page that is not in the list */
 	uint32		count;
+	uint32		reserved;
 	KtreeSideEntry entries[FLEXIBLE_ARRAY_MEMBER];
 } KtreeSidePage;
 
@@ -497,6 +500,12 @@ extern double ktree_expected_leaves(const KtreeMeta *meta, int count, double rec
 extern const int ktree_patience_steps[KTREE_PATIENCE_STEPS];
 
 /* build.c */
+#define KTREE_PHASE_SAMPLE		2
+#define KTREE_PHASE_LOAD		3
+#define KTREE_PHASE_CLUSTER		4
+#define KTREE_PHASE_LOG			5
+#define KTREE_PHASE_CALIBRATE	6
+
 extern IndexBuildResult *ktree_build(Relation heap, Relation index, IndexInfo *info);
 extern void ktree_build_empty(Relation index);
 

@@ -29,6 +29,8 @@
 #include "executor/executor.h"
 #include "miscadmin.h"
 #include "nodes/execnodes.h"
+#include "pgstat.h"
+#include "utils/float.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
@@ -53,7 +55,7 @@ typedef struct Row
 	ItemPointerData tid;
 } Row;
 
-typedef struct ScanState
+typedef struct KtreeScanState
 {
 	MemoryContext context;		/* everything that lasts until the next rescan */
 	MemoryContext scratch;		/* one distance */
@@ -89,13 +91,13 @@ typedef struct ScanState
 	AttrNumber	column;			/* 0: an expression */
 	IndexInfo  *info;
 	EState	   *estate;
-} ScanState;
+} KtreeScanState;
 
 IndexScanDesc
 ktree_beginscan(Relation index, int nkeys, int norderbys)
 {
 	IndexScanDesc scan = RelationGetIndexScan(index, nkeys, norderbys);
-	ScanState  *state = palloc0(sizeof(ScanState));
+	KtreeScanState  *state = palloc0(sizeof(KtreeScanState));
 
 	state->context = AllocSetContextCreate(CurrentMemoryContext, "ktree scan",
 										   ALLOCSET_DEFAULT_SIZES);
@@ -118,7 +120,7 @@ ktree_beginscan(Relation index, int nkeys, int norderbys)
 void
 ktree_rescan(IndexScanDesc scan, ScanKey keys, int nkeys, ScanKey orderbys, int norderbys)
 {
-	ScanState  *state = scan->opaque;
+	KtreeScanState  *state = scan->opaque;
 
 	if (orderbys != NULL && scan->numberOfOrderBys > 0)
 		memmove(scan->orderByData, orderbys, sizeof(ScanKeyData) * scan->numberOfOrderBys);
@@ -132,7 +134,7 @@ ktree_rescan(IndexScanDesc scan, ScanKey keys, int nkeys, ScanKey orderbys, int 
 void
 ktree_endscan(IndexScanDesc scan)
 {
-	ScanState  *state = scan->opaque;
+	KtreeScanState  *state = scan->opaque;
 
 	if (state->fetch != NULL)
 		table_index_fetch_end(state->fetch);
@@ -152,7 +154,7 @@ ktree_endscan(IndexScanDesc scan)
  *	  scan's snapshot does not see it.
  */
 static bool
-fetch_distance(IndexScanDesc scan, ScanState *state, ItemPointer tid, double *distance)
+fetch_distance(IndexScanDesc scan, KtreeScanState *state, ItemPointer tid, double *distance)
 {
 	ItemPointerData at = *tid;
 	bool		again = false;
@@ -205,7 +207,7 @@ fetch_distance(IndexScanDesc scan, ScanState *state, ItemPointer tid, double *di
 }
 
 static void
-push_row(ScanState *state, const Row *row)
+push_row(KtreeScanState *state, const Row *row)
 {
 	int			at;
 
@@ -226,7 +228,7 @@ push_row(ScanState *state, const Row *row)
 }
 
 static Row
-pop_row(ScanState *state)
+pop_row(KtreeScanState *state)
 {
 	Row		   *rows = state->rows;
 	Row			top = rows[0];
@@ -252,7 +254,7 @@ pop_row(ScanState *state)
 
 /* A bound in the operator's terms from a score of the codes. */
 static double
-bound_of_score(const ScanState *state, const KtreeCandidate *candidate)
+bound_of_score(const KtreeScanState *state, const KtreeCandidate *candidate)
 {
 	const RabitqQuery *query = &ktree_search_query(state->search)->code;
 	float		slack = ROUNDING_SLACK * (query->norm_squared + fabsf(candidate->score));
@@ -276,7 +278,7 @@ bound_of_score(const ScanState *state, const KtreeCandidate *candidate)
  *	  is held; what then comes twice is known by its address.
  */
 static bool
-read_side_page(IndexScanDesc scan, ScanState *state)
+read_side_page(IndexScanDesc scan, KtreeScanState *state)
 {
 	Buffer		buffer;
 	KtreeSidePage *side;
@@ -301,7 +303,7 @@ read_side_page(IndexScanDesc scan, ScanState *state)
 
 /* Distances of the rows whose vectors the codes cannot hold. */
 static void
-read_huge_rows(IndexScanDesc scan, ScanState *state)
+read_huge_rows(IndexScanDesc scan, KtreeScanState *state)
 {
 	int			room = 64;
 
@@ -334,7 +336,7 @@ read_huge_rows(IndexScanDesc scan, ScanState *state)
 }
 
 static void
-start_scan(IndexScanDesc scan, ScanState *state)
+start_scan(IndexScanDesc scan, KtreeScanState *state)
 {
 	Relation	index = scan->indexRelation;
 	MemoryContext old = MemoryContextSwitchTo(state->context);
@@ -419,7 +421,7 @@ most_rows(void)
 
 /* Fill the heap with the next round's rows. */
 static void
-next_round(IndexScanDesc scan, ScanState *state)
+next_round(IndexScanDesc scan, KtreeScanState *state)
 {
 	MemoryContext old = MemoryContextSwitchTo(state->context);
 	KtreeStop	stop;
@@ -479,7 +481,7 @@ next_round(IndexScanDesc scan, ScanState *state)
 }
 
 static bool
-hand_out(IndexScanDesc scan, ScanState *state, ItemPointer tid)
+hand_out(IndexScanDesc scan, KtreeScanState *state, ItemPointer tid)
 {
 	MemoryContext old = MemoryContextSwitchTo(state->context);
 
@@ -495,7 +497,7 @@ hand_out(IndexScanDesc scan, ScanState *state, ItemPointer tid)
 
 /* The next row of the current round. */
 static bool
-next_row(IndexScanDesc scan, ScanState *state)
+next_row(IndexScanDesc scan, KtreeScanState *state)
 {
 	while (state->row_count > 0 && state->handed < state->count)
 	{
@@ -526,7 +528,7 @@ next_row(IndexScanDesc scan, ScanState *state)
 
 /* The next row of the side list that has not been returned. */
 static bool
-next_side_row(IndexScanDesc scan, ScanState *state)
+next_side_row(IndexScanDesc scan, KtreeScanState *state)
 {
 	if (!state->side_begun)
 	{
@@ -555,7 +557,7 @@ next_side_row(IndexScanDesc scan, ScanState *state)
 bool
 ktree_gettuple(IndexScanDesc scan, ScanDirection direction)
 {
-	ScanState  *state = scan->opaque;
+	KtreeScanState  *state = scan->opaque;
 
 	Assert(ScanDirectionIsForward(direction));
 	if (!state->started)

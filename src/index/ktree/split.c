@@ -604,7 +604,7 @@ put_in_place(Relation index, const KtreeCache *cache, Change *change, KtreeLink 
 	KtreeLink	parent;
 	KtreeImage *centers;
 	KtreeMeta	meta;
-	int			slots[2];
+	int			slots[2] = {-1, -1};
 	bool		done;
 
 	ktree_read_meta(index, &meta);

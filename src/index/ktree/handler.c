@@ -1,0 +1,131 @@
+/*-------------------------------------------------------------------------
+ *
+ * handler.c
+ *	  The access method's entry point and its settings.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "embed.h"
+
+#include <float.h>
+#include <limits.h>
+
+#include "access/amapi.h"
+#include "access/reloptions.h"
+#include "commands/progress.h"
+#include "commands/vacuum.h"
+#include "utils/guc.h"
+
+#include "index/ktree/ktree.h"
+
+EMBED_FUNCTION(ktree_handler);
+
+double		embed_recall = 0.95;
+int			embed_candidates = 100;
+int			embed_probes = 0;
+int			embed_max_leaves = 0;
+
+static const IndexRoom room = {"ktree", ktree_check, ktree_statistics};
+
+void
+ktree_init(void)
+{
+	rabitq_select(NULL);
+	index_register(&room);
+
+	DefineCustomRealVariable("embed.recall",
+							 "Share of the true nearest rows that a ktree scan should find.",
+							 "Holds for LIMIT up to embed.candidates; measured when an index is built and vacuumed.",
+							 &embed_recall, 0.95, 0.5, 0.999,
+							 PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("embed.candidates",
+							"Rows that the first round of a ktree scan finds.",
+							"Set it to the largest LIMIT in use; a scan that is read further goes on with larger rounds.",
+							&embed_candidates, 100, 1, 100000,
+							PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("embed.probes",
+							"Leaves that each round of a ktree scan visits, in place of embed.recall.",
+							"0 leaves it to embed.recall.",
+							&embed_probes, 0, 0, INT_MAX,
+							PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("embed.max_leaves",
+							"Leaves after which a ktree scan stops with a warning.",
+							"0 means that a scan reads on until it is told to stop or has returned every row.",
+							&embed_max_leaves, 0, 0, INT_MAX,
+							PGC_USERSET, 0, NULL, NULL, NULL);
+}
+
+static bytea *
+ktree_options(Datum options, bool validate)
+{
+	static const relopt_parse_elt none[1];
+
+	return (bytea *) build_reloptions(options, validate, 0, 0, none, 0);
+}
+
+static char *
+ktree_phase_name(int64 phase)
+{
+	switch (phase)
+	{
+		case PROGRESS_CREATEIDX_SUBPHASE_INITIALIZE:
+			return "initializing";
+		case KTREE_PHASE_SAMPLE:
+			return "sampling";
+		case KTREE_PHASE_LOAD:
+			return "loading vectors";
+		case KTREE_PHASE_CLUSTER:
+			return "clustering and writing leaves";
+		case KTREE_PHASE_LOG:
+			return "writing to the write-ahead log";
+		case KTREE_PHASE_CALIBRATE:
+			return "calibrating";
+		default:
+			return NULL;
+	}
+}
+
+Datum
+ktree_handler(PG_FUNCTION_ARGS)
+{
+	IndexAmRoutine *routine = makeNode(IndexAmRoutine);
+
+	routine->amstrategies = 1;
+	routine->amsupport = KTREE_PROCS;
+	routine->amoptsprocnum = 0;
+	routine->amcanorder = false;
+	routine->amcanorderbyop = true;
+	routine->amcanbackward = false;
+	routine->amcanunique = false;
+	routine->amcanmulticol = false;
+	routine->amoptionalkey = true;
+	routine->amsearcharray = false;
+	routine->amsearchnulls = false;
+	routine->amstorage = false;
+	routine->amclusterable = false;
+	routine->ampredlocks = false;
+	routine->amcanparallel = false;
+	routine->amcaninclude = false;
+	routine->amusemaintenanceworkmem = false;
+	routine->amparallelvacuumoptions = VACUUM_OPTION_PARALLEL_BULKDEL;
+	routine->amkeytype = InvalidOid;
+
+	routine->ambuild = ktree_build;
+	routine->ambuildempty = ktree_build_empty;
+	routine->aminsert = ktree_insert;
+	routine->ambulkdelete = ktree_bulk_delete;
+	routine->amvacuumcleanup = ktree_vacuum_cleanup;
+	routine->amcanreturn = NULL;
+	routine->amcostestimate = ktree_cost_estimate;
+	routine->amoptions = ktree_options;
+	routine->amproperty = NULL;
+	routine->ambuildphasename = ktree_phase_name;
+	routine->amvalidate = ktree_validate;
+	routine->ambeginscan = ktree_beginscan;
+	routine->amrescan = ktree_rescan;
+	routine->amgettuple = ktree_gettuple;
+	routine->amgetbitmap = NULL;
+	routine->amendscan = ktree_endscan;
+
+	PG_RETURN_POINTER(routine);
+}

@@ -171,6 +171,11 @@ gap_examine(CharacterSource *source, const char *input, size_t length,
 	Sign		ended = SIGN_OTHER; /* how the words so far ended */
 	size_t		stop_at = 0;	/* where the full stop was */
 
+	/* nine of ten gaps are a space, or a comma and a space */
+	if (to > from && to - from <= 2 && input[to - 1] == ' ' &&
+		(to - from == 1 || input[from] == ','))
+		return (Gap) {GAP_SPACE, (int) to - 1, (int) to};
+
 	while (reader.offset < stop && gap.kind < GAP_PARAGRAPH &&
 		   reader_look(&reader))
 	{

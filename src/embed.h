@@ -78,6 +78,12 @@
 #include "storage/fd.h"
 #endif
 
+/* Query identifiers in pg_stat_activity came with 14 (pgstat.h). */
+#if PG_VERSION_NUM < 140000
+#define pgstat_get_my_query_id()	UINT64CONST(0)
+#define pgstat_report_query_id(query, force) ((void) (query))
+#endif
+
 #if PG_VERSION_NUM >= 170000
 #define my_local_transaction_id() (MyProc->vxid.lxid)	/* storage/proc.h */
 #else

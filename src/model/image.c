@@ -34,7 +34,6 @@
 #include "storage/proc.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
-#include "utils/wait_event.h"
 
 /*
  * Fourth field of the advisory lock.  The server's own SQL functions use 1

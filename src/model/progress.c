@@ -4,7 +4,8 @@
  *	  What a long training tells while it runs.
  *
  * About once a second, as embed.progress says: to the client, to the
- * server's log, or not at all.
+ * server's log, or not at all.  In any case the same line stands before the
+ * statement in pg_stat_activity, for those who may see the statement there.
  *
  *-------------------------------------------------------------------------
  */
@@ -13,7 +14,9 @@
 #include <math.h>
 
 #include "miscadmin.h"
+#include "pgstat.h"
 #include "portability/instr_time.h"
+#include "tcop/tcopprot.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
 
@@ -112,36 +115,65 @@ append_duration(StringInfo line, double seconds)
 }
 
 static void
-report(Progress *progress, double done, double loss)
+compose_line(Progress *progress, double done, double loss, StringInfo line)
 {
 	double		elapsed = seconds_since(progress->phase_start);
-	StringInfoData line;
 
-	initStringInfo(&line);
-	appendStringInfo(&line, "%s: %s", progress->activity, progress->phase);
+	appendStringInfo(line, "%s: %s", progress->activity, progress->phase);
 	if (progress->total > 0)
-		appendStringInfo(&line, ", %.1f %%",
+		appendStringInfo(line, ", %.1f %%",
 						 100 * Min(done / progress->total, 1.0));
 	else
 	{
-		appendStringInfoString(&line, ", ");
-		append_amount(&line, done);
-		appendStringInfo(&line, " %s", progress->unit);
+		appendStringInfoString(line, ", ");
+		append_amount(line, done);
+		appendStringInfo(line, " %s", progress->unit);
 	}
 	if (elapsed > 0 && done > 0)
 	{
-		appendStringInfoString(&line, ", ");
-		append_amount(&line, done / elapsed);
-		appendStringInfo(&line, " %s/s", progress->unit);
+		appendStringInfoString(line, ", ");
+		append_amount(line, done / elapsed);
+		appendStringInfo(line, " %s/s", progress->unit);
 	}
 	if (!isnan(loss))
-		appendStringInfo(&line, ", loss %.4f", loss);
+		appendStringInfo(line, ", loss %.4f", loss);
 	if (progress->total > 0 && done > 0)
 	{
-		appendStringInfoString(&line, ", ");
-		append_duration(&line, elapsed * Max(progress->total / done - 1, 0));
-		appendStringInfoString(&line, " left");
+		appendStringInfoString(line, ", ");
+		append_duration(line, elapsed * Max(progress->total / done - 1, 0));
+		appendStringInfoString(line, " left");
 	}
+}
+
+/* line NULL: nothing but the statement again */
+static void
+show_activity(const char *line)
+{
+	const char *statement = debug_query_string ? debug_query_string : "";
+
+	/* reporting an activity forgets which query it belongs to */
+	uint64		query = pgstat_get_my_query_id();
+
+	if (line == NULL)
+		pgstat_report_activity(STATE_RUNNING, statement);
+	else
+	{
+		char	   *text = psprintf("%s -- %s", line, statement);
+
+		pgstat_report_activity(STATE_RUNNING, text);
+		pfree(text);
+	}
+	pgstat_report_query_id(query, true);
+}
+
+static void
+report(Progress *progress, double done, double loss)
+{
+	StringInfoData line;
+
+	initStringInfo(&line);
+	compose_line(progress, done, loss, &line);
+	show_activity(line.data);
 	if (progress_mode == PROGRESS_NOTICE)
 		ereport(NOTICE, (errmsg_internal("%s", line.data)));
 	else if (progress_mode == PROGRESS_LOG)
@@ -153,8 +185,7 @@ void
 progress_update(Progress *progress, double done, double loss)
 {
 	CHECK_FOR_INTERRUPTS();
-	if (progress_mode == PROGRESS_OFF ||
-		seconds_since(progress->last_report) < REPORT_SECONDS)
+	if (seconds_since(progress->last_report) < REPORT_SECONDS)
 		return;
 	INSTR_TIME_SET_CURRENT(progress->last_report);
 	report(progress, done, loss);
@@ -163,6 +194,7 @@ progress_update(Progress *progress, double done, double loss)
 void
 progress_end(Progress *progress)
 {
+	show_activity(NULL);
 	pfree(progress->activity);
 	pfree(progress->unit);
 	pfree(progress->phase);

@@ -264,7 +264,7 @@ typedef struct InvertedOptions
 	int			weight_bits;
 } InvertedOptions;
 
-#define INVERTED_WEIGHT_BITS 6
+#define INVERTED_WEIGHT_BITS 4
 
 extern void inverted_init(void);
 extern int	inverted_index_metric(Relation index);
@@ -350,8 +350,8 @@ extern bool segment_copy_page(Relation index, const InvertedSegment *segment,
 extern bool segment_load_fences(Relation index, InvertedSegment *segment);
 extern bool segment_headers(Relation index, const InvertedSegment *segment,
 							uint32 cell, uint32 count, PostingHeader *out);
-extern void inverted_corrupted(Relation index, BlockNumber block,
-							   const char *what) pg_attribute_noreturn();
+pg_noreturn extern void inverted_corrupted(Relation index, BlockNumber block,
+										   const char *what);
 extern uint64 inverted_pages_read;
 
 /* ---------- source.c: postings in the order of terms ---------- */

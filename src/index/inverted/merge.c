@@ -38,7 +38,7 @@
 #define SEGMENTS_CROWDED	(INVERTED_MAX_SEGMENTS - 16)
 
 /* Segments of at least so many documents are packed, smaller ones are not. */
-#define PACKED_DOCUMENTS	16384
+#define PACKED_DOCUMENTS	4096
 
 /*
  * The level of a segment: 0 below 512 documents, one more for each factor 8.

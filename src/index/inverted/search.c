@@ -94,7 +94,7 @@ first_block_at(const SearchList *list, uint32 document)
  * one of its living ranges.
  */
 static bool
-score_dense(Window *window, const SearchList *list, uint32 begin, uint32 end, uint32 living)
+score_dense(Window *window, const SearchList *list, uint32 begin, uint32 end, uint64 living)
 {
 	PostingPage page = {InvalidBuffer};
 	float	   *scores = window->searcher->scores;
@@ -114,7 +114,7 @@ score_dense(Window *window, const SearchList *list, uint32 begin, uint32 end, ui
 			continue;
 		from = (Max(header->first, begin) - begin) / RANGE;
 		to = (Min(reach, end) - 1 - begin) / RANGE;
-		if ((living >> from & (0xFFFFU >> (CHUNK_RANGES - 1 - (to - from)))) == 0)
+		if ((living >> from & (PG_UINT64_MAX >> (63 - (to - from)))) == 0)
 			continue;
 		packed = posting_page_block(window, &page, header);
 		if (packed == NULL)
@@ -245,12 +245,12 @@ score_chunk(Window *window, uint32 chunk)
 	SearchSegment *target = window->target;
 	uint32		begin = window->begin + chunk * CHUNK;
 	uint32		end = Min(begin + CHUNK, window->end);
-	uint32		living = 0;
+	uint64		living = 0;
 
 	for (uint32 i = 0; i < CHUNK_RANGES; i++)
 	{
 		if (can_pass(window->searcher, target, window->bound[chunk * CHUNK_RANGES + i]))
-			living |= 1U << i;
+			living |= UINT64CONST(1) << i;
 	}
 	for (int i = 0; i < target->lists; i++)
 	{

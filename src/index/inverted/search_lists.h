@@ -10,7 +10,7 @@
 
 #include "index/inverted/search.h"
 
-#define CHUNK				4096	/* documents scored at a time */
+#define CHUNK				16384	/* documents scored at a time */
 #define RANGE				256		/* documents with a common bound */
 #define CHUNK_RANGES		(CHUNK / RANGE)
 

@@ -105,9 +105,9 @@ tutorial() {
 	as_runner rm -f "$demo/failed"
 	{
 		as_runner "$pg_bin/psql" -X -a -v ON_ERROR_STOP=1 -P pager=off \
-			-h "$demo/socket" -U postgres -f "$demo/tree/test/demo/tutorial.sql" manual </dev/null 2>&1 ||
+			-h "$demo/socket" -U postgres manual <"$demo/tree/test/demo/tutorial.sql" 2>&1 ||
 			as_runner touch "$demo/failed"
-	} | awk '/^--/ && !comment { print "" } { comment = /^--/; print }'
+	} | awk '/^-- / && !comment { print "" } { comment = /^-- /; print }'
 	[ ! -e "$demo/failed" ] || die "the tutorial failed; the server's log is $demo/data/log"
 }
 

@@ -1,6 +1,6 @@
 /*-------------------------------------------------------------------------
  *
- * image.c
+ * words_image.c
  *	  Packing a table of word vectors.
  *
  * The matrix comes first and is streamed, row by row in the order of the

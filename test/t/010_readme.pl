@@ -2,8 +2,8 @@
 # says it does.
 #
 # Every ```sql block is run, in order, in one fresh database; none may fail
-# unless it says so.  A ```output block right after it is what psql must print,
-# errors with their detail and hint included; a ```text block there shows
+# unless it says so.  A ```output block right after it is what psql -q must
+# print, errors with their detail and hint included; a ```text block there shows
 # output that may differ between servers and is not compared.
 use strict;
 use warnings;
@@ -39,7 +39,7 @@ foreach my $i (0 .. $#blocks)
 # Errors are wanted at their place: one stream, joined by the shell.
 my $file = PostgreSQL::Test::Utils::tempdir() . '/readme.sql';
 append_to_file($file, $script);
-my $psql = "psql -X -P pager=off -h '" . $node->host . "' -p " . $node->port . " -f '$file' readme 2>&1";
+my $psql = "psql -X -q -P pager=off -h '" . $node->host . "' -p " . $node->port . " -f '$file' readme 2>&1";
 my $output = `$psql`;
 
 my @printed;

@@ -66,15 +66,16 @@ hashing_state(FunctionCallInfo fcinfo, const TermOptions *options)
 	return state;
 }
 
-/*
- * The hash of a term of a database whose encoding is not UTF-8.
- */
 static uint32
-hash_converted_term(const Term *term)
+hash_term(const Term *term)
 {
-	char	   *utf8 = pg_server_to_any(term->text, term->length, PG_UTF8);
+	char	   *utf8;
 	uint32		hash;
 
+	if (GetDatabaseEncoding() == PG_UTF8)
+		return murmur3_hash32(term->text, term->length, 0);
+
+	utf8 = pg_server_to_any(term->text, term->length, PG_UTF8);
 	if (utf8 == term->text)
 		return murmur3_hash32(term->text, term->length, 0);
 	hash = murmur3_hash32(utf8, strlen(utf8), 0);
@@ -85,8 +86,6 @@ hash_converted_term(const Term *term)
 static void
 count_hashes(HashingState *state, const text *input, int dims, bool alternate_sign)
 {
-	bool		utf8 = GetDatabaseEncoding() == PG_UTF8;
-	uint32		mask = (dims & (dims - 1)) == 0 ? dims - 1 : 0; /* a power of two */
 	const Term *terms;
 	int			count;
 
@@ -95,14 +94,12 @@ count_hashes(HashingState *state, const text *input, int dims, bool alternate_si
 	while ((count = term_stream_next(state->stream, &terms)) > 0)
 		for (int i = 0; i < count; i++)
 		{
-			uint32		hash = utf8 ? murmur3_hash32(terms[i].text, terms[i].length, 0) :
-				hash_converted_term(&terms[i]);
+			uint32		hash = hash_term(&terms[i]);
 			bool		negative = (hash >> 31) != 0;
-			uint32		size = negative ? -hash : hash;
 
 			/* unsigned, because the lowest number has no absolute value */
 			document_counts_add(&state->counts,
-								(int32) (mask != 0 ? size & mask : size % (uint32) dims),
+								(int32) ((negative ? -hash : hash) % (uint32) dims),
 								negative && alternate_sign ? -1 : 1);
 		}
 }

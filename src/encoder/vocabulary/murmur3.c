@@ -12,7 +12,6 @@
  *-------------------------------------------------------------------------
  */
 #include "encoder/vocabulary/murmur3.h"
-#include "math/hash.h"
 
 static inline uint32_t
 rotate_left(uint32_t value, int bits)
@@ -26,16 +25,15 @@ scramble(uint32_t word)
 	return rotate_left(word * UINT32_C(0xcc9e2d51), 15) * UINT32_C(0x1b873593);
 }
 
-/* the last one to three bytes as a little-endian number */
+/* up to four bytes as a little-endian number */
 static inline uint32_t
-load_rest(const uint8_t *bytes, size_t length)
+load_word(const uint8_t *bytes, size_t length)
 {
-	uint32_t	word = bytes[0];
+	uint32_t	word = 0;
+	size_t		i;
 
-	if (length > 1)
-		word |= (uint32_t) bytes[1] << 8;
-	if (length > 2)
-		word |= (uint32_t) bytes[2] << 16;
+	for (i = 0; i < length; i++)
+		word |= (uint32_t) bytes[i] << (8 * i);
 	return word;
 }
 
@@ -48,11 +46,11 @@ murmur3_hash32(const void *bytes, size_t length, uint32_t seed)
 
 	for (left = length; left >= 4; left -= 4, at += 4)
 	{
-		state ^= scramble(hash_load32(at));
+		state ^= scramble(load_word(at, 4));
 		state = rotate_left(state, 13) * 5 + UINT32_C(0xe6546b64);
 	}
 	if (left > 0)
-		state ^= scramble(load_rest(at, left));
+		state ^= scramble(load_word(at, left));
 
 	state ^= (uint32_t) length;
 	state = (state ^ (state >> 16)) * UINT32_C(0x85ebca6b);

@@ -310,8 +310,6 @@ term_counter_finish(TermCounter *counter)
 	if (!counter->spilled)
 		return;
 	table_spill(counter);
-	pfree(table->slots);
-	pfree(table->entries);
 	term_sorter_perform(table->parts);
 	table->has_next_part = term_sorter_get(table->parts, &table->next_part);
 }

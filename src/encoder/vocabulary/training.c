@@ -109,7 +109,7 @@ stream_of_config(StreamSet *set, Oid config)
 TermCounter *
 count_corpus(const char *query, const TermOptions *options, const char *activity)
 {
-	TermCounter *counter = term_counter_create(Max(1024, maintenance_work_mem));
+	TermCounter *counter = term_counter_create(Max(1024, maintenance_work_mem / 2));
 	StreamSet	set = {.options = *options};
 	Progress   *progress = progress_begin(activity, "documents");
 	Corpus	   *corpus;

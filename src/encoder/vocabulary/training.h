@@ -36,13 +36,12 @@ extern void cuts_range(const VocabularyCuts *cuts, int64 documents,
 
 /*
  * The counts of all terms of a corpus, finished, in CurrentMemoryContext.
- * They take at most five eighths of maintenance_work_mem; if they are on disk,
- * three eighths.
+ * Half of maintenance_work_mem at most is used at any time.
  */
 extern TermCounter *count_corpus(const char *query, const TermOptions *options,
 								 const char *activity);
 
-/* half of maintenance_work_mem, for what is sorted afterwards on disk */
+/* half of maintenance_work_mem, for what is sorted afterwards */
 extern int	training_sort_kilobytes(void);
 
 #endif							/* VOCABULARY_TRAINING_H */

@@ -113,7 +113,8 @@ typedef struct Collection
 	Size		text_capacity;
 } Collection;
 
-pg_noreturn static void damaged(const Collection *collection, const char *detail,...) pg_attribute_printf(2, 3);
+pg_noreturn static void damaged(const Collection *collection,
+								const char *detail,...) pg_attribute_printf(2, 3);
 
 static void
 damaged(const Collection *collection, const char *detail,...)

@@ -118,7 +118,7 @@ delete_in_segment(Deletion *deletion, const InvertedSegmentEntry *entry)
 		inverted_corrupted(deletion->index, entry->root, "root page has another owner");
 	for (uint32 i = 0; i < segment.root.region_pages[REGION_DOCUMENTS]; i++)
 	{
-		vacuum_delay_point();
+		vacuum_delay();
 		dead += delete_on_page(deletion, &segment, i);
 	}
 	if (dead != entry->dead)
@@ -180,7 +180,7 @@ delete_in_tail(Deletion *deletion, const InvertedTail *tail)
 
 	while (block != InvalidBlockNumber)
 	{
-		vacuum_delay_point();
+		vacuum_delay();
 		block = delete_on_tail_page(deletion, block, tail->id);
 	}
 }

@@ -20,6 +20,7 @@ SELECT now.computed - once_before.computed AS computed, now.reused - once_before
 FROM embed_call_statistics() AS now, once_before;
 
 -- sequential scan
+SET max_parallel_workers_per_gather = 0;
 SELECT once_begin();
 SELECT id FROM once_docs ORDER BY v <=> tfidf('once_m', 'word3 text'), id LIMIT 3;
 SELECT * FROM once_count;
@@ -29,6 +30,7 @@ SELECT count(*), round(min(v <=> tfidf('once_m', 'word3'))::numeric, 5) FROM onc
 SELECT * FROM once_count;
 
 -- parallel: at most one in each process; what the leader does is seen here
+RESET max_parallel_workers_per_gather;
 SET parallel_setup_cost = 0;
 SET parallel_tuple_cost = 0;
 SET min_parallel_table_scan_size = 0;
@@ -41,6 +43,7 @@ RESET parallel_tuple_cost;
 RESET min_parallel_table_scan_size;
 
 -- prepared statement, custom and generic plan
+SET max_parallel_workers_per_gather = 0;
 PREPARE once_query(text) AS SELECT id FROM once_docs ORDER BY v <=> tfidf('once_m', $1), id LIMIT 1;
 SET plan_cache_mode = force_custom_plan;
 SELECT once_begin();

@@ -77,6 +77,16 @@ SELECT train_vocabulary('wrong_m', 'SELECT body FROM wrong_docs');
 SELECT tfidf('wrong_docs', 'words');
 \echo :SQLSTATE
 
+-- a model of another kind
+CREATE TABLE wrong_vectors (id integer PRIMARY KEY, word text, documents bigint, occurrences bigint, vector vector(2));
+INSERT INTO wrong_vectors VALUES (0, NULL, 1, 1, NULL), (1, 'cat', 1, 1, '[1,2]');
+SELECT register_model('wrong_vectors', 'word2vec');
+SELECT tfidf('wrong_vectors', 'cat');
+\echo :SQLSTATE
+SELECT add_documents('wrong_vectors', 'SELECT ''cat''');
+\echo :SQLSTATE
+DROP TABLE wrong_vectors;
+
 -- rights, row security, temporary tables
 CREATE ROLE wrong_user;
 SET ROLE wrong_user;
@@ -125,7 +135,7 @@ SELECT count_vector('wrong_m', 'words');
 
 -- any table of this shape is a model once it is registered
 CREATE TABLE wrong_table (id integer PRIMARY KEY, term text, documents bigint, occurrences bigint);
-INSERT INTO wrong_table VALUES (0, NULL, 10, 100), (1, 'cat', 1, 1), (2, 'dog', 5, 9);
+INSERT INTO wrong_table VALUES (0, NULL, 10, 100), (1, '', 1, 1), (2, 'dog', 5, 9), (3, 'cat', 1, 1);
 SELECT register_model('wrong_table', 'vocabulary');
 SELECT register_model('wrong_table', 'vocabulary', 'embed_words', 'dims=1');
 SELECT register_model('wrong_table', 'vocabulary', 'embed_words', 'dims=8', 'sort_by=size');

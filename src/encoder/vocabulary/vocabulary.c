@@ -162,10 +162,8 @@ collect_text(Collection *collection, const char *text, int length)
 
 	if (collection->text_bytes + length > collection->text_capacity)
 	{
-		collection->text_capacity = (collection->text_bytes + length) * 2 + 8192;
-		collection->texts = collection->texts == NULL ?
-			MemoryContextAllocHuge(CurrentMemoryContext, collection->text_capacity) :
-			repalloc_huge(collection->texts, collection->text_capacity);
+		collection->text_capacity = (collection->text_bytes + length) * 2;
+		collection->texts = repalloc_huge(collection->texts, collection->text_capacity);
 	}
 	memcpy(collection->texts + offset, text, length);
 	collection->text_bytes += length;
@@ -189,12 +187,9 @@ collect_entry(Collection *collection, Datum *values, bool *nulls)
 
 	if (collection->totals.terms == collection->capacity)
 	{
-		collection->capacity = Max(1024, collection->capacity * 2);
-		collection->entries = collection->entries == NULL ?
-			MemoryContextAllocHuge(CurrentMemoryContext,
-								   sizeof(VocabularyEntry) * collection->capacity) :
-			repalloc_huge(collection->entries,
-						  sizeof(VocabularyEntry) * collection->capacity);
+		collection->capacity *= 2;
+		collection->entries = repalloc_huge(collection->entries,
+											sizeof(VocabularyEntry) * collection->capacity);
 	}
 	entry = &collection->entries[collection->totals.terms++];
 	term = DatumGetTextPP(values[VOCABULARY_TERM]);
@@ -275,6 +270,10 @@ build_image(ImageBuilder *builder, ModelReader *reader)
 
 	collection.description = model_reader_description(reader);
 	collection.dims = description_dims(collection.description);
+	collection.capacity = 1024;
+	collection.entries = palloc(sizeof(VocabularyEntry) * collection.capacity);
+	collection.text_capacity = 8192;
+	collection.texts = palloc(collection.text_capacity);
 	collect_header(&collection, reader);
 	while (model_reader_next(reader, values, nulls))
 		collect_entry(&collection, values, nulls);

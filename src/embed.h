@@ -90,6 +90,10 @@
 #define my_local_transaction_id() (MyProc->lxid)
 #endif
 
+#if PG_VERSION_NUM < 140000
+#define ROLE_PG_READ_SERVER_FILES DEFAULT_ROLE_READ_SERVER_FILES	/* catalog/pg_authid.h */
+#endif
+
 /*
  * Files shared by parallel workers changed names in 15 and lost a silent
  * short read in 16.

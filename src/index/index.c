@@ -109,12 +109,12 @@ begin_report(FunctionCallInfo fcinfo, IndexReport *report)
 }
 
 /*
- * open_our_index
+ * index_open_ours
  *	  Open an index of one of our access methods for reading and find the
  *	  room that knows it.  The caller must be allowed to read the table.
  */
-static Relation
-open_our_index(Oid oid, const IndexRoom **room)
+Relation
+index_open_ours(Oid oid, const IndexRoom **room)
 {
 	Relation	index;
 	char	   *name;
@@ -160,7 +160,7 @@ embed_index_check(PG_FUNCTION_ARGS)
 {
 	IndexReport report;
 	const IndexRoom *room;
-	Relation	index = open_our_index(PG_GETARG_OID(0), &room);
+	Relation	index = index_open_ours(PG_GETARG_OID(0), &room);
 
 	begin_report(fcinfo, &report);
 	room->check(index, &report);
@@ -173,7 +173,7 @@ embed_index_stats(PG_FUNCTION_ARGS)
 {
 	IndexReport report;
 	const IndexRoom *room;
-	Relation	index = open_our_index(PG_GETARG_OID(0), &room);
+	Relation	index = index_open_ours(PG_GETARG_OID(0), &room);
 
 	begin_report(fcinfo, &report);
 	room->statistics(index, &report);

@@ -57,6 +57,12 @@ typedef struct IndexRoom
 	void		(*statistics) (Relation index, IndexReport *report);
 } IndexRoom;
 
+/*
+ * Open an index of one of our access methods for reading, and find its room;
+ * the caller of the SQL function must be allowed to read the table.
+ */
+extern Relation index_open_ours(Oid oid, const IndexRoom **room);
+
 /* Called from _PG_init; "room" must stay valid. */
 extern void index_register(const IndexRoom *room);
 

@@ -80,6 +80,10 @@ SELECT id FROM ktree_test WHERE id + 0 = 1234 ORDER BY v <=> '[-1,0,0,0,0,0,0,-1
 -- a distance threshold
 SELECT (SELECT count(*) FROM ktree_test WHERE v <=> '[1,1,0,0,0,0,0,1]' < 0.3) =
 	(SELECT count(*) FROM (SELECT 1 FROM ktree_test WHERE v <=> '[1,1,0,0,0,0,0,1]' < 0.3 ORDER BY v <=> '[1,1,0,0,0,0,0,1]' OFFSET 0) s) AS threshold;
+-- measured recall
+SELECT embed_index_recall('ktree_test_v', 'SELECT v FROM ktree_test WHERE id <= 20') > 0.9 AS recall;
+SELECT embed_index_recall('ktree_test_v', 'SELECT id FROM ktree_test');
+SELECT embed_index_recall('ktree_test_v', 'SELECT v FROM ktree_test', 0);
 -- embed.max_leaves cuts, and says so
 SET embed.max_leaves = 2;
 SELECT count(*) < 3002 AS cut FROM (SELECT id FROM ktree_test ORDER BY v <=> '[1,0,0,0,0,0,0,1]' OFFSET 0) s;

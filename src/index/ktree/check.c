@@ -474,6 +474,7 @@ ktree_statistics(Relation index, IndexReport *report)
 	index_report_property(report, "leaf fill",
 						  check.nodes[0] > 0 ?
 						  check.live[0] / (check.nodes[0] * check.meta.capacity) : 0);
+	index_report_property(report, "extents", check.meta.extents);
 	index_report_property(report, "free nodes", check.meta.free_count);
 	index_report_property(report, "pages", check.blocks);
 	index_report_property(report, "bytes per row", check.rows + side > 0 ?
@@ -494,6 +495,6 @@ ktree_statistics(Relation index, IndexReport *report)
 								  ktree_expected_leaves(&check.meta, curve->count, recalls[i]));
 		}
 	}
-	index_report_property(report, "splits in this session", (double) ktree_splits);
-	index_report_property(report, "merges in this session", (double) ktree_merges);
+	index_report_property(report, "splits", (double) check.meta.splits);
+	index_report_property(report, "merges", (double) check.meta.merges);
 }

@@ -132,7 +132,7 @@ ktree_take_extent(Relation index, const KtreeLayout *layout)
  * generation, until somebody takes it.
  */
 void
-ktree_give_extent(Relation index, KtreeLink link)
+ktree_give_extent(Relation index, KtreeLink link, KtreeGiven why)
 {
 	Buffer		meta_buffer = ReadBuffer(index, KTREE_META_BLOCK);
 	Buffer		buffer;
@@ -167,6 +167,8 @@ ktree_give_extent(Relation index, KtreeLink link)
 	node->next_free = meta->free_head;
 	meta->free_head = link.block;
 	meta->free_count++;
+	meta->splits += (why == KTREE_SPLIT);
+	meta->merges += (why == KTREE_MERGED);
 	GenericXLogFinish(state);
 	UnlockReleaseBuffer(buffer);
 	UnlockReleaseBuffer(meta_buffer);

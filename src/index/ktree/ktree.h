@@ -138,14 +138,16 @@ typedef struct KtreeMeta
 	uint64		huge_rows;		/* rows on the side list that are neither
 								 * null nor zero: a hint that is never too
 								 * small */
+	uint64		splits;			/* of nodes, ever */
+	uint64		merges;
 	KtreeCurve	curves[KTREE_CURVES];
 } KtreeMeta;
 
 StaticAssertDecl(offsetof(KtreeMeta, dims) == 12, "ktree metapage");
 StaticAssertDecl(offsetof(KtreeMeta, origin_block) == 32, "ktree metapage");
 StaticAssertDecl(offsetof(KtreeMeta, tuples) == 72, "ktree metapage");
-StaticAssertDecl(offsetof(KtreeMeta, curves) == 96, "ktree metapage");
-StaticAssertDecl(sizeof(KtreeMeta) == 408, "ktree metapage");
+StaticAssertDecl(offsetof(KtreeMeta, curves) == 112, "ktree metapage");
+StaticAssertDecl(sizeof(KtreeMeta) == 424, "ktree metapage");
 
 typedef enum KtreeState
 {
@@ -338,7 +340,16 @@ extern void ktree_dims_error(int expected, int found) pg_attribute_noreturn();
 /* extent.c */
 extern BlockNumber ktree_extend(Relation index, int pages);
 extern KtreeLink ktree_take_extent(Relation index, const KtreeLayout *layout);
-extern void ktree_give_extent(Relation index, KtreeLink link);
+
+/* Why an extent is given back; some reasons are counted. */
+typedef enum KtreeGiven
+{
+	KTREE_UNUSED,
+	KTREE_SPLIT,
+	KTREE_MERGED
+} KtreeGiven;
+
+extern void ktree_give_extent(Relation index, KtreeLink link, KtreeGiven why);
 
 /* node.c */
 static inline BlockNumber
@@ -416,10 +427,6 @@ extern bool ktree_compact(Relation index, const KtreeCache *cache, KtreeLink lin
 extern void ktree_shrink_root(Relation index, const KtreeCache *cache);
 extern void ktree_lock_structure(Relation index);
 extern void ktree_unlock_structure(Relation index);
-
-/* Counted for tests and statistics, in this backend. */
-extern uint64 ktree_splits;
-extern uint64 ktree_merges;
 
 /* query.c: a vector against the slots of one node */
 typedef struct KtreeQuery

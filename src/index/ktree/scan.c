@@ -503,6 +503,12 @@ next_row(IndexScanDesc scan, KtreeScanState *state)
 	{
 		Row			row = pop_row(state);
 
+		/*
+		 * A leaf that was split after it was read is met again in what
+		 * replaced it, so one round may find a row twice.
+		 */
+		if (tidset_has(state->returned, &row.tid))
+			continue;
 		if (row.exact)
 			return hand_out(scan, state, &row.tid);
 		if (!fetch_distance(scan, state, &row.tid, &row.distance))

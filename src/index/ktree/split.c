@@ -35,9 +35,6 @@
 
 #define SPLIT_ITERATIONS 8
 
-uint64		ktree_splits;
-uint64		ktree_merges;
-
 /* One change of structure on its way. */
 typedef struct Change
 {
@@ -478,6 +475,9 @@ take_over_deaths(KtreeNode *node, const Change *change, int which, KtreeNode **o
 
 			if (to < 0 || to / 1024 != which || !ktree_slot_dead(old[n], slot))
 				continue;
+			/* VACUUM may have passed here as well: nodes are seen from S2 on */
+			if (ktree_slot_dead(node, to % 1024))
+				continue;
 			node->dead[to % 1024 / 8] |= (uint8) (1 << (to % 8));
 			node->live--;
 		}
@@ -615,7 +615,7 @@ put_in_place(Relation index, const KtreeCache *cache, Change *change, KtreeLink 
 		done = switch_over(index, change, nowhere, slots,
 						   meta.height + (change->new_count == 2 ? 1 : 0));
 		if (!done && change->new_count == 2)
-			ktree_give_extent(index, change->root);
+			ktree_give_extent(index, change->root, KTREE_UNUSED);
 	}
 	else
 	{
@@ -654,12 +654,14 @@ put_in_place(Relation index, const KtreeCache *cache, Change *change, KtreeLink 
 	if (done)
 	{
 		for (int n = 0; n < change->old_count; n++)
-			ktree_give_extent(index, change->old[n]->link);
+			ktree_give_extent(index, change->old[n]->link,
+							  change->new_count == 2 ? KTREE_SPLIT :
+							  n == 1 ? KTREE_MERGED : KTREE_UNUSED);
 	}
 	else
 	{
 		for (int n = 0; n < change->new_count; n++)
-			ktree_give_extent(index, change->fresh[n]->link);
+			ktree_give_extent(index, change->fresh[n]->link, KTREE_UNUSED);
 	}
 	return done;
 }
@@ -699,8 +701,7 @@ restructure(Relation index, const KtreeCache *cache, KtreeLink link, KtreeLink h
 	make_new_nodes(index, cache, change);
 	if (!inner_node)
 		ktree_lock_structure(index);
-	if (put_in_place(index, cache, change, hint) && change->new_count == 2)
-		ktree_splits++;
+	(void) put_in_place(index, cache, change, hint);
 	if (!inner_node)
 		ktree_unlock_structure(index);
 	free_change(change);
@@ -761,8 +762,6 @@ ktree_merge(Relation index, const KtreeCache *cache, KtreeLink parent,
 	{
 		make_new_nodes(index, cache, change);
 		done = put_in_place(index, cache, change, parent);
-		if (done)
-			ktree_merges++;
 	}
 	ktree_unlock_structure(index);
 	UnlockPage(index, high, ExclusiveLock);
@@ -848,7 +847,7 @@ ktree_shrink_root(Relation index, const KtreeCache *cache)
 		GenericXLogFinish(state);
 		UnlockReleaseBuffer(buffers[1]);
 		UnlockReleaseBuffer(buffers[0]);
-		ktree_give_extent(index, root);
+		ktree_give_extent(index, root, KTREE_UNUSED);
 	}
 	ktree_unlock_structure(index);
 	ktree_image_free(image);

@@ -150,6 +150,13 @@ delete_from_leaf(VacuumState *vacuum, KtreeLink link)
 	}
 	state = GenericXLogStart(vacuum->index);
 	changed = KtreePageNode(GenericXLogRegisterBuffer(state, buffer, 0));
+	/* a split that ends just now may have brought some of them already */
+	count = 0;
+	for (int slot = 0; slot < changed->used; slot++)
+	{
+		if (((dead[slot / 8] >> (slot % 8)) & 1) && !ktree_slot_dead(changed, slot))
+			count++;
+	}
 	for (int i = 0; i < KTREE_MAX_CAPACITY / 8; i++)
 		changed->dead[i] |= dead[i];
 	changed->live -= count;
@@ -583,7 +590,7 @@ recover_orphans(VacuumState *vacuum)
 	{
 		if (seen_lookup(walk.reached, node_key(candidates[i].block,
 											   (uint16) candidates[i].generation)) == NULL)
-			ktree_give_extent(vacuum->index, candidates[i]);
+			ktree_give_extent(vacuum->index, candidates[i], KTREE_UNUSED);
 	}
 	return rows;
 }

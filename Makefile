@@ -56,6 +56,10 @@ include $(PGXS)
 
 $(OBJS): $(TREE_HEADERS)
 
+# Loops over elements that no kernel serves: for the compiler's vectorizer.
+src/type/aggregate.o src/type/arithmetic.o src/type/cast.o src/type/element.o: \
+	override CFLAGS += -O3
+
 $(DATA_built): $(SQL_PARTS) embed.control
 	cat $(SQL_PARTS) > $@
 

@@ -193,14 +193,14 @@ static Datum
 dense_average(FunctionCallInfo fcinfo, const VectorType *type, const char *caller)
 {
 	SumState	state = sum_state(PG_GETARG_ARRAYTYPE_P(0), caller);
-	Vector	   *result;
+	float	   *means;
 
 	if (state.rows[0] == 0)
 		PG_RETURN_NULL();
-	result = dense_create(type, state.dims);
+	means = palloc(sizeof(float) * (state.dims + 1));
 	for (int i = 0; i < state.dims; i++)
-		dense_store(type, result, i, (float) (state.sums[i] / state.rows[0]));
-	PG_RETURN_POINTER(result);
+		means[i] = (float) (state.sums[i] / state.rows[0]);
+	PG_RETURN_POINTER(dense_from_floats(type, means, state.dims));
 }
 
 EMBED_FUNCTION(vector_avg);

@@ -18,37 +18,6 @@
 #include "utils/float.h"
 #include "utils/varbit.h"
 
-/* The elements as floats: in place, or widened to new memory. */
-static const float *
-dense_floats(const VectorType *type, const Vector *vector)
-{
-	float	   *wide;
-
-	if (!type->half)
-		return vector->x;
-	wide = palloc(sizeof(float) * vector->dims);
-	half_to_float_kernel(vector->dims, ((const HalfVector *) vector)->x, wide);
-	return wide;
-}
-
-/* Makes a vector of the floats; what overflows the element is an error. */
-static Vector *
-dense_from_floats(const VectorType *type, int dims, const float *values)
-{
-	Vector	   *result = dense_create(type, dims);
-	bool		overflow = false;
-
-	if (type->half)
-		float_to_half_kernel(dims, values, ((HalfVector *) result)->x);
-	else
-		memcpy(result->x, values, sizeof(float) * dims);
-	for (int i = 0; i < dims; i++)
-		overflow |= !isfinite(dense_get(type, result, i));
-	if (overflow)
-		float_overflow_error();
-	return result;
-}
-
 typedef enum ElementOperation
 {
 	ELEMENT_ADD,
@@ -77,6 +46,17 @@ operate_floats(ElementOperation operation, int dims, const float *a, const float
 	}
 }
 
+/* Did a product of two non-zeros come out as zero? */
+static bool
+product_lost(int dims, const float *a, const float *b, const float *result)
+{
+	int			lost = 0;
+
+	for (int i = 0; i < dims; i++)
+		lost |= (result[i] == 0) & (a[i] != 0) & (b[i] != 0);
+	return lost != 0;
+}
+
 static Datum
 dense_operate(FunctionCallInfo fcinfo, const VectorType *type, ElementOperation operation)
 {
@@ -84,24 +64,28 @@ dense_operate(FunctionCallInfo fcinfo, const VectorType *type, ElementOperation 
 	ArgumentBuffer b_buffer;
 	const Vector *a = argument_get(fcinfo, 0, &a_buffer);
 	const Vector *b = argument_get(fcinfo, 1, &b_buffer);
+	int			dims = a->dims;
 	const float *a_values;
 	const float *b_values;
-	float	   *values;
 	Vector	   *result;
+	float	   *values;
 
 	check_same_dims(type, a->dims, b->dims);
 	a_values = dense_floats(type, a);
 	b_values = dense_floats(type, b);
-	values = palloc(sizeof(float) * a->dims);
-	operate_floats(operation, a->dims, a_values, b_values, values);
-	result = dense_from_floats(type, a->dims, values);
-
-	/* a product of two non-zeros that came out as zero was lost */
-	if (operation == ELEMENT_MULTIPLY)
-		for (int i = 0; i < result->dims; i++)
-			if (dense_get(type, result, i) == 0 && a_values[i] != 0 && b_values[i] != 0)
-				float_underflow_error();
-	pfree(values);
+	result = dense_allocate(type, dims);
+	values = type->half ? palloc(sizeof(float) * dims) : result->x;
+	operate_floats(operation, dims, a_values, b_values, values);
+	if (type->half)
+	{
+		/* what counts is what is left after rounding */
+		float_to_half_kernel(dims, values, ((HalfVector *) result)->x);
+		half_to_float_kernel(dims, ((HalfVector *) result)->x, values);
+	}
+	if (!floats_finite(values, dims))
+		float_overflow_error();
+	if (operation == ELEMENT_MULTIPLY && product_lost(dims, a_values, b_values, values))
+		float_underflow_error();
 	PG_RETURN_POINTER(result);
 }
 
@@ -112,12 +96,10 @@ dense_concat(FunctionCallInfo fcinfo, const VectorType *type)
 	ArgumentBuffer b_buffer;
 	const Vector *a = argument_get(fcinfo, 0, &a_buffer);
 	const Vector *b = argument_get(fcinfo, 1, &b_buffer);
-	Vector	   *result = dense_create(type, (int) a->dims + (int) b->dims);
+	Vector	   *result = dense_allocate(type, (int) a->dims + (int) b->dims);
 
-	for (int i = 0; i < a->dims; i++)
-		dense_set(type, result, i, dense_get(type, a, i));
-	for (int i = 0; i < b->dims; i++)
-		dense_set(type, result, a->dims + i, dense_get(type, b, i));
+	memcpy(result->x, a->x, a->dims * dense_element_size(type));
+	memcpy(dense_element(type, result, a->dims), b->x, b->dims * dense_element_size(type));
 	PG_RETURN_POINTER(result);
 }
 
@@ -134,9 +116,9 @@ dense_subvector(FunctionCallInfo fcinfo, const VectorType *type)
 	start = Max(start, 1);
 	end = Min(end, (int64) a->dims + 1);
 	check_dims(type, end - start, NULL);
-	result = dense_create(type, (int) (end - start));
-	for (int i = 0; i < result->dims; i++)
-		dense_set(type, result, i, dense_get(type, a, (int) start - 1 + i));
+	result = dense_allocate(type, (int) (end - start));
+	memcpy(result->x, dense_element(type, a, (int) start - 1),
+		   result->dims * dense_element_size(type));
 	PG_RETURN_POINTER(result);
 }
 
@@ -185,11 +167,14 @@ dense_normalize(FunctionCallInfo fcinfo, const VectorType *type)
 	const Vector *a = argument_get(fcinfo, 0, &buffer);
 	const float *values = dense_floats(type, a);
 	double		norm = norm_floats(a->dims, values);
-	Vector	   *result = dense_create(type, a->dims);
+	double		scale = norm > 0 ? 1.0 / norm : 1.0;
+	Vector	   *result = dense_allocate(type, a->dims);
+	float	   *scaled = type->half ? palloc(sizeof(float) * a->dims) : result->x;
 
-	if (norm > 0)
-		for (int i = 0; i < a->dims; i++)
-			dense_set(type, result, i, (float) (values[i] / norm));
+	for (int i = 0; i < a->dims; i++)
+		scaled[i] = (float) (values[i] * scale);
+	if (type->half)
+		float_to_half_kernel(a->dims, scaled, ((HalfVector *) result)->x);
 	PG_RETURN_POINTER(result);
 }
 
@@ -211,31 +196,68 @@ sparsevec_l2_normalize(PG_FUNCTION_ARGS)
 	const SparseVector *a = argument_get(fcinfo, 0, &buffer);
 	const float *values = SPARSEVEC_VALUES(a);
 	double		norm = norm_floats(a->count, values);
-	SparseElement *elements = palloc(sizeof(SparseElement) * ((Size) a->count + 1));
+	double		scale = norm > 0 ? 1.0 / norm : 1.0;
+	int			count = 0;
+	SparseVector *result;
+	float	   *scaled;
 
-	/* sparsevec_build drops those that became zero */
+	for (int i = 0; i < a->count; i++)
+		count += (float) (values[i] * scale) != 0;
+	result = sparsevec_create(a->dims, count);
+	scaled = SPARSEVEC_VALUES(result);
+	count = 0;
 	for (int i = 0; i < a->count; i++)
 	{
-		elements[i].index = a->index[i];
-		elements[i].value = norm > 0 ? (float) (values[i] / norm) : values[i];
+		float		value = (float) (values[i] * scale);
+
+		/* beside much larger ones it may have become zero */
+		if (value == 0)
+			continue;
+		result->index[count] = a->index[i];
+		scaled[count++] = value;
 	}
-	PG_RETURN_POINTER(sparsevec_build(a->dims, elements, a->count));
+	PG_RETURN_POINTER(result);
 }
 
-/* One bit per element, 1 where it is positive. */
+/*
+ * One bit per element, 1 where it is positive, the first bit highest.  A
+ * positive float or half is one whose bits are a positive integer.
+ */
+#define QUANTIZE(bits, values, integer, dims) \
+	do { \
+		integer		group[8]; \
+		int			i = 0; \
+		for (; i + 8 <= (dims); i += 8) \
+		{ \
+			memcpy(group, (values) + i, sizeof(group)); \
+			(bits)[i / 8] = (group[0] > 0) << 7 | (group[1] > 0) << 6 | \
+				(group[2] > 0) << 5 | (group[3] > 0) << 4 | (group[4] > 0) << 3 | \
+				(group[5] > 0) << 2 | (group[6] > 0) << 1 | (group[7] > 0); \
+		} \
+		if (i < (dims)) \
+			(bits)[i / 8] = 0; \
+		for (; i < (dims); i++) \
+		{ \
+			memcpy(group, (values) + i, sizeof(integer)); \
+			(bits)[i / 8] |= (group[0] > 0) << (7 - i % 8); \
+		} \
+	} while (0)
+
 static Datum
 dense_binary_quantize(FunctionCallInfo fcinfo, const VectorType *type)
 {
 	ArgumentBuffer buffer;
 	const Vector *a = argument_get(fcinfo, 0, &buffer);
 	int			size = VARBITTOTALLEN(a->dims);
-	VarBit	   *result = (VarBit *) palloc0(size);
+	VarBit	   *result = (VarBit *) palloc(size);
 	bits8	   *bits = VARBITS(result);
 
 	SET_VARSIZE(result, size);
 	VARBITLEN(result) = a->dims;
-	for (int i = 0; i < a->dims; i++)
-		bits[i / 8] |= (dense_get(type, a, i) > 0) << (7 - i % 8);
+	if (type->half)
+		QUANTIZE(bits, ((const HalfVector *) a)->x, int16, a->dims);
+	else
+		QUANTIZE(bits, a->x, int32, a->dims);
 	PG_RETURN_VARBIT_P(result);
 }
 

@@ -14,6 +14,7 @@
 #include <math.h>
 
 #include "catalog/pg_type.h"
+#include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/float.h"
@@ -80,7 +81,10 @@ read_numeric_array(ArrayType *array, float *values)
 	bool		isnull;
 
 	while (array_iterate(iterator, &element, &isnull))
+	{
+		CHECK_FOR_INTERRUPTS();
 		*values++ = DatumGetFloat4(DirectFunctionCall1(numeric_float4, element));
+	}
 	array_free_iterator(iterator);
 }
 
@@ -140,10 +144,8 @@ dense_from_array(FunctionCallInfo fcinfo, const VectorType *type)
 	ArrayType  *array = PG_GETARG_ARRAYTYPE_P(0);
 	int			count = count_array(type, array, PG_GETARG_INT32(1));
 	float	   *values = read_array(array, count);
-	Vector	   *result = dense_create(type, count);
+	Vector	   *result = dense_from_floats(type, values, count);
 
-	for (int i = 0; i < count; i++)
-		dense_store(type, result, i, values[i]);
 	pfree(values);
 	PG_FREE_IF_COPY(array, 0);
 	PG_RETURN_POINTER(result);
@@ -180,8 +182,10 @@ dense_to_array(FunctionCallInfo fcinfo, const VectorType *type)
 	ARR_DIMS(result)[0] = a->dims;
 	ARR_LBOUND(result)[0] = 1;
 	values = (float *) ARR_DATA_PTR(result);
-	for (int i = 0; i < a->dims; i++)
-		values[i] = dense_get(type, a, i);
+	if (type->half)
+		half_to_float_kernel(a->dims, ((const HalfVector *) a)->x, values);
+	else
+		memcpy(values, a->x, sizeof(float) * a->dims);
 	PG_RETURN_POINTER(result);
 }
 
@@ -207,18 +211,10 @@ dense_to_dense(FunctionCallInfo fcinfo, const VectorType *from, const VectorType
 	Vector	   *result;
 
 	check_typmod(PG_GETARG_INT32(1), a->dims, NULL);
-	result = dense_create(to, a->dims);
-	if (from->half)
-		half_to_float_kernel(a->dims, ((const HalfVector *) a)->x, result->x);
-	else
-	{
-		HalfVector *narrow = (HalfVector *) result;
-
-		float_to_half_kernel(a->dims, a->x, narrow->x);
-		for (int i = 0; i < a->dims; i++)
-			if ((narrow->x[i] & 0x7C00) == 0x7C00)
-				raise_out_of_range(to, a->x[i]);
-	}
+	if (!from->half)
+		PG_RETURN_POINTER(dense_from_floats(to, a->x, a->dims));
+	result = dense_allocate(to, a->dims);
+	half_to_float_kernel(a->dims, ((const HalfVector *) a)->x, result->x);
 	PG_RETURN_POINTER(result);
 }
 
@@ -244,11 +240,9 @@ sparse_from_floats(int dims, const float *values)
 	SparseVector *result;
 	float	   *nonzeros;
 
+	check_finite_floats(&sparsevec_type, values, dims);
 	for (int i = 0; i < dims; i++)
-	{
-		check_finite(&sparsevec_type, values[i], NULL);
 		count += values[i] != 0;
-	}
 	result = sparsevec_create(dims, count);
 	nonzeros = SPARSEVEC_VALUES(result);
 	count = 0;
@@ -312,7 +306,11 @@ sparse_to_dense(FunctionCallInfo fcinfo, const VectorType *type)
 	check_typmod(PG_GETARG_INT32(1), a->dims, NULL);
 	result = dense_create(type, a->dims);
 	for (int i = 0; i < a->count; i++)
-		dense_store(type, result, a->index[i], values[i]);
+	{
+		dense_set(type, result, a->index[i], values[i]);
+		if (type->half && !isfinite(dense_get(type, result, a->index[i])))
+			raise_out_of_range(type, values[i]);
+	}
 	PG_RETURN_POINTER(result);
 }
 

@@ -108,6 +108,7 @@ static Datum
 dense_out(FunctionCallInfo fcinfo, const VectorType *type)
 {
 	Vector	   *vector = PG_GETARG_VECTOR(0);
+	const float *values = dense_floats(type, vector);
 	char	   *text = palloc((Size) vector->dims * FLOAT_SHORTEST_DECIMAL_LEN + 3);
 	char	   *end = text;
 
@@ -116,7 +117,7 @@ dense_out(FunctionCallInfo fcinfo, const VectorType *type)
 	{
 		if (i > 0)
 			*end++ = ',';
-		end += float_to_shortest_decimal_bufn(dense_get(type, vector, i), end);
+		end += float_to_shortest_decimal_bufn(values[i], end);
 	}
 	*end++ = ']';
 	*end = '\0';

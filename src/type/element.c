@@ -92,25 +92,76 @@ raise_out_of_range(const VectorType *type, float value)
 }
 
 void
-dense_store(const VectorType *type, Vector *vector, int i, float value)
+check_finite_floats(const VectorType *type, const float *values, int count)
 {
-	check_finite(type, value, NULL);
-	dense_set(type, vector, i, value);
-	if (type->half && !isfinite(dense_get(type, vector, i)))
-		raise_out_of_range(type, value);
+	if (likely(floats_finite(values, count)))
+		return;
+	for (int i = 0; i < count; i++)
+		check_finite(type, values[i], NULL);
+}
+
+bool
+check_index(int64 index, int64 dims, Node *context)
+{
+	if (index < 0 || index >= dims)
+		ereturn(context, false,
+				(errcode(ERRCODE_DATA_EXCEPTION),
+				 errmsg("sparsevec index out of bounds")));
+	return true;
 }
 
 Vector *
-dense_create(const VectorType *type, int dims)
+dense_allocate(const VectorType *type, int dims)
 {
 	Size		size;
 	Vector	   *result;
 
 	check_dims(type, dims, NULL);
 	size = type->half ? HALFVEC_SIZE(dims) : VECTOR_SIZE(dims);
-	result = (Vector *) palloc0(size);
+	result = (Vector *) palloc(size);
 	SET_VARSIZE(result, size);
 	result->dims = dims;
+	result->unused = 0;
+	return result;
+}
+
+Vector *
+dense_create(const VectorType *type, int dims)
+{
+	Vector	   *result = dense_allocate(type, dims);
+
+	memset(result->x, 0, dims * dense_element_size(type));
+	return result;
+}
+
+const float *
+dense_floats(const VectorType *type, const Vector *vector)
+{
+	float	   *wide;
+
+	if (!type->half)
+		return vector->x;
+	wide = palloc(sizeof(float) * vector->dims);
+	half_to_float_kernel(vector->dims, ((const HalfVector *) vector)->x, wide);
+	return wide;
+}
+
+Vector *
+dense_from_floats(const VectorType *type, const float *values, int dims)
+{
+	Vector	   *result = dense_allocate(type, dims);
+	HalfVector *narrow = (HalfVector *) result;
+
+	check_finite_floats(type, values, dims);
+	if (!type->half)
+	{
+		memcpy(result->x, values, sizeof(float) * dims);
+		return result;
+	}
+	float_to_half_kernel(dims, values, narrow->x);
+	for (int i = 0; i < dims; i++)
+		if (unlikely((narrow->x[i] & 0x7C00) == 0x7C00))
+			raise_out_of_range(type, values[i]);
 	return result;
 }
 
@@ -165,11 +216,8 @@ sparsevec_build_soft(int64 dims, SparseElement *elements, int count, Node *conte
 	{
 		SparseElement element = elements[i];
 
-		if (element.index < 0 || element.index >= dims)
-			ereturn(context, NULL,
-					(errcode(ERRCODE_DATA_EXCEPTION),
-					 errmsg("sparsevec index out of bounds")));
-		if (!check_finite(&sparsevec_type, element.value, context))
+		if (!check_index(element.index, dims, context) ||
+			!check_finite(&sparsevec_type, element.value, context))
 			return NULL;
 		if (element.value == 0)
 			continue;

@@ -49,6 +49,44 @@ dense_set(const VectorType *type, Vector *vector, int i, float value)
 
 extern Vector *dense_create(const VectorType *type, int dims);
 
+/* The same with the elements left to the caller to fill. */
+extern Vector *dense_allocate(const VectorType *type, int dims);
+
+static inline Size
+dense_element_size(const VectorType *type)
+{
+	return type->half ? sizeof(half) : sizeof(float);
+}
+
+static inline char *
+dense_element(const VectorType *type, const Vector *vector, int i)
+{
+	return (char *) vector->x + i * dense_element_size(type);
+}
+
+/* The elements as floats: in place, or widened to new memory. */
+extern const float *dense_floats(const VectorType *type, const Vector *vector);
+
+/*
+ * No NaN or infinity among them?  Without a branch for each, so that the
+ * compiler may look at several at a time.
+ */
+static inline bool
+floats_finite(const float *values, int count)
+{
+	int32		largest = 0;
+
+	for (int i = 0; i < count; i++)
+	{
+		int32		bits;
+
+		memcpy(&bits, &values[i], sizeof(bits));
+		bits &= 0x7FFFFFFF;
+		largest = bits > largest ? bits : largest;
+	}
+	return largest < 0x7F800000;
+}
+
 /*
  * Checks.  Those with a context save a soft error there and return false;
  * without one they raise it.
@@ -60,8 +98,14 @@ extern bool check_nonzeros(int64 count, Node *context);
 extern void check_same_dims(const VectorType *type, int a, int b);
 pg_noreturn extern void raise_out_of_range(const VectorType *type, float value);
 
-/* Stores a finite float; an overflow of the half is an error naming it. */
-extern void dense_store(const VectorType *type, Vector *vector, int i, float value);
+/* Raises the error for the first that is not finite. */
+extern void check_finite_floats(const VectorType *type, const float *values, int count);
+
+/* A vector of finite floats; one that overflows the half is an error naming it. */
+extern Vector *dense_from_floats(const VectorType *type, const float *values, int dims);
+
+/* Is the index, counted from 0, within the dimensions? */
+extern bool check_index(int64 index, int64 dims, Node *context);
 
 /* Reading a text representation */
 typedef struct VectorReader

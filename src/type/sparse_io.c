@@ -18,6 +18,7 @@
 #include "common/shortest_dec.h"
 #include "lib/stringinfo.h"
 #include "libpq/pqformat.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 
 /*
@@ -49,38 +50,68 @@ reader_expect(VectorReader *reader, char expected, const char *detail_at_end)
 	return true;
 }
 
-/* The part between the braces; NULL after a soft error. */
-static SparseElement *
-sparse_read_elements(VectorReader *reader, int *count)
+/* What was read between the braces. */
+typedef struct SparseElements
 {
-	Size		capacity = 1;
-	SparseElement *elements;
+	SparseElement *element;		/* the non-zeros */
+	int			count;
+	int32		lowest;			/* of all indices, those of zeros too */
+	int32		highest;
+} SparseElements;
 
-	for (const char *c = reader->cursor; (c = strchr(c, ',')) != NULL; c++)
-		capacity++;
-	elements = palloc_extended(capacity * sizeof(SparseElement), MCXT_ALLOC_HUGE);
-	*count = 0;
+/*
+ * One index:value.  A literal may hold any number of zeros, but no more
+ * non-zeros are kept than a sparsevec can.
+ */
+static bool
+sparse_read_element(VectorReader *reader, SparseElements *elements)
+{
+	int32		index = 0;
+	float		value;
+
+	reader_skip_space(reader);
+	if (!reader_integer(reader, &index) ||
+		!reader_expect(reader, ':', NULL) ||
+		!reader_number(reader, &value))
+		return false;
+
+	/* an index that is out of bounds stays so when counted from 0 */
+	index = index < 1 ? -1 : index - 1;
+	elements->lowest = Min(elements->lowest, index);
+	elements->highest = Max(elements->highest, index);
+	if (value == 0)
+		return true;
+	if (!check_nonzeros((int64) elements->count + 1, reader->context))
+		return false;
+	if (elements->count > 0 && (elements->count & (elements->count - 1)) == 0)
+		elements->element = repalloc(elements->element,
+									 2 * elements->count * sizeof(SparseElement));
+	elements->element[elements->count].index = index;
+	elements->element[elements->count].value = value;
+	elements->count++;
+	return true;
+}
+
+/* The part between the braces; false after a soft error. */
+static bool
+sparse_read_elements(VectorReader *reader, SparseElements *elements)
+{
+	elements->element = palloc(sizeof(SparseElement));
+	elements->count = 0;
+	elements->lowest = 0;
+	elements->highest = 0;
 
 	reader_skip_space(reader);
 	if (*reader->cursor == '}')
-		return elements;
+		return true;
 	for (;;)
 	{
-		SparseElement *element = &elements[*count];
-		int32		index = 0;
-
-		reader_skip_space(reader);
-		if (!reader_integer(reader, &index) ||
-			!reader_expect(reader, ':', NULL) ||
-			!reader_number(reader, &element->value))
-			return NULL;
-
-		/* an index that is out of bounds stays so when counted from 0 */
-		element->index = index < 1 ? -1 : index - 1;
-		(*count)++;
+		CHECK_FOR_INTERRUPTS();
+		if (!sparse_read_element(reader, elements))
+			return false;
 		reader_skip_space(reader);
 		if (*reader->cursor != ',')
-			return elements;
+			return true;
 		reader->cursor++;
 	}
 }
@@ -88,8 +119,7 @@ sparse_read_elements(VectorReader *reader, int *count)
 static SparseVector *
 sparse_read(VectorReader *reader, int32 typmod)
 {
-	SparseElement *elements;
-	int			count;
+	SparseElements elements;
 	int32		dims = 0;
 	SparseVector *result;
 
@@ -100,7 +130,7 @@ sparse_read(VectorReader *reader, int32 typmod)
 		return NULL;
 	}
 	reader->cursor++;
-	if ((elements = sparse_read_elements(reader, &count)) == NULL ||
+	if (!sparse_read_elements(reader, &elements) ||
 		!reader_expect(reader, '}', NULL) ||
 		!reader_expect(reader, '/', "Unexpected end of input.") ||
 		!reader_integer(reader, &dims))
@@ -111,8 +141,12 @@ sparse_read(VectorReader *reader, int32 typmod)
 		reader_syntax_error(reader, "Junk after closing.");
 		return NULL;
 	}
-	result = sparsevec_build_soft(dims, elements, count, reader->context);
-	pfree(elements);
+	if (!check_dims(&sparsevec_type, dims, reader->context) ||
+		!check_index(elements.lowest, dims, reader->context) ||
+		!check_index(elements.highest, dims, reader->context))
+		return NULL;
+	result = sparsevec_build_soft(dims, elements.element, elements.count, reader->context);
+	pfree(elements.element);
 	if (result == NULL || !check_typmod(typmod, dims, reader->context))
 		return NULL;
 	return result;

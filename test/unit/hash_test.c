@@ -5,23 +5,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#include <stdio.h>
-#include <stdlib.h>
-
+#include "check.h"
 #include "math/hash.h"
-
-static int	failures = 0;
-
-#define CHECK(condition, ...) \
-	do { \
-		if (!(condition)) \
-		{ \
-			failures++; \
-			printf("hash_test.c:%d: ", __LINE__); \
-			printf(__VA_ARGS__); \
-			printf("\n"); \
-		} \
-	} while (0)
 
 static uint64_t random_state = 20240117;
 
@@ -40,8 +25,8 @@ test_lengths(void)
 {
 	for (size_t length = 0; length <= 100; length++)
 	{
-		unsigned char *exact = malloc(length ? length : 1);
-		unsigned char *padded = malloc(length + 16);
+		unsigned char *exact = exact_alloc(length);
+		unsigned char *padded = exact_alloc(length + 16);
 
 		for (size_t i = 0; i < length; i++)
 			exact[i] = padded[i] = (unsigned char) next_random();
@@ -150,5 +135,5 @@ main(void)
 	test_avalanche();
 	test_words();
 	test_fixed_values();
-	return failures != 0;
+	return check_result();
 }

@@ -11,26 +11,12 @@
  *
  *-------------------------------------------------------------------------
  */
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "check.h"
 #include "math/hash.h"
 #include "text/unicode.h"
 #include "text/words.h"
-
-static int	failures = 0;
-
-#define CHECK(condition, ...) \
-	do { \
-		if (!(condition)) \
-		{ \
-			failures++; \
-			printf("words_test.c:%d: ", __LINE__); \
-			printf(__VA_ARGS__); \
-			printf("\n"); \
-		} \
-	} while (0)
 
 static uint64_t random_state;
 
@@ -121,7 +107,7 @@ compare(SplitRule rule, bool fold, const char *input, size_t length,
 			CHECK(batch[i].hash == hash_bytes64(text, size), "hash");
 			CHECK(batch[i].position == expected, "position");
 			expected++;
-			if (failures > 20)
+			if (check_failures > 20)
 				return;
 		}
 	}
@@ -134,7 +120,7 @@ compare(SplitRule rule, bool fold, const char *input, size_t length,
 static void
 test_random(void)
 {
-	for (int round = 0; round < 30000 && failures < 20; round++)
+	for (int round = 0; round < 30000 && check_failures < 20; round++)
 	{
 		char		buffer[600];
 		size_t		length;
@@ -142,11 +128,11 @@ test_random(void)
 
 		random_state = (uint64_t) round * 7919 + 1;
 		length = random_input(buffer, sizeof(buffer));
-		exact = malloc(length ? length : 1);
+		exact = exact_alloc(length);
 		memcpy(exact, buffer, length);
 		compare((SplitRule) (round & 1), (round & 2) != 0, exact, length,
 				1 + (int) next_random(64));
-		if (failures)
+		if (check_failures)
 			printf("in round %d\n", round);
 		free(exact);
 	}
@@ -163,7 +149,7 @@ test_long_words(void)
 		for (int shift = 0; shift < 130; shift += 13)
 		{
 			size_t		length = (size_t) shift + lengths[i] + 6;
-			char	   *input = malloc(length);
+			char	   *input = exact_alloc(length);
 
 			memset(input, ' ', length);
 			memset(input + shift, 'X', lengths[i]);
@@ -182,7 +168,7 @@ static void
 test_growth(void)
 {
 	size_t		length = 40 * WORD_TOO_LONG;
-	char	   *input = malloc(length);
+	char	   *input = exact_alloc(length);
 
 	for (size_t i = 0; i < length; i += 2)
 		memcpy(input + i, i % 2046 == 2044 ? "  " : "\xc4\xb0", 2);
@@ -255,5 +241,5 @@ main(void)
 	test_growth();
 	test_folding();
 	test_utf8();
-	return failures != 0;
+	return check_result();
 }

@@ -76,6 +76,12 @@ UPDATE inverted_many SET v = inverted_vector(id + 9999) WHERE id % 5 = 0;
 SELECT inverted_same('true'), inverted_same('kind = 7', 100);
 VACUUM inverted_many;
 SELECT inverted_same('true'), inverted_same('kind = 7', 100);
+-- versions of a row that only the table knows (HOT updates)
+UPDATE inverted_many SET kind = kind + 0;
+UPDATE inverted_many SET kind = kind + 0 WHERE id % 2 = 0;
+SELECT inverted_same('true'), inverted_same('kind = 7', 100);
+VACUUM inverted_many;
+SELECT inverted_same('true'), inverted_same('kind = 7', 100);
 SELECT * FROM embed_index_check('inverted_many_v');
 SELECT value AS dead_documents FROM embed_index_stats('inverted_many_v') WHERE property = 'dead_documents';
 

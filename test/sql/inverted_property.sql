@@ -132,4 +132,29 @@ FROM unnest(ARRAY['counts', 'mixed signed', 'huge']) AS shape;
 RESET work_mem;
 
 DROP TABLE inverted_rows;
+
+-- Lists that are dense and sparse, over several windows and chunks of a segment:
+-- a window is 16,384 documents when memory is short.
+CREATE TABLE inverted_rows (id int, v sparsevec(400));
+INSERT INTO inverted_rows
+	SELECT n, ('{' || string_agg(i || ':' || (CASE WHEN n % 3 = 0 THEN -1 ELSE 1 END *
+		(0.05 + random()))::float4, ',') || '}/400')::sparsevec
+	FROM (SELECT DISTINCT n, 1 + floor(400 * random() ^ 5)::int AS i
+		  FROM generate_series(1, 34000) AS n, generate_series(1, 6)) AS x GROUP BY n;
+CREATE INDEX inverted_rows_v ON inverted_rows USING inverted (v);
+SET work_mem = '64kB';
+SELECT inverted_compare('<#>', q.v::sparsevec, q.count, q.filter) AS result, count(*)
+FROM (VALUES ('{1:1,2:1,3:1,5:0.5,400:2}/400', 10, 'true'), ('{1:0.1,300:5}/400', 200, 'true'),
+	  ('{1:-1,2:1,40:3,41:-3}/400', 2000, 'id % 7 = 0'), ('{50:1}/400', 3000, 'true'),
+	  ('{1:1,2:1,3:1,4:1,5:1,6:1,7:1,8:1,9:1}/400', 700, 'true'), ('{2:1,90:1}/400', NULL, 'id > 33000')) AS q(v, count, filter)
+GROUP BY 1;
+SELECT inverted_compare('<#>', d.v, (ARRAY[1, 10, 100])[1 + d.id % 3]) AS result, count(*)
+FROM inverted_rows AS d WHERE d.id % 2000 = 17 GROUP BY 1;
+DROP INDEX inverted_rows_v;
+CREATE INDEX inverted_rows_v ON inverted_rows USING inverted (v sparsevec_cosine_ops) WITH (weight_bits = 6);
+SELECT inverted_compare('<=>', d.v, (ARRAY[1, 10, 100])[1 + d.id % 3]) AS result, count(*)
+FROM inverted_rows AS d WHERE d.id % 2000 = 17 GROUP BY 1;
+RESET work_mem;
+
+DROP TABLE inverted_rows;
 DROP FUNCTION inverted_report, inverted_property, inverted_compare_many, inverted_compare, inverted_random_vector;

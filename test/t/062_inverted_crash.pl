@@ -27,7 +27,7 @@ my $primary = embed_node(
 	'enable_seqscan = on');
 
 $primary->safe_psql('postgres', q{
-	CREATE TABLE docs (id bigserial PRIMARY KEY, v sparsevec(5000));
+	CREATE TABLE docs (id bigserial PRIMARY KEY, n int DEFAULT 0, v sparsevec(5000)) WITH (fillfactor = 80);
 	CREATE INDEX docs_v ON docs USING inverted (v);
 	CREATE UNLOGGED TABLE unlogged_docs (v sparsevec(5000));
 	CREATE INDEX unlogged_docs_v ON unlogged_docs USING inverted (v);
@@ -83,6 +83,7 @@ my %script = (
 	long => 'INSERT INTO docs (v) VALUES (random_vector(4000));',
 	delete => 'DELETE FROM docs WHERE id IN (SELECT id FROM docs TABLESAMPLE SYSTEM (3) LIMIT 80);',
 	update => 'UPDATE docs SET v = random_vector() WHERE id IN (SELECT id FROM docs TABLESAMPLE SYSTEM (1) LIMIT 5);',
+	touch => 'UPDATE docs SET n = n + 1 WHERE id IN (SELECT id FROM docs TABLESAMPLE SYSTEM (1) LIMIT 20);',
 	search => 'SELECT agree(random_vector());',
 	vacuum => 'VACUUM docs;');
 append_to_file("$directory/$_.sql", $script{$_}) foreach keys %script;
@@ -95,7 +96,7 @@ sub start_load
 		[   'pgbench', '-n', '-c', '4', '-j', '1', '-T', $seconds, '-h', $primary->host, '-p',
 			$primary->port,
 			map({ ('-f', "$directory/$_->[0].sql\@$_->[1]") }
-				[ insert => 20 ], [ long => 1 ], [ delete => 8 ], [ update => 8 ], [ search => 8 ], [ vacuum => 1 ]),
+				[ insert => 20 ], [ long => 1 ], [ delete => 8 ], [ update => 8 ], [ touch => 8 ], [ search => 8 ], [ vacuum => 1 ]),
 			'postgres' ],
 		'<', \undef, '>', \$out, '2>', \$err);
 	return { run => $run, out => \$out, err => \$err };

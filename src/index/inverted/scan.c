@@ -128,16 +128,17 @@ set_distance(InvertedScan *state, Datum vector, RowKey *key)
  * not see it.
  */
 static bool
-fetch_distance(IndexScanDesc scan, ItemPointer tid, RowKey *key)
+fetch_distance(IndexScanDesc scan, const ItemPointerData *root, RowKey *key)
 {
 	InvertedScan *state = scan->opaque;
+	ItemPointerData tid = *root;	/* becomes that of the version found */
 	Datum		values[INDEX_MAX_KEYS];
 	bool		nulls[INDEX_MAX_KEYS];
 	bool		call_again = false;
 	bool		all_dead = false;
 	MemoryContext old;
 
-	if (!table_index_fetch_tuple(state->fetch, tid, scan->xs_snapshot, state->slot,
+	if (!table_index_fetch_tuple(state->fetch, &tid, scan->xs_snapshot, state->slot,
 								 &call_again, &all_dead))
 		return false;
 	MemoryContextReset(state->row_context);

@@ -121,9 +121,14 @@ score_dense(Window *window, const SearchList *list, uint32 begin, uint32 end, ui
 			return false;
 		posting_documents(header, packed, document);
 		posting_scores(header, packed, list->factor, score);
-		if (header->last == POSTING_BLOCK - 1 && header->first >= begin && reach <= end)
+		if (header->last == POSTING_BLOCK - 1 && header->first >= begin &&
+			i + 1 < list->headers && reach <= end)
 		{
-			/* wholly inside; the remainder keeps damage inside as well */
+			/*
+			 * Wholly inside, as the next block tells: the window's last block
+			 * may go on behind its end.  The remainder keeps damage inside as
+			 * well.
+			 */
 			for (int j = 0; j < POSTING_BLOCK; j++)
 				scores[(document[j] - begin) % CHUNK] += score[j];
 		}

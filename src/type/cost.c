@@ -6,14 +6,12 @@
  * A fixed COST is wrong for most vectors: at 3 dimensions a distance costs as
  * much as an addition of integers, at 1,536 dimensions read from a TOAST
  * table a thousand times that.  The length is known from the column's type
- * modifier, its statistics or a constant, so the planner is told.  Where it is not, the
- * COST of the function stands.
+ * modifier, its statistics or a constant, so the planner is told.  Where it
+ * is not, the COST of the function stands.
  *
  *-------------------------------------------------------------------------
  */
 #include "type/element.h"
-
-#include <math.h>
 
 #include "access/detoast.h"
 #include "access/heaptoast.h"

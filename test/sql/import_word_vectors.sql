@@ -1,0 +1,107 @@
+-- Would fail if a file of word vectors became a wrong model, if a damaged one
+-- left something behind, or if anybody could read the server's files.
+
+-- text, as word2vec and fastText write it
+SELECT import_word_vectors('import_text',
+	data => convert_to(E'3 2\nking 1 0.5\nqueen 1 -0.5\ncafé 0 0.25 \n', 'UTF8'));
+SELECT * FROM import_text ORDER BY id;
+SELECT word_vector('import_text', 'king'), word_vector('import_text', 'café'),
+	embed('import_text', 'king queen nobody');
+SELECT method, dims, rows FROM embed_models WHERE model = 'import_text'::regclass;
+
+-- GloVe: no header, words may contain spaces
+SELECT import_word_vectors('import_glove', data => convert_to(E'the 1 2 3\n. . . 4 5 6\n', 'UTF8'));
+SELECT id, word, vector FROM import_glove ORDER BY id;
+
+-- only the first words; another contents under the same name
+SELECT import_word_vectors('import_glove', data => convert_to(E'the 1 2 3\nof 4 5 6\nto 7 8 9\n', 'UTF8'),
+	max_words => 2, replace => true);
+SELECT id, word, vector FROM import_glove ORDER BY id;
+
+-- a configuration that folds case finds what is in lower case
+SELECT import_word_vectors('import_folded', data => convert_to(E'king 1 2\n', 'UTF8'), config => 'embed_words');
+SELECT word_vector('import_folded', 'King'), word_vector('import_text', 'King');
+
+-- word2vec .bin: written to a large object, read from it, equal again
+SELECT export_word_vectors('import_text') AS object \gset
+SELECT length(lo_get(:object)), substring(lo_get(:object) FROM 1 FOR 9);
+SELECT import_word_vectors('import_object', large_object => :object);
+SELECT count(*) FROM import_text FULL JOIN import_object USING (id, word)
+	WHERE import_text.vector IS DISTINCT FROM import_object.vector;
+SELECT import_word_vectors('import_again', data => lo_get(:object));
+SELECT count(*) FROM import_text FULL JOIN import_again USING (id, word)
+	WHERE import_text.vector IS DISTINCT FROM import_again.vector;
+SELECT export_word_vectors('import_glove') AS other \gset
+SELECT import_word_vectors('import_again', large_object => :other, replace => true);
+DROP TABLE import_again;
+SELECT import_word_vectors('import_again', large_object => :other);
+SELECT lo_unlink(:other);
+
+-- fastText .bin: a word is the mean of its row and those of its n-grams
+CREATE FUNCTION import_int(value bigint, bytes integer) RETURNS bytea LANGUAGE sql
+AS $$SELECT decode(string_agg(lpad(to_hex((value >> 8 * i) & 255), 2, '0'), '' ORDER BY i), 'hex')
+	FROM generate_series(0, bytes - 1) AS i$$;
+CREATE FUNCTION import_fasttext(minn integer, quantised integer) RETURNS bytea LANGUAGE sql
+AS $$SELECT import_int(793712314, 4) || import_int(12, 4) ||
+	(SELECT string_agg(import_int(option, 4), '' ORDER BY i)
+		FROM unnest(ARRAY[1, 5, 5, 1, 5, 1, 2, 2, 3, minn, minn, 100]) WITH ORDINALITY AS o(option, i)) ||
+	import_int(0, 8) || import_int(2, 4) || import_int(2, 4) || import_int(0, 4) ||
+	import_int(10, 8) || import_int(-1, 8) ||
+	'ab'::bytea || import_int(0, 1) || import_int(7, 8) || import_int(0, 1) ||
+	'</s>'::bytea || import_int(0, 1) || import_int(3, 8) || import_int(0, 1) ||
+	import_int(quantised, 1) || import_int(5, 8) || import_int(1, 8) ||
+	-- 1, 2, 4, 8, 16
+	import_int(x'3F800000'::bigint, 4) || import_int(x'40000000'::bigint, 4) ||
+	import_int(x'40800000'::bigint, 4) || import_int(x'41000000'::bigint, 4) ||
+	import_int(x'41800000'::bigint, 4)$$;
+SELECT import_word_vectors('import_fasttext', data => import_fasttext(2, 0));
+SELECT * FROM import_fasttext ORDER BY id;
+-- <a, ab, b> fall into three buckets; unknown words have a vector
+SELECT word_vector('import_fasttext', 'ab'), word_vector('import_fasttext', 'xab') IS NOT NULL AS composed;
+SELECT import_word_vectors('import_plain', data => import_fasttext(0, 0));
+SELECT id, word, occurrences, vector FROM import_plain ORDER BY id;
+
+-- errors: nothing is left behind
+SELECT import_word_vectors('import_bad');
+SELECT import_word_vectors('import_bad', file => 'x', data => 'y');
+SELECT import_word_vectors('import_bad', data => '');
+SELECT import_word_vectors('import_bad', data => 'once upon a time');
+SELECT import_word_vectors('import_bad', data => E'\\x1f8b0800');
+SELECT import_word_vectors('import_bad', data => convert_to(E'3 2\nking 1 0.5\nqueen 1\n', 'UTF8'));
+SELECT import_word_vectors('import_bad', data => convert_to(E'3 2\nking 1 0.5\nqueen 1 nan\n', 'UTF8'));
+SELECT import_word_vectors('import_bad', data => convert_to(E'1 2\nking 1 1e39\n', 'UTF8'));
+SELECT import_word_vectors('import_bad', data => convert_to(E'3 2\nking 1 0.5\n', 'UTF8'));
+SELECT import_word_vectors('import_bad', data => convert_to(E'3 20000\nking 1 0.5\n', 'UTF8'));
+SELECT import_word_vectors('import_bad', data => substring(lo_get(:object) FROM 1 FOR 30));
+SELECT import_word_vectors('import_bad', data => import_fasttext(2, 1));
+SELECT import_word_vectors('import_bad', data => E'\\x6b6950ff20310a');
+SELECT import_word_vectors('import_bad', data => E'\\x6b69ff20310a');
+SELECT import_word_vectors('import_bad', data => 'king 1', max_words => 0);
+SELECT import_word_vectors('import_bad', file => '/nonexistent/vectors.txt');
+SELECT import_word_vectors('import_bad', file => '/');
+SELECT import_word_vectors('import_bad', large_object => 4294967295);
+SELECT import_word_vectors('import_text', data => 'king 1');
+SELECT import_word_vectors(NULL, data => 'king 1');
+SET maintenance_work_mem = '1MB';
+SELECT import_word_vectors('import_bad', data => substring(import_fasttext(2, 0) FROM 1 FOR 40) ||
+	import_int(2000000, 4) || substring(import_fasttext(2, 0) FROM 45));
+RESET maintenance_work_mem;
+SELECT to_regclass('import_bad');
+
+-- the server's files are not for everybody; large objects are for their owner
+CREATE ROLE import_user;
+CREATE SCHEMA import_schema AUTHORIZATION import_user;
+SET ROLE import_user;
+SELECT import_word_vectors('import_schema.bad', file => '/etc/passwd');
+\set VERBOSITY sqlstate
+SELECT import_word_vectors('import_schema.bad', large_object => :object);
+\set VERBOSITY default
+SELECT import_word_vectors('import_schema.good', data => 'king 1 2');
+SELECT word_vector('import_schema.good', 'king');
+RESET ROLE;
+DROP SCHEMA import_schema CASCADE;
+DROP ROLE import_user;
+SELECT lo_unlink(:object);
+
+DROP TABLE import_text, import_glove, import_folded, import_object, import_again, import_fasttext, import_plain;
+DROP FUNCTION import_fasttext, import_int;

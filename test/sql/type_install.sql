@@ -1,8 +1,10 @@
--- If this fails, installing over types of the same name fails obscurely.
+-- If this fails, installing over types of the same name fails obscurely.  (18 adds
+-- where in the script.)
 SELECT current_database() AS previous \gset
 CREATE DATABASE embed_type_install;
 \c embed_type_install
 CREATE TYPE halfvec AS (taken integer);
+\set SHOW_CONTEXT never
 CREATE EXTENSION embed;
 \echo :LAST_ERROR_SQLSTATE
 CREATE SCHEMA embed;

@@ -78,6 +78,13 @@
 #include "storage/fd.h"
 #endif
 
+/* catalog/objectaddress.h */
+#if PG_VERSION_NUM >= 140000
+#define object_description(object) getObjectDescription(object, false)
+#else
+#define object_description(object) getObjectDescription(object)
+#endif
+
 /* Query identifiers in pg_stat_activity came with 14 (pgstat.h). */
 #if PG_VERSION_NUM < 140000
 #define pgstat_get_my_query_id()	UINT64CONST(0)

@@ -16,14 +16,20 @@
  */
 #include "model/model_private.h"
 
+#include "access/genam.h"
 #include "access/heapam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
+#include "catalog/dependency.h"
+#include "catalog/indexing.h"
 #include "catalog/namespace.h"
+#include "catalog/objectaddress.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_depend.h"
 #include "catalog/pg_namespace.h"
+#include "catalog/pg_rewrite.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "executor/tuptable.h"
@@ -32,6 +38,7 @@
 #include "tcop/utility.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/regproc.h"
@@ -170,6 +177,62 @@ model_check_owner(Oid table)
 				 errhint("Choose another name, or ask the owner.")));
 }
 
+/*
+ * A view over a column fixes its type.  The server would say so too, but only
+ * after the training.
+ */
+static void
+check_nothing_depends(Relation table, AttrNumber attribute)
+{
+	Relation	depend = table_open(DependRelationId, AccessShareLock);
+	ScanKeyData key[3];
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	ScanKeyInit(&key[0], Anum_pg_depend_refclassid, BTEqualStrategyNumber,
+				F_OIDEQ, ObjectIdGetDatum(RelationRelationId));
+	ScanKeyInit(&key[1], Anum_pg_depend_refobjid, BTEqualStrategyNumber,
+				F_OIDEQ, ObjectIdGetDatum(RelationGetRelid(table)));
+	ScanKeyInit(&key[2], Anum_pg_depend_refobjsubid, BTEqualStrategyNumber,
+				F_INT4EQ, Int32GetDatum(attribute));
+	scan = systable_beginscan(depend, DependReferenceIndexId, true, NULL, 3,
+							  key);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_depend form = (Form_pg_depend) GETSTRUCT(tuple);
+		ObjectAddress object;
+
+		if (form->classid != RewriteRelationId)
+			continue;
+		ObjectAddressSet(object, form->classid, form->objid);
+		ereport(ERROR,
+				(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
+				 errmsg("cannot change the dimensions of embedding model \"%s\" because another object depends on them",
+						RelationGetRelationName(table)),
+				 errdetail("%s depends on column \"%s\".",
+						   object_description(&object),
+						   NameStr(TupleDescAttr(RelationGetDescr(table),
+												 attribute - 1)->attname)),
+				 errhint("Train under another name, or drop the depending object first.")));
+	}
+	systable_endscan(scan);
+	table_close(depend, AccessShareLock);
+}
+
+static void
+check_types(Relation table, const ModelDefinition *definition,
+			const AttrNumber *attributes)
+{
+	for (int i = 0; i < definition->method->column_count; i++)
+	{
+		Form_pg_attribute attribute =
+		TupleDescAttr(RelationGetDescr(table), attributes[i] - 1);
+
+		if (attribute->atttypmod != definition->typmods[i])
+			check_nothing_depends(table, attributes[i]);
+	}
+}
+
 /* Whether the contents of a table may be replaced by this definition */
 static void
 check_replacement(const ModelDefinition *definition, Oid table)
@@ -184,6 +247,7 @@ check_replacement(const ModelDefinition *definition, Oid table)
 	relation = table_open(table, AccessShareLock);
 	model_check_table(relation);
 	model_check_columns(relation, definition->method, attributes);
+	check_types(relation, definition, attributes);
 	table_close(relation, NoLock);
 }
 
@@ -297,9 +361,17 @@ adjust_columns(ModelWriter *writer, const ModelDefinition *definition)
 						 command.data));
 }
 
+/* The plan goes with the writer, also after an error */
+static void
+free_plan(void *plan)
+{
+	(void) SPI_freeplan(plan);
+}
+
 static void
 empty_table(ModelWriter *writer, const ModelDefinition *definition)
 {
+	MemoryContextCallback *callback;
 	StringInfoData columns;
 	StringInfoData values;
 	Oid			types[MODEL_MAX_COLUMNS];
@@ -328,6 +400,11 @@ empty_table(ModelWriter *writer, const ModelDefinition *definition)
 	if (writer->insert == NULL || SPI_keepplan(writer->insert) != 0)
 		elog(ERROR, "could not prepare to fill an embedding model");
 	SPI_finish();
+	callback = MemoryContextAlloc(writer->context,
+								  sizeof(MemoryContextCallback));
+	callback->func = free_plan;
+	callback->arg = writer->insert;
+	MemoryContextRegisterResetCallback(writer->context, callback);
 }
 
 /* ---------- writing ---------- */
@@ -500,10 +577,7 @@ model_finish(ModelWriter *writer)
 		model_create_trigger(table, writer->arguments);
 	}
 	else
-	{
-		SPI_freeplan(writer->insert);
 		replace_trigger(writer);
-	}
 	MemoryContextDelete(writer->context);
 	return table;
 }

@@ -70,11 +70,14 @@ remaining_arguments(const Trigger *trigger)
 Datum
 embed_model_description(PG_FUNCTION_ARGS)
 {
-	Relation	table = model_table_open(PG_GETARG_OID(0), AccessShareLock);
-	Trigger    *trigger = model_trigger(table);
+	Relation	table = try_relation_open(PG_GETARG_OID(0), AccessShareLock);
+	Trigger    *trigger;
 	Datum		values[4];
 	bool		nulls[4] = {true, true, true, true};
 
+	if (table == NULL)
+		PG_RETURN_NULL();		/* dropped while somebody lists the models */
+	trigger = model_trigger(table);
 	if (trigger != NULL && trigger->tgnargs > 0)
 	{
 		const char *dims = find_argument(trigger, "dims");
@@ -113,9 +116,14 @@ Datum
 embed_model_contents(PG_FUNCTION_ARGS)
 {
 	Oid			table = PG_GETARG_OID(0);
+	Relation	relation = try_relation_open(table, AccessShareLock);
 	Datum		values[3] = {0, 0, 0};
 	bool		nulls[3] = {true, true, true};
 	char	   *name;
+
+	if (relation == NULL)
+		PG_RETURN_NULL();
+	relation_close(relation, NoLock);
 
 	if (pg_class_aclcheck(table, GetUserId(), ACL_SELECT) != ACLCHECK_OK)
 		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_TABLE, get_rel_name(table));

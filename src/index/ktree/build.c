@@ -202,8 +202,9 @@ take_sample(BuildState *build)
 		BlockNumber block = BlockSampler_Next(&sampler);
 
 		CHECK_FOR_INTERRUPTS();
-		table_index_build_range_scan(build->heap, build->index, build->info, false, true, false,
-									 block, 1, sample_row, build, NULL);
+		table_index_build_range_scan(build->heap, build->index, build->info, false,
+									 !build->info->ii_Concurrent, false, block, 1,
+									 sample_row, build, NULL);
 		visited++;
 	}
 	return visited > 0 ? build->sample_seen * blocks / visited : 0;

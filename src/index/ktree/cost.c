@@ -65,6 +65,13 @@ ktree_cost_estimate(struct PlannerInfo *root, struct IndexPath *path, double loo
 		return;
 	}
 
+	if (info->hypothetical)
+	{
+		/* nothing to read: what a calibrated index of this size might do */
+		*startup = 100 * cpu_operator_cost;
+		*total = *startup + tuples * (1 + DISTANCE_OPERATIONS * cpu_operator_cost);
+		return;
+	}
 	index = index_open(info->indexoid, NoLock);
 	ktree_read_meta(index, &meta);
 	index_close(index, NoLock);

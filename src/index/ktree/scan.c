@@ -68,6 +68,7 @@ typedef struct KtreeScanState
 	KtreeSearch *search;
 	Datum		query;
 	struct TidSet *returned;
+	int			rounds;
 	int			count;			/* rows of this round */
 	int			handed;			/* of them already handed out */
 	Row		   *rows;			/* min-heap */
@@ -126,7 +127,6 @@ ktree_rescan(IndexScanDesc scan, ScanKey keys, int nkeys, ScanKey orderbys, int 
 		memmove(scan->orderByData, orderbys, sizeof(ScanKeyData) * scan->numberOfOrderBys);
 	MemoryContextReset(state->context);
 	state->started = false;
-	state->fetch = state->fetch;
 	if (state->fetch != NULL)
 		table_index_fetch_reset(state->fetch);
 }
@@ -349,6 +349,7 @@ start_scan(IndexScanDesc scan, KtreeScanState *state)
 	state->side = NULL;
 	state->side_begun = false;
 	state->leaves = 0;
+	state->rounds = 0;
 	state->search = NULL;
 	memset(&last_index_scan, 0, sizeof(last_index_scan));
 	pgstat_count_index_scan(index);
@@ -429,7 +430,7 @@ next_round(IndexScanDesc scan, KtreeScanState *state)
 	int			found_count;
 	bool		last;
 
-	if (last_index_scan.rounds > 0 && state->count < INT_MAX / 2)
+	if (state->rounds++ > 0 && state->count < INT_MAX / 2)
 		state->count *= 2;
 	state->count = Min(state->count, Max(most_rows(), embed_candidates));
 	stop.count = state->count + EXTRA_ROWS(state->count);

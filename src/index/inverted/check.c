@@ -352,10 +352,10 @@ check_block_list(SegmentCheck *check, uint32 total)
 	uint32		at = 0;
 
 	if (root->map_pages == 0)
-		memcpy(block, root->block, sizeof(BlockNumber) * total);
+		memcpy(block, root_blocks(root), sizeof(BlockNumber) * total);
 	for (uint32 i = 0; i < root->map_pages; i++)
 	{
-		if (!check_page(check->checker, root->block[i], check->entry->id, PAGE_MAP))
+		if (!check_page(check->checker, root_blocks(root)[i], check->entry->id, PAGE_MAP))
 			return false;
 		memcpy(block + (Size) i * per_page, InvertedPageData(check->checker->page),
 			   sizeof(BlockNumber) * Min(per_page, total - i * per_page));

@@ -154,17 +154,18 @@ typedef struct InvertedRoot
 	float		low;			/* interval of all weights */
 	float		high;
 	uint32		region_pages[REGION_COUNT];
-	uint32		map_pages;		/* 0: "block" lists the pages themselves */
+	uint32		map_pages;		/* 0: the pages themselves are listed */
 	uint32		reserved[2];
-	BlockNumber block[FLEXIBLE_ARRAY_MEMBER];	/* pages, region by region, or
-												 * the pages of that list */
 } InvertedRoot;
 
-StaticAssertDecl(offsetof(InvertedRoot, block) == 72, "inverted root layout");
+StaticAssertDecl(sizeof(InvertedRoot) == 72, "inverted root layout");
+
+/* on the page follow the pages, region by region, or the pages of that list */
+#define root_blocks(root)	((BlockNumber *) ((root) + 1))
 
 #define ROOT_INTEGERS		1	/* all weights are integers, kept exactly */
 #define ROOT_BLOCKS \
-	((PAGE_CAPACITY - offsetof(InvertedRoot, block)) / sizeof(BlockNumber))
+	((PAGE_CAPACITY - sizeof(InvertedRoot)) / sizeof(BlockNumber))
 
 typedef struct InvertedDocument
 {

@@ -114,7 +114,7 @@ segment_open(Relation index, const InvertedSegmentEntry *entry,
 	if (!BufferIsValid(buffer))
 		return false;
 	root = (InvertedRoot *) InvertedPageData(page);
-	memcpy(&segment->root, root, offsetof(InvertedRoot, block));
+	memcpy(&segment->root, root, sizeof(InvertedRoot));
 	for (int i = 0; i < REGION_COUNT; i++)
 		total += root->region_pages[i];
 	if (total > MaxBlockNumber || root->documents != entry->documents ||
@@ -126,7 +126,7 @@ segment_open(Relation index, const InvertedSegmentEntry *entry,
 		UnlockReleaseBuffer(buffer);
 		inverted_corrupted(index, entry->root, "root page contradicts itself");
 	}
-	take_block_list(segment, root->block, (uint32) total);
+	take_block_list(segment, root_blocks(root), (uint32) total);
 	UnlockReleaseBuffer(buffer);
 	if (segment->root.map_pages > 0 && !read_map_pages(index, segment, (uint32) total))
 		return false;

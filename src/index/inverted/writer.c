@@ -536,11 +536,11 @@ writer_finish(SegmentWriter *writer, InvertedSegmentEntry *entry)
 		writer->root.flags |= ROOT_INTEGERS;
 
 	inverted_init_page(image.data, writer->id, PAGE_ROOT);
-	memcpy(InvertedPageData(image.data), &writer->root, offsetof(InvertedRoot, block));
-	memcpy(InvertedPageData(image.data) + offsetof(InvertedRoot, block), map,
+	memcpy(InvertedPageData(image.data), &writer->root, sizeof(InvertedRoot));
+	memcpy(InvertedPageData(image.data) + sizeof(InvertedRoot), map,
 		   sizeof(BlockNumber) * listed);
 	((PageHeader) image.data)->pd_lower +=
-		offsetof(InvertedRoot, block) + sizeof(BlockNumber) * listed;
+		sizeof(InvertedRoot) + sizeof(BlockNumber) * listed;
 
 	memset(entry, 0, sizeof(*entry));
 	entry->id = writer->id;

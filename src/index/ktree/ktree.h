@@ -335,7 +335,7 @@ extern int	ktree_datum_dims(const KtreeKind *kind, Datum value);
 extern int	ktree_column_dims(Relation index);
 extern KtreeClass ktree_load_vector(const KtreeKind *kind, Datum value, float *vector);
 extern void ktree_to_index_space(const KtreeCache *cache, const float *vector, float *out);
-extern void ktree_dims_error(int expected, int found) pg_attribute_noreturn();
+pg_noreturn extern void ktree_dims_error(int expected, int found);
 
 /* extent.c */
 extern BlockNumber ktree_extend(Relation index, int pages);

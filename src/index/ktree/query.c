@@ -18,7 +18,7 @@
 #define PROPOSED 8
 
 static void *
-palloc_aligned(Size bytes)
+query_alloc(Size bytes)
 {
 	return (void *) TYPEALIGN(64, palloc(bytes + 64));
 }
@@ -28,12 +28,12 @@ ktree_query_create(const KtreeLayout *layout)
 {
 	KtreeQuery *query = palloc0(sizeof(KtreeQuery));
 
-	query->vector = palloc_aligned(sizeof(float) * layout->padded);
+	query->vector = query_alloc(sizeof(float) * layout->padded);
 	query->code.dims = layout->padded;
 	query->code.coded = layout->coded;
 	query->code.vector = query->vector;
-	query->code.table = palloc_aligned((Size) layout->coded * 4);
-	query->code.levels = palloc_aligned(sizeof(int16) * layout->padded);
+	query->code.table = query_alloc((Size) layout->coded * 4);
+	query->code.levels = query_alloc(sizeof(int16) * layout->padded);
 	return query;
 }
 

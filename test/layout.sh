@@ -37,7 +37,7 @@ done | complain 'no header comment with its name'
 
 # Every folder of code says what it is for.
 find src -name '*.c' | sed 's|/[^/]*$||' | sort -u | while read -r folder; do
-	[ -f "$folder/README.md" ] || [ "$folder" = src ] || echo "$folder"
+	[ -f "$folder/README.md" ] || [ -f "$folder/README" ] || [ "$folder" = src ] || echo "$folder"
 done | complain 'no README.md'
 
 # A file holds one idea; generated tables excepted.

@@ -455,7 +455,7 @@ main() {
 
 	fuzz_targets=$(grep -c '^fuzz/' "$work/steps")
 	fuzz_seconds=${EMBED_FUZZ_SECONDS:-15}
-	step_limit=600
+	step_limit=900
 	if [ -n "$long" ]; then
 		fuzz_seconds=${EMBED_FUZZ_SECONDS:-$((3600 / (fuzz_targets > 0 ? fuzz_targets : 1)))}
 		step_limit=14400

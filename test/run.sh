@@ -442,6 +442,7 @@ main() {
 
 	work=$(mktemp -d "${TMPDIR:-/tmp}/embed-test.XXXXXX") || exit 1
 	chmod 755 "$work"
+	trap 'stop_stray_servers; say "stopped; logs: $work/log"; exit 130' INT TERM
 	[ "$(id -u)" != 0 ] || chown "${EMBED_USER:-postgres}" "$work"
 	EMBED_HOME=$work
 	export EMBED_HOME
@@ -480,7 +481,15 @@ main() {
 	finish
 }
 
+# Servers that a test left behind when it was stopped in the middle.
+stop_stray_servers() {
+	find "$work" -name postmaster.pid 2>/dev/null | while read -r file; do
+		kill -QUIT "$(head -n 1 "$file")" 2>/dev/null
+	done
+}
+
 finish() {
+	stop_stray_servers
 	passed=$(find "$work/result" -name '*.passed' | wc -l)
 	failed=$(($(wc -l <"$work/steps") - passed))
 	skipped=$(find "$work/result" -name '*.skipped' | wc -l)

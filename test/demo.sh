@@ -33,6 +33,7 @@ quietly() {
 }
 
 stop_server() {
+	cd /							# where the server's user may be, too
 	[ ! -f "$demo/data/postmaster.pid" ] ||
 		as_runner "$(cat "$demo/bin")/pg_ctl" -s -w -m fast -D "$demo/data" stop ||
 		as_runner rm -f "$demo/data/postmaster.pid"

@@ -223,7 +223,7 @@ append(Relation index, const KtreeLayout *layout, KtreeLink leaf,
 	   const KtreePointer *pointer, const KtreeCode *code, bool *full)
 {
 	Buffer		buffers[3];
-	Page		pages[3];
+	Page		pages[3] = {NULL, NULL, NULL};
 	int			parts[3];
 	int			count = 1;
 	KtreeNode  *node;

@@ -36,97 +36,17 @@
 #include "utils/sampling.h"
 #include "utils/tuplesort.h"
 
-#include "index/ktree/ktree.h"
+#include "index/ktree/build.h"
 #include "math/kmeans.h"
 #include "type/vector.h"
 
-/* Share of a leaf's slots that a build means to use. */
-#define LEAF_FILL			0.75
-/* Share of an inner node's slots. */
-#define INNER_FILL			0.6
-/* A cluster above this share of a node is split, ... */
-#define LARGEST_FILL		0.95
-/* ... and below this one it is given to its neighbours. */
-#define SMALLEST_FILL		0.2
-
 #define SAMPLE_ROWS			20000
 #define PARTITION_ITERATIONS 8
-#define LEAF_ITERATIONS		6
-/* Rows per cluster that k-means trains with. */
-#define TRAINING_ROWS		40
-/* Rows that are assigned to partitions at once. */
-#define BATCH				96
-
-/* A node of the level being made, for the level above. */
-typedef struct Built
-{
-	KtreeLink	link;
-	float	   *center;
-} Built;
-
-typedef struct BuildState
-{
-	Relation	heap;
-	Relation	index;
-	IndexInfo  *info;
-	const KtreeKind *kind;
-	bool		inner;
-	KtreeCache *cache;			/* NULL until dimensions are known */
-	const KtreeLayout *layout;
-	int			declared;		/* dimensions, or -1 */
-	MemoryContext scratch;		/* one row */
-	double		rows;			/* of the table, all kinds */
-	double		indexed;
-
-	/* sample */
-	float	   *sample;			/* raw vectors */
-	int			sample_count;
-	int			sample_room;
-	double		sample_seen;
-	int			sample_dims;
-	uint64		random;
-
-	/* partitions */
-	int			partitions;
-	float	   *packed;
-	Tuplesortstate *sort;
-	TupleTableSlot *slot;
-
-	/* rows waiting for their partition */
-	float	   *batch;
-	ItemPointerData batch_tids[BATCH];
-	int			batch_count;
-
-	/* rows of the partition at hand */
-	float	   *vectors;
-	ItemPointerData *tids;
-	int			count;
-	int			room;
-
-	/* nodes of level 0 of this portion, then nodes of level 1 of all */
-	Built	   *built;
-	int			built_count;
-	int			built_room;
-	int			level;			/* of the nodes in "built" */
-	KtreeImage *image;
-	KtreeCode  *code;
-
-	/* rows for the side list */
-	KtreeSideEntry *side;
-	int			side_count;
-	int			side_room;
-} BuildState;
 
 static void
 phase(int number)
 {
 	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, number);
-}
-
-static void
-check_interrupts(void)
-{
-	CHECK_FOR_INTERRUPTS();
 }
 
 static void
@@ -284,7 +204,7 @@ choose_partitions(BuildState *build, double rows)
 								  kmeans_work_bytes(build->sample_count, build->partitions,
 													layout->padded));
 	kmeans_train(rotated, build->sample_count, layout->padded, build->partitions,
-				 PARTITION_ITERATIONS, 1, centers, work, check_interrupts);
+				 PARTITION_ITERATIONS, 1, centers, work, build_check_interrupts);
 	pfree(work);
 	pfree(rotated);
 	build->packed = MemoryContextAllocHuge(CurrentMemoryContext,
@@ -327,330 +247,6 @@ add_side_row(BuildState *build, ItemPointer tid, KtreeSideReason reason)
 	build->side_count++;
 }
 
-/*
- * write_image
- *	  Append a node to the file, unlogged; the build logs all at its end.
- */
-static void
-write_image(BuildState *build, KtreeImage *image)
-{
-	image->link.block = RelationGetNumberOfBlocks(build->index);
-	image->link.generation = 1;
-	for (int part = 0; part < build->layout->extent_pages; part++)
-	{
-		Buffer		buffer = ReadBufferExtended(build->index, MAIN_FORKNUM, P_NEW,
-												RBM_ZERO_AND_LOCK, NULL);
-
-		Assert(BufferGetBlockNumber(buffer) == image->link.block + part);
-		ktree_image_to_page(image, part, BufferGetPage(buffer));
-		MarkBufferDirty(buffer);
-		UnlockReleaseBuffer(buffer);
-	}
-}
-
-/* Remember a written node for the level above. */
-static void
-add_built(BuildState *build, KtreeLink link, const float *center)
-{
-	Built	   *built;
-
-	if (build->built_count == build->built_room)
-	{
-		build->built_room = Max(build->built_room * 2, 256);
-		build->built = build->built == NULL ?
-			MemoryContextAllocHuge(GetMemoryChunkContext(build),
-								   sizeof(Built) * build->built_room) :
-			repalloc_huge(build->built, sizeof(Built) * (Size) build->built_room);
-	}
-	built = &build->built[build->built_count++];
-	built->link = link;
-	built->center = MemoryContextAlloc(GetMemoryChunkContext(build),
-									   sizeof(float) * build->layout->padded);
-	memcpy(built->center, center, sizeof(float) * build->layout->padded);
-}
-
-/* What is clustered: vectors and what a slot would point to. */
-typedef struct Members
-{
-	const float *vectors;
-	const KtreePointer *pointers;
-	int			level;			/* of the nodes to be made */
-} Members;
-
-/* Write one node of the chosen members. */
-static void
-write_node(BuildState *build, const Members *members, const int32 *which, int count)
-{
-	int			dims = build->layout->padded;
-	float	   *center = palloc0(sizeof(float) * dims);
-	double		spread = 0;
-
-	for (int i = 0; i < count; i++)
-	{
-		const float *v = members->vectors + (Size) which[i] * dims;
-
-		for (int d = 0; d < dims; d++)
-			center[d] += v[d];
-	}
-	for (int d = 0; d < dims; d++)
-		center[d] /= count;
-	ktree_image_begin(build->image, members->level, center, NULL);
-	for (int i = 0; i < count; i++)
-	{
-		const float *v = members->vectors + (Size) which[i] * dims;
-		float		distance = 0;
-
-		ktree_encode(build->layout, build->image->center, build->image->base, v, 0,
-					 build->inner, build->code);
-		ktree_image_add(build->image, &members->pointers[which[i]], build->code);
-		for (int d = 0; d < dims; d++)
-			distance += (v[d] - center[d]) * (v[d] - center[d]);
-		spread += distance;
-	}
-	build->image->node.spread = (float) sqrt(spread / count);
-	write_image(build, build->image);
-	add_built(build, build->image->link, build->image->center);
-	pfree(center);
-}
-
-/* Split a cluster until its parts fit, and write them. */
-static void
-write_cluster(BuildState *build, const Members *members, int32 *which, int count)
-{
-	int			dims = build->layout->padded;
-	float	   *vectors;
-	uint8	   *side;
-	float	   *centers;
-	int			left = 0;
-	int			some;
-
-	CHECK_FOR_INTERRUPTS();
-	check_stack_depth();
-	if (count <= build->layout->capacity * LARGEST_FILL)
-	{
-		write_node(build, members, which, count);
-		return;
-	}
-
-	/* many members are divided by the first few of them, equal ones by half */
-	some = Min(count, 4 * build->layout->capacity);
-	vectors = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(float) * (Size) some * dims);
-	side = palloc0(some);
-	centers = palloc(sizeof(float) * 2 * dims);
-	for (int i = 0; i < some; i++)
-		memcpy(vectors + (Size) i * dims,
-			   members->vectors + (Size) which[(int64) i * count / some] * dims,
-			   sizeof(float) * dims);
-	ktree_two_means(vectors, some, dims, side, centers);
-	if (some == count)
-	{
-		int			right = count;
-		int32	   *parted = palloc(sizeof(int32) * count);
-
-		for (int i = 0; i < count; i++)
-			parted[side[i] ? --right : left++] = which[i];
-		memcpy(which, parted, sizeof(int32) * count);
-		pfree(parted);
-	}
-	else
-	{
-		for (int i = 0; i < count; i++)
-		{
-			const float *v = members->vectors + (Size) which[i] * dims;
-			float		one = 0;
-			float		two = 0;
-
-			for (int d = 0; d < dims; d++)
-			{
-				one += (v[d] - centers[d]) * (v[d] - centers[d]);
-				two += (v[d] - centers[dims + d]) * (v[d] - centers[dims + d]);
-			}
-			if (one < two || (one == two && i % 2 == 0))
-			{
-				int32		swap = which[left];
-
-				which[left++] = which[i];
-				which[i] = swap;
-			}
-		}
-		if (left < count / 16 || left > count - count / 16)
-			left = count / 2;
-	}
-	pfree(vectors);
-	pfree(side);
-	pfree(centers);
-	write_cluster(build, members, which, left);
-	write_cluster(build, members, which + left, count - left);
-}
-
-/*
- * write_level
- *	  Cluster members into nodes of about "fill" of a node's slots.
- *
- * Members are given in random order as far as k-means is concerned: it
- * trains on the first ones.
- */
-static void
-write_level(BuildState *build, const Members *members, int count, double fill)
-{
-	const KtreeLayout *layout = build->layout;
-	int			dims = layout->padded;
-	int			clusters = (int) ceil(count / (layout->capacity * fill));
-	int32	   *nearest = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(int32) * (Size) count);
-	int32	   *order = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(int32) * (Size) count);
-	int32	   *start;
-
-	if (count <= layout->capacity * LARGEST_FILL)
-		clusters = 1;
-	start = palloc0(sizeof(int32) * (clusters + 2));
-	memset(nearest, 0, sizeof(int32) * (Size) count);
-	if (clusters > 1)
-	{
-		int			training = (int) Min(count, (int64) clusters * TRAINING_ROWS);
-		float	   *centers = MemoryContextAllocHuge(CurrentMemoryContext,
-													 sizeof(float) * (Size) clusters * dims);
-		float	   *packed = MemoryContextAllocHuge(CurrentMemoryContext,
-													kmeans_packed_bytes(clusters, dims));
-		void	   *work = MemoryContextAllocHuge(CurrentMemoryContext,
-												  kmeans_work_bytes(training, clusters, dims));
-		int			kept = 0;
-
-		kmeans_train(members->vectors, training, dims, clusters, LEAF_ITERATIONS,
-					 (uint64) count, centers, work, check_interrupts);
-		pfree(work);
-		for (int pass = 0; pass < 2; pass++)
-		{
-			kmeans_pack(centers, clusters, dims, packed);
-			for (int first = 0; first < count; first += 1024)
-			{
-				CHECK_FOR_INTERRUPTS();
-				kmeans_nearest(members->vectors + (Size) first * dims, Min(1024, count - first),
-							   dims, packed, clusters, nearest + first, NULL);
-			}
-			if (pass == 1)
-				break;
-
-			/* clusters too small for a node of their own go to their neighbours */
-			memset(start, 0, sizeof(int32) * (clusters + 2));
-			for (int i = 0; i < count; i++)
-				start[nearest[i]]++;
-			for (int c = 0; c < clusters; c++)
-			{
-				if (start[c] < layout->capacity * SMALLEST_FILL)
-					continue;
-				if (kept != c)
-					memcpy(centers + (Size) kept * dims, centers + (Size) c * dims,
-						   sizeof(float) * dims);
-				kept++;
-			}
-			if (kept == clusters || kept == 0)
-				break;
-			clusters = kept;
-		}
-		pfree(centers);
-		pfree(packed);
-	}
-
-	memset(start, 0, sizeof(int32) * (clusters + 2));
-	for (int i = 0; i < count; i++)
-		start[nearest[i] + 1]++;
-	for (int c = 0; c < clusters; c++)
-		start[c + 1] += start[c];
-	for (int i = 0; i < count; i++)
-		order[start[nearest[i]]++] = i;
-	for (int c = 0; c < clusters; c++)
-	{
-		int			from = c == 0 ? 0 : start[c - 1];
-
-		if (start[c] > from)
-			write_cluster(build, members, order + from, start[c] - from);
-	}
-	pfree(nearest);
-	pfree(order);
-	pfree(start);
-}
-
-/* Make the nodes above built[from ...], which they replace there. */
-static void
-raise_level(BuildState *build, int from, int level)
-{
-	int			dims = build->layout->padded;
-	int			count = build->built_count - from;
-	float	   *vectors = MemoryContextAllocHuge(CurrentMemoryContext,
-												 sizeof(float) * (Size) count * dims);
-	KtreePointer *pointers = palloc(sizeof(KtreePointer) * count);
-	Members		members;
-
-	for (int i = 0; i < count; i++)
-	{
-		Built	   *built = &build->built[from + i];
-
-		memcpy(vectors + (Size) i * dims, built->center, sizeof(float) * dims);
-		ktree_pointer_set(&pointers[i], built->link.block, (uint16) built->link.generation);
-		pfree(built->center);
-	}
-	build->built_count = from;
-	members.vectors = vectors;
-	members.pointers = pointers;
-	members.level = level;
-	write_level(build, &members, count, INNER_FILL);
-	pfree(vectors);
-	pfree(pointers);
-}
-
-/*
- * write_portion
- *	  The rows in memory become leaves, and the leaves get inner nodes.
- *
- * last: there was no portion before and none follows, so that a single leaf
- * may become the root
- */
-static void
-write_portion(BuildState *build, bool only)
-{
-	int			dims = build->layout->padded;
-	int			from = build->built_count;
-	Members		members;
-	uint64		seed = 12345;
-	float	   *swap;
-
-	if (build->count == 0)
-		return;
-
-	/* a random order, so that any first rows are a fair sample */
-	swap = palloc(sizeof(float) * dims);
-	for (int i = 0; i < build->count - 1; i++)
-	{
-		ItemPointerData tid;
-		int			j;
-
-		if (i % 1024 == 0)
-			CHECK_FOR_INTERRUPTS();
-		seed = seed * UINT64CONST(6364136223846793005) + UINT64CONST(1442695040888963407);
-		j = i + (int) ((seed >> 33) % (uint64) (build->count - i));
-		if (j == i)
-			continue;
-		memcpy(swap, build->vectors + (Size) i * dims, sizeof(float) * dims);
-		memcpy(build->vectors + (Size) i * dims, build->vectors + (Size) j * dims, sizeof(float) * dims);
-		memcpy(build->vectors + (Size) j * dims, swap, sizeof(float) * dims);
-		tid = build->tids[i];
-		build->tids[i] = build->tids[j];
-		build->tids[j] = tid;
-	}
-	pfree(swap);
-
-	members.vectors = build->vectors;
-	members.pointers = (KtreePointer *) build->tids;
-	members.level = 0;
-	write_level(build, &members, build->count, LEAF_FILL);
-	build->count = 0;
-	build->level = 0;
-	if (only && build->built_count == 1)
-		return;
-	raise_level(build, from, 1);
-	build->level = 1;
-}
-
 static void
 keep_row(BuildState *build, const float *vector, ItemPointer tid)
 {
@@ -663,7 +259,7 @@ keep_row(BuildState *build, const float *vector, ItemPointer tid)
 											 sizeof(ItemPointerData) * (Size) build->room);
 	}
 	if (build->count == build->room)
-		write_portion(build, false);
+		ktree_build_portion(build, false);
 	memcpy(build->vectors + (Size) build->count * build->layout->padded, vector,
 		   sizeof(float) * build->layout->padded);
 	build->tids[build->count++] = *tid;
@@ -807,13 +403,13 @@ write_partitions(BuildState *build)
 
 		CHECK_FOR_INTERRUPTS();
 		if (partition != current)
-			write_portion(build, false);
+			ktree_build_portion(build, false);
 		current = partition;
 		ItemPointerSet(&tid, (BlockNumber) (address >> 16), (OffsetNumber) (address & 0xFFFF));
 		unpack_vector(packed, dims, vector);
 		keep_row(build, vector, &tid);
 	}
-	write_portion(build, false);
+	ktree_build_portion(build, false);
 	tuplesort_end(build->sort);
 	ExecDropSingleTupleTableSlot(build->slot);
 	pfree(vector);
@@ -938,10 +534,10 @@ ktree_build(Relation heap, Relation index, IndexInfo *info)
 		else
 		{
 			phase(KTREE_PHASE_CLUSTER);
-			write_portion(build, build->built_count == 0);
+			ktree_build_portion(build, build->built_count == 0);
 		}
 		while (build->built_count > 1)
-			raise_level(build, 0, ++build->level);
+			ktree_build_level(build, 0, ++build->level);
 	}
 	finish_meta(build);
 

@@ -171,13 +171,15 @@ $standby->promote;
 $standby->safe_psql('postgres', 'INSERT INTO docs (v) SELECT random_vector() FROM generate_series(1, 3000); VACUUM docs');
 verify($standby, 'promoted');
 
-# The index does not grow under churn.
+# The index does not grow under churn.  It grows in steps as long as the pages
+# of the largest merge have not been needed once: 30 cycles replace every row
+# six times.
 $primary->safe_psql('postgres', q{
 	CREATE TABLE churn (id bigserial PRIMARY KEY, v sparsevec(5000));
 	INSERT INTO churn (v) SELECT random_vector() FROM generate_series(1, 5000);
 	CREATE INDEX churn_v ON churn USING inverted (v)});
 my %size;
-foreach my $cycle (1 .. 25)
+foreach my $cycle (1 .. 60)
 {
 	$size{$cycle} = $primary->safe_psql('postgres', q{
 		DELETE FROM churn WHERE id IN (SELECT id FROM churn ORDER BY random() LIMIT 1000);
@@ -185,8 +187,8 @@ foreach my $cycle (1 .. 25)
 		INSERT INTO churn (v) SELECT random_vector() FROM generate_series(1, 1000);
 		SELECT pg_relation_size('churn_v') / 8192});
 }
-note("pages after 10 cycles of delete, vacuum, insert: $size{10}, after 25: $size{25}");
-cmp_ok($size{25}, '<=', 1.1 * $size{10}, 'size is stable under churn');
+note("pages after 30 cycles of delete, vacuum, insert: $size{30}, after 60: $size{60}");
+cmp_ok($size{60}, '<=', 1.1 * $size{30}, 'size is stable under churn');
 is($primary->safe_psql('postgres', "SELECT * FROM embed_index_check('churn_v')"), '', 'sound after churn');
 
 done_testing();

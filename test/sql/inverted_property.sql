@@ -57,8 +57,10 @@ BEGIN
 	IF plan NOT LIKE '%Index Scan using inverted_rows_v%' THEN
 		RETURN 'index not used: ' || plan;
 	END IF;
-	EXECUTE 'SELECT array_agg(d) AS d, array_agg(id) AS ids, count(DISTINCT id) AS distinct_ids FROM (' ||
-		replace(statement, '$1', parameter) || ') AS x' INTO by_index;
+	-- count(DISTINCT) beside array_agg would sort the rows, from 16 on
+	EXECUTE 'SELECT d, ids, (SELECT count(DISTINCT i) FROM unnest(ids) AS i) AS distinct_ids'
+		' FROM (SELECT array_agg(d) AS d, array_agg(id) AS ids FROM (' ||
+		replace(statement, '$1', parameter) || ') AS x) AS y' INTO by_index;
 	PERFORM set_config('enable_seqscan', 'on', true), set_config('enable_sort', 'on', true),
 		set_config('enable_indexscan', 'off', true);
 	EXECUTE 'SELECT array_agg(d) AS d, array_agg(id) AS ids FROM (' || statement || ') AS x'

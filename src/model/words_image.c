@@ -187,12 +187,6 @@ pack_rows(Packing *packing, ModelReader *reader)
 	}
 }
 
-static const char *
-packed_text(const Packing *packing, const char *texts, const WordEntry *entry)
-{
-	return texts + entry->text;
-}
-
 static Size
 slot_count(Size entries)
 {
@@ -214,7 +208,7 @@ pack_slots(Packing *packing, const char *texts)
 	for (int32 i = 0; i < packing->totals.words; i++)
 	{
 		const WordEntry *entry = &packing->entries[i];
-		const char *word = packed_text(packing, texts, entry);
+		const char *word = texts + entry->text;
 		uint64		hash = hash_bytes64(word, entry->length);
 		Size		slot = hash & (count - 1);
 
@@ -223,7 +217,7 @@ pack_slots(Packing *packing, const char *texts)
 			const WordEntry *other = &packing->entries[slots[slot].entry - 1];
 
 			if (other->length == entry->length &&
-				memcmp(packed_text(packing, texts, other), word,
+				memcmp(texts + other->text, word,
 					   entry->length) == 0)
 				break;
 		}

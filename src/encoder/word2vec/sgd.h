@@ -119,8 +119,9 @@ extern void sgd_init_row(float *row, int dims, int stride, Random *random);
  *		a word of frequency f, as word2vec.c computes it
  * sgd_build_negatives: counts to the power "exponent"; scratch: words * 12
  *		bytes
- * huffman_build: false if a code would be longer than HUFFMAN_MAX_CODE
- *		scratch: words * 32 bytes; nodes: see huffman_node_count
+ * huffman_build: the number of nodes of all paths, or -1 if a code would be
+ *		longer than HUFFMAN_MAX_CODE; nodes may be NULL to learn the number;
+ *		scratch: words * 32 bytes
  */
 extern void sgd_build_keep(const int64_t *counts, int words, int64_t total,
 						   double sample, uint32_t *keep);

@@ -15,6 +15,10 @@
 #include "embed.h"
 
 #include "access/genam.h"
+#include "access/tableam.h"
+#include "nodes/execnodes.h"
+#include "storage/dsm.h"
+#include "storage/shm_toc.h"
 #include "utils/relcache.h"
 
 /*
@@ -65,5 +69,36 @@ extern Relation index_open_ours(Oid oid, const IndexRoom **room);
 
 /* Called from _PG_init; "room" must stay valid. */
 extern void index_register(const IndexRoom *room);
+
+/* ---------- parallel.c: building with several processes ---------- */
+
+typedef struct IndexParallelBuild IndexParallelBuild;
+
+/* One process of a build: the leader, who may be alone, or a worker. */
+typedef struct IndexBuildProcess
+{
+	Relation	heap;
+	Relation	index;
+	IndexInfo  *info;
+	int			number;			/* 0: the leader */
+	/* zero if the leader is alone: */
+	TableScanDesc scan;			/* its part of the table */
+	dsm_segment *segment;		/* in which all lies that is shared */
+	void	   *shared;			/* the access method's part of it */
+	struct BuildDescription *description;
+} IndexBuildProcess;
+
+extern double index_build_read(IndexBuildProcess *process, IndexBuildCallback callback,
+							   void *state);
+extern int	index_build_workers(Relation heap, Relation index, IndexInfo *info);
+extern IndexParallelBuild *index_parallel_begin(Relation heap, Relation index,
+												IndexInfo *info, const char *entry,
+												int workers, Size bytes, void **shared);
+extern int	index_parallel_launch(IndexParallelBuild *build);
+extern void index_parallel_join(IndexParallelBuild *build, IndexBuildProcess *process);
+extern double index_parallel_wait(IndexParallelBuild *build, IndexInfo *info);
+extern void index_parallel_end(IndexParallelBuild *build);
+extern void index_parallel_work(dsm_segment *segment, shm_toc *toc,
+								void (*work) (IndexBuildProcess *process));
 
 #endif							/* INDEX_INDEX_H */

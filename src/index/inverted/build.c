@@ -3,123 +3,247 @@
  * build.c
  *	  Building an inverted index.
  *
- * Rows are gathered in memory until maintenance_work_mem is used up, sorted by
- * term, and put aside as a run in a temporary file; then all runs are merged
- * into one segment.  The documents of a run all come before those of the next,
- * so merging is concatenation and costs no comparison.  When everything fits
- * in memory no file is written.
+ * Rows are gathered in memory until the process's share of maintenance_work_mem
+ * is used up, sorted by term, and put aside as a run in a temporary file; then
+ * all runs are merged into one segment.  The documents of a run all come before
+ * those of the next, so merging is concatenation and costs no comparison.  When
+ * everything fits in memory no file is written.
+ *
+ * Workers read, sort and put aside; the leader does the same and then merges
+ * the runs of all.
  *
  *-------------------------------------------------------------------------
  */
 #include "embed.h"
 
-#include "access/tableam.h"
+#include "access/parallel.h"
 #include "access/xloginsert.h"
 #include "catalog/index.h"
 #include "commands/progress.h"
 #include "miscadmin.h"
 #include "pgstat.h"
+#include "port/atomics.h"
 #include "storage/buffile.h"
+#include "storage/sharedfileset.h"
 #include "utils/memutils.h"
 
 #include "index/inverted/inverted.h"
 #include "index/inverted/run.h"
 
-typedef struct BuildState
+extern PGDLLEXPORT void embed_inverted_worker(dsm_segment *segment, shm_toc *toc);
+
+/* What a worker leaves to the leader */
+typedef struct WorkerResult
 {
-	Relation	index;
-	int			metric;
+	uint32		runs;
+	int32		dims;
+} WorkerResult;
+
+typedef struct BuildShared
+{
+	SharedFileSet files;		/* the runs, "worker.run" */
+	Size		memory;			/* of each process */
+	int32		metric;
+	int32		dims;			/* 0: not declared */
+	pg_atomic_uint64 rows;		/* read by all, for the progress */
+	WorkerResult worker[FLEXIBLE_ARRAY_MEMBER];
+} BuildShared;
+
+/* One process's part of the reading */
+typedef struct Reading
+{
+	int			number;			/* 0: the leader */
+	BuildShared *shared;		/* NULL if the leader is alone */
 	int			dims;
 	Size		memory;			/* for the gathering, in bytes */
 	Gathering  *gathering;
-	Run		  **run;
-	int			runs;
+	BufFile   **run;			/* of the leader */
+	uint32		runs;
 	uint64		rows;
 	MemoryContext row_context;
-} BuildState;
+} Reading;
+
+/* ---------- reading rows, in every process ---------- */
 
 static void
-put_run_aside(BuildState *build)
+begin_reading(Reading *reading, IndexBuildProcess *process, int metric, int dims, Size memory)
 {
-	if (build->runs % 64 == 0)
-		build->run = build->run == NULL ? palloc(sizeof(Run *) * 64) :
-			repalloc(build->run, sizeof(Run *) * (build->runs + 64));
-	gathering_sort(build->gathering);
-	build->run[build->runs++] = run_write(build->gathering, BufFileCreateTemp(false));
-	gathering_reset(build->gathering);
+	memset(reading, 0, sizeof(Reading));
+	reading->number = process->number;
+	reading->shared = process->shared;
+	reading->dims = dims;
+	reading->memory = memory;
+	reading->gathering = gathering_create(metric, memory);
+	reading->row_context = AllocSetContextCreate(CurrentMemoryContext, "inverted row",
+												 ALLOCSET_DEFAULT_SIZES);
+}
+
+static char *
+run_name(int worker, uint32 run)
+{
+	return psprintf("%d.%u", worker, run);
+}
+
+static void
+put_run_aside(Reading *reading)
+{
+	gathering_sort(reading->gathering);
+	if (reading->number > 0)
+	{
+		BufFile    *file = BufFileCreateFileSet(FILE_SET(&reading->shared->files),
+												run_name(reading->number, reading->runs));
+
+		run_write(reading->gathering, file);
+		BufFileExportFileSet(file);
+		BufFileClose(file);
+	}
+	else
+	{
+		if (reading->runs % 64 == 0)
+			reading->run = reading->run == NULL ? palloc(sizeof(BufFile *) * 64) :
+				repalloc(reading->run, sizeof(BufFile *) * (reading->runs + 64));
+		reading->run[reading->runs] = BufFileCreateTemp(false);
+		run_write(reading->gathering, reading->run[reading->runs]);
+	}
+	reading->runs++;
+	gathering_reset(reading->gathering);
+}
+
+/* Everybody counts, the leader shows. */
+static void
+count_row(Reading *reading)
+{
+	uint64		all = ++reading->rows;
+
+	if (reading->shared != NULL)
+		all = pg_atomic_add_fetch_u64(&reading->shared->rows, 1);
+	if (reading->number == 0 && reading->rows % 256 == 0)
+		pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, (int64) all);
 }
 
 static void
 add_row(Relation index, ItemPointer tid, Datum *values, bool *isnull,
-		bool alive, void *opaque)
+		bool alive, void *state)
 {
-	BuildState *build = opaque;
+	Reading    *reading = state;
 	SparseVector *vector = NULL;
-	MemoryContext old;
 
-	if (build->rows >= INVERTED_MAX_DOCUMENTS)
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("an inverted index cannot hold more than %u rows when it is built",
-						INVERTED_MAX_DOCUMENTS),
-				 errhint("Partition the table.")));
 	if (!isnull[0])
 	{
-		old = MemoryContextSwitchTo(build->row_context);
+		MemoryContext old = MemoryContextSwitchTo(reading->row_context);
+
 		vector = DatumGetSparseVector(values[0]);
 		MemoryContextSwitchTo(old);
-		if (build->dims == 0)
-			build->dims = vector->dims;
-		inverted_check_dims(build->dims, vector->dims);
+		if (reading->dims == 0)
+			reading->dims = vector->dims;
+		inverted_check_dims(reading->dims, vector->dims);
 	}
-	gathering_add(build->gathering, tid, (uint32) build->rows, vector);
-	build->rows++;
-	MemoryContextReset(build->row_context);
-	if (gathering_bytes(build->gathering) >= build->memory)
-		put_run_aside(build);
+	gathering_add(reading->gathering, tid, reading->gathering->documents, vector);
+	count_row(reading);
+	MemoryContextReset(reading->row_context);
+	if (gathering_bytes(reading->gathering) >= reading->memory)
+		put_run_aside(reading);
+}
+
+static void
+work(IndexBuildProcess *process)
+{
+	BuildShared *shared = process->shared;
+	WorkerResult *result = &shared->worker[process->number - 1];
+	Reading		reading;
+
+	SharedFileSetAttach(&shared->files, process->segment);
+	begin_reading(&reading, process, shared->metric, shared->dims, shared->memory);
+	index_build_read(process, add_row, &reading);
+	if (reading.gathering->documents > 0)
+		put_run_aside(&reading);
+	result->runs = reading.runs;
+	result->dims = reading.dims;
+}
+
+void
+embed_inverted_worker(dsm_segment *segment, shm_toc *toc)
+{
+	index_parallel_work(segment, toc, work);
+}
+
+/* ---------- writing, in the leader ---------- */
+
+/* The first vector decided in each process; all must agree. */
+static void
+agree_on_dims(Reading *reading, int workers)
+{
+	for (int i = 0; i < workers; i++)
+	{
+		int			dims = reading->shared->worker[i].dims;
+
+		if (dims == 0)
+			continue;
+		inverted_check_dims(reading->dims, dims);
+		reading->dims = dims;
+	}
 }
 
 /*
- * Write the one segment of a new index.
+ * Write the one segment of a new index: the leader's runs, those of the
+ * workers, and what the leader still has in memory.
  */
 static void
-write_segment(BuildState *build, InvertedMeta *meta, InvertedSegmentEntry *entry)
+write_segment(Reading *reading, int workers, SegmentWriter *writer,
+			  InvertedSegmentEntry *entry)
 {
-	SegmentWriter *writer = writer_begin(build->index, meta->next_id,
-										 (int) meta->weight_bits, true);
-	PostingSource **source = palloc(sizeof(PostingSource *) * (build->runs + 1));
-	uint32		first = 0;
+	Gathering  *gathering = reading->gathering;
+	PostingSource **source;
+	uint32		count = 0;
+	uint32		documents = 0;
+	uint64		postings = gathering->postings;
+	uint32		total = reading->runs + 1;
 
-	for (int i = 0; i < build->runs; i++)
+	for (int i = 0; i < workers; i++)
+		total += reading->shared->worker[i].runs;
+	source = palloc(sizeof(PostingSource *) * total);
+
+	for (uint32 run = 0; run < reading->runs; run++)
+		source[count++] = run_source(reading->run[run], writer, &documents, &postings);
+	for (int i = 0; i < workers; i++)
 	{
-		source[i] = run_source(build->run[i], writer, first);
-		first += build->run[i]->documents;
+		for (uint32 run = 0; run < reading->shared->worker[i].runs; run++)
+			source[count++] =
+				run_source(BufFileOpenFileSet(FILE_SET(&reading->shared->files),
+											  run_name(i + 1, run), O_RDONLY, false),
+						   writer, &documents, &postings);
 	}
-	for (uint32 i = 0; i < build->gathering->documents; i++)
-		writer_add_document(writer, &build->gathering->document[i]);
-	source[build->runs] = gathering_source(build->gathering, first);
-	writer_add_sources(writer, source, build->runs + 1);
-	for (int i = 0; i <= build->runs; i++)
+	for (uint32 i = 0; i < gathering->documents; i++)
+	{
+		gathering->document[i].birth += documents;
+		writer_add_document(writer, &gathering->document[i]);
+	}
+	source[count++] = gathering_source(gathering, documents);
+
+	pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_TOTAL, (int64) postings);
+	writer_add_sources(writer, source, (int) count);
+	for (uint32 i = 0; i < count; i++)
 		source[i]->close(source[i]);
 	writer_finish(writer, entry);
 }
 
 /* Make the segment known, before anybody else can see the index. */
 static void
-set_segment(BuildState *build, const InvertedSegmentEntry *entry)
+set_segment(Relation index, int dims, const InvertedSegmentEntry *entry)
 {
-	Buffer		buffer = ReadBuffer(build->index, INVERTED_META_BLOCK);
+	Buffer		buffer = ReadBuffer(index, INVERTED_META_BLOCK);
 	InvertedMeta *meta;
 
 	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
 	meta = (InvertedMeta *) InvertedPageData(BufferGetPage(buffer));
-	meta->dims = build->dims;
-	if (entry != NULL)
+	meta->dims = dims;
+	if (entry->documents > 0)
 	{
 		meta->segment[0] = *entry;
+		meta->segment[0].level = (uint16) inverted_level(entry->documents);
 		meta->segment_count = 1;
 		meta->next_id++;
-		meta->tail.first_birth = build->rows;
+		meta->tail.first_birth = entry->documents;
 		meta->structure++;
 		inverted_set_meta_length(BufferGetPage(buffer));
 	}
@@ -127,12 +251,57 @@ set_segment(BuildState *build, const InvertedSegmentEntry *entry)
 	UnlockReleaseBuffer(buffer);
 }
 
+/* Prepare for workers and start them; NULL if there can be none. */
+static IndexParallelBuild *
+launch_workers(IndexBuildProcess *process, const InvertedMeta *meta, int *workers)
+{
+	int			wanted = index_build_workers(process->heap, process->index, process->info);
+	IndexParallelBuild *parallel;
+	BuildShared *shared;
+	void	   *memory;
+
+	*workers = 0;
+	if (wanted == 0)
+		return NULL;
+	parallel = index_parallel_begin(process->heap, process->index, process->info,
+									"embed_inverted_worker", wanted,
+									offsetof(BuildShared, worker) + sizeof(WorkerResult) * wanted,
+									&memory);
+	if (parallel == NULL)
+		return NULL;
+	shared = memory;
+	index_parallel_join(parallel, process);
+	SharedFileSetInit(&shared->files, process->segment);
+	shared->memory = (Size) maintenance_work_mem * 1024 / (wanted + 1);
+	shared->metric = meta->metric;
+	shared->dims = meta->dims;
+	pg_atomic_init_u64(&shared->rows, 0);
+	*workers = index_parallel_launch(parallel);
+	return parallel;
+}
+
+static void
+show_phase(int phase)
+{
+	const int	params[] = {
+		PROGRESS_CREATEIDX_SUBPHASE, PROGRESS_CREATEIDX_TUPLES_TOTAL,
+		PROGRESS_CREATEIDX_TUPLES_DONE
+	};
+	const int64 values[] = {phase, 0, 0};
+
+	pgstat_progress_update_multi_param(lengthof(params), params, values);
+}
+
 IndexBuildResult *
 inverted_build(Relation heap, Relation index, IndexInfo *info)
 {
 	IndexBuildResult *result = palloc0(sizeof(IndexBuildResult));
-	BuildState	build = {index};
+	IndexBuildProcess process = {heap, index, info};
+	IndexParallelBuild *parallel;
 	InvertedMeta *meta = palloc(sizeof(InvertedMeta));
+	InvertedSegmentEntry entry;
+	Reading		reading;
+	int			workers;
 	MemoryContext context;
 	MemoryContext old;
 
@@ -140,34 +309,33 @@ inverted_build(Relation heap, Relation index, IndexInfo *info)
 		elog(ERROR, "index \"%s\" already contains data", RelationGetRelationName(index));
 	inverted_create_meta(index, MAIN_FORKNUM);
 	inverted_read_meta(index, meta);
-
 	context = AllocSetContextCreate(CurrentMemoryContext, "inverted build",
 									ALLOCSET_DEFAULT_SIZES);
 	old = MemoryContextSwitchTo(context);
-	build.metric = meta->metric;
-	build.dims = meta->dims;
-	build.memory = (Size) maintenance_work_mem * 1024;
-	build.gathering = gathering_create(meta->metric);
-	build.row_context = AllocSetContextCreate(context, "inverted row", ALLOCSET_DEFAULT_SIZES);
 
-	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, PHASE_SCAN);
-	result->heap_tuples = table_index_build_scan(heap, index, info, true, true, add_row,
-												 &build, NULL);
-	result->index_tuples = build.rows;
+	show_phase(PHASE_SCAN);
+	parallel = launch_workers(&process, meta, &workers);
+	begin_reading(&reading, &process, meta->metric, meta->dims,
+				  (Size) maintenance_work_mem * 1024 / (workers + 1));
+	result->heap_tuples = index_build_read(&process, add_row, &reading);
 
-	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, PHASE_SORT);
-	gathering_sort(build.gathering);
-	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, PHASE_WRITE);
-	if (build.rows > 0)
+	show_phase(PHASE_SORT);
+	gathering_sort(reading.gathering);
+	if (parallel != NULL)
 	{
-		InvertedSegmentEntry entry;
-
-		write_segment(&build, meta, &entry);
-		entry.level = (uint16) inverted_level(entry.documents);
-		set_segment(&build, &entry);
+		result->heap_tuples = index_parallel_wait(parallel, info);
+		agree_on_dims(&reading, workers);
 	}
-	else
-		set_segment(&build, NULL);
+
+	show_phase(PHASE_WRITE);
+	write_segment(&reading, workers,
+				  writer_begin(index, meta->next_id, (int) meta->weight_bits, true), &entry);
+	set_segment(index, reading.dims, &entry);
+	result->index_tuples = entry.documents;
+	if (parallel != NULL)
+		index_parallel_end(parallel);
+
+	show_phase(PHASE_LOG);
 	if (RelationNeedsWAL(index))
 		log_newpage_range(index, MAIN_FORKNUM, 0, RelationGetNumberOfBlocks(index), true);
 	MemoryContextSwitchTo(old);

@@ -244,6 +244,8 @@ inverted_phase_name(int64 phase)
 			return "sorting postings";
 		case PHASE_WRITE:
 			return "writing postings";
+		case PHASE_LOG:
+			return "writing WAL";
 		default:
 			return NULL;
 	}
@@ -294,7 +296,7 @@ inverted_handler(PG_FUNCTION_ARGS)
 	routine->ampredlocks = false;
 	routine->amcanparallel = false;
 #if PG_VERSION_NUM >= 170000
-	routine->amcanbuildparallel = false;
+	routine->amcanbuildparallel = true;
 #endif
 	routine->amcaninclude = false;
 	routine->amusemaintenanceworkmem = true;

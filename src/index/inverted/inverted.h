@@ -273,6 +273,7 @@ extern int	inverted_index_metric(Relation index);
 #define PHASE_SCAN			2
 #define PHASE_SORT			3
 #define PHASE_WRITE			4
+#define PHASE_LOG			5
 
 /* ---------- page.c ---------- */
 
@@ -389,10 +390,11 @@ typedef struct Gathering
 	InvertedDocument *document;
 	Size		postings;
 	Size		posting_capacity;
+	Size		posting_limit;	/* the owner means to stop at so many */
 	Posting    *posting;
 } Gathering;
 
-extern Gathering *gathering_create(int metric);
+extern Gathering *gathering_create(int metric, Size memory);
 extern void gathering_add(Gathering *gathering, ItemPointer tid,
 						  uint32 birth, const SparseVector *vector);
 extern Size gathering_bytes(const Gathering *gathering);

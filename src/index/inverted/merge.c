@@ -132,7 +132,7 @@ seal_frozen_tail(Relation index)
 
 	id = begin_building(index);
 	inverted_read_meta(index, meta);
-	gathering = gathering_create(meta->metric);
+	gathering = gathering_create(meta->metric, 0);
 	tail_begin(reader, index, &meta->frozen);
 	while (tail_next(reader, &record, &vector))
 	{

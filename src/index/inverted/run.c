@@ -3,9 +3,9 @@
  * run.c
  *	  Sorted postings put aside in a temporary file while an index is built.
  *
- * A file has the number of documents, the documents, and then for each term in
- * order: a header, the numbers of the documents, and the weights.  A header
- * with count 0 ends it.
+ * A file has a header, the documents, and then for each term in order: a header
+ * of its own, the numbers of the documents, and the weights.  One with count 0
+ * ends it.
  *
  *-------------------------------------------------------------------------
  */
@@ -15,40 +15,31 @@
 
 #include "index/inverted/run.h"
 
+typedef struct RunHeader
+{
+	uint64		postings;
+	uint64		documents;
+} RunHeader;
+
 typedef struct RunTerm
 {
 	int32		term;
 	uint32		count;
 } RunTerm;
 
-static void
-read_file(BufFile *file, void *to, Size length)
-{
-#if PG_VERSION_NUM >= 160000
-	BufFileReadExact(file, to, length);
-#else
-	if (BufFileRead(file, to, length) != length)
-		ereport(ERROR,
-				(errcode_for_file_access(),
-				 errmsg("could not read from temporary file: %m")));
-#endif
-}
-
 /*
  * run_write
- *	  Write sorted postings to a file, and rewind it.
+ *	  Write sorted postings to a file.
  */
-Run *
+void
 run_write(Gathering *gathering, BufFile *file)
 {
-	Run		   *run = palloc0(sizeof(Run));
 	const Posting *posting = gathering->posting;
+	RunHeader	header = {gathering->postings, gathering->documents};
 	Size		at = 0;
 	RunTerm		term = {0};
 
-	run->file = file;
-	run->documents = gathering->documents;
-	BufFileWrite(file, &gathering->documents, sizeof(uint32));
+	BufFileWrite(file, &header, sizeof(header));
 	BufFileWrite(file, gathering->document,
 				 sizeof(InvertedDocument) * (Size) gathering->documents);
 	while (at < gathering->postings)
@@ -71,17 +62,12 @@ run_write(Gathering *gathering, BufFile *file)
 	}
 	memset(&term, 0, sizeof(term));
 	BufFileWrite(file, &term, sizeof(term));
-	if (BufFileSeek(file, 0, 0, SEEK_SET) != 0)
-		ereport(ERROR,
-				(errcode_for_file_access(),
-				 errmsg("could not rewind temporary file: %m")));
-	return run;
 }
 
 typedef struct RunSource
 {
 	PostingSource base;
-	Run		   *run;
+	BufFile    *file;
 	uint32		first_document;
 	RunTerm		ahead;			/* the batch that follows in the file */
 } RunSource;
@@ -100,20 +86,20 @@ static bool
 run_next_batch(PostingSource *base, PostingBatch *batch, const PostingHeader **grid)
 {
 	RunSource  *source = (RunSource *) base;
-	BufFile    *file = source->run->file;
+	BufFile    *file = source->file;
 
 	*grid = NULL;
 	if (source->ahead.count == 0 || source->ahead.term != base->term)
 		return false;
 	batch->count = (int) source->ahead.count;
-	read_file(file, batch->document, sizeof(uint32) * batch->count);
-	read_file(file, batch->high, sizeof(float) * batch->count);
+	BufFileReadExact(file, batch->document, sizeof(uint32) * batch->count);
+	BufFileReadExact(file, batch->high, sizeof(float) * batch->count);
 	for (int i = 0; i < batch->count; i++)
 	{
 		batch->document[i] += source->first_document;
 		batch->low[i] = batch->high[i];
 	}
-	read_file(file, &source->ahead, sizeof(RunTerm));
+	BufFileReadExact(file, &source->ahead, sizeof(RunTerm));
 	return true;
 }
 
@@ -122,35 +108,42 @@ run_close(PostingSource *base)
 {
 	RunSource  *source = (RunSource *) base;
 
-	BufFileClose(source->run->file);
+	BufFileClose(source->file);
 	pfree(source);
 }
 
 /*
  * run_source
- *	  Hand the run's documents to the writer, and read the postings as a source.
+ *	  Read a run back: its documents go to the writer, its postings are the
+ *	  source.  *documents and *postings are their numbers so far; those of the
+ *	  run are added.
  */
 PostingSource *
-run_source(Run *run, SegmentWriter *writer, uint32 first_document)
+run_source(BufFile *file, SegmentWriter *writer, uint32 *documents, uint64 *postings)
 {
 	RunSource  *source = palloc0(sizeof(RunSource));
-	uint32		documents;
+	RunHeader	header;
 
+	if (BufFileSeek(file, 0, 0, SEEK_SET) != 0)
+		ereport(ERROR,
+				(errcode_for_file_access(),
+				 errmsg("could not rewind temporary file: %m")));
 	source->base.next_term = run_next_term;
 	source->base.next_batch = run_next_batch;
 	source->base.close = run_close;
-	source->run = run;
-	source->first_document = first_document;
-	read_file(run->file, &documents, sizeof(documents));
-	Assert(documents == run->documents);
-	for (uint32 i = 0; i < documents; i++)
+	source->file = file;
+	source->first_document = *documents;
+	BufFileReadExact(file, &header, sizeof(header));
+	for (uint64 i = 0; i < header.documents; i++)
 	{
 		InvertedDocument document;
 
-		read_file(run->file, &document, sizeof(document));
-		document.birth += run->first_birth;
+		BufFileReadExact(file, &document, sizeof(document));
+		document.birth += *documents;
 		writer_add_document(writer, &document);
 	}
-	read_file(run->file, &source->ahead, sizeof(RunTerm));
+	*documents += (uint32) header.documents;
+	*postings += header.postings;
+	BufFileReadExact(file, &source->ahead, sizeof(RunTerm));
 	return &source->base;
 }

@@ -12,14 +12,8 @@
 
 #include "index/inverted/inverted.h"
 
-typedef struct Run
-{
-	BufFile    *file;
-	uint32		documents;
-	uint32		first_birth;	/* added to the documents' births */
-} Run;
-
-extern Run *run_write(Gathering *gathering, BufFile *file);
-extern PostingSource *run_source(Run *run, SegmentWriter *writer, uint32 first_document);
+extern void run_write(Gathering *gathering, BufFile *file);
+extern PostingSource *run_source(BufFile *file, SegmentWriter *writer,
+								 uint32 *documents, uint64 *postings);
 
 #endif							/* INVERTED_RUN_H */

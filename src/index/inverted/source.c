@@ -22,8 +22,13 @@
 
 /* ---------- documents and postings gathered in memory ---------- */
 
+/*
+ * gathering_create
+ *	  memory: at which its owner empties it, so that it does not ask for more
+ *	  than that, or 0
+ */
 Gathering *
-gathering_create(int metric)
+gathering_create(int metric, Size memory)
 {
 	Gathering  *gathering = palloc0(sizeof(Gathering));
 
@@ -31,6 +36,7 @@ gathering_create(int metric)
 	gathering->document_capacity = 1024;
 	gathering->document = palloc(sizeof(InvertedDocument) * 1024);
 	gathering->posting_capacity = 16 * 1024;
+	gathering->posting_limit = memory / (2 * sizeof(Posting));
 	gathering->posting = palloc(sizeof(Posting) * 16 * 1024);
 	return gathering;
 }
@@ -43,6 +49,19 @@ gathering_bytes(const Gathering *gathering)
 {
 	return gathering->documents * sizeof(InvertedDocument) +
 		gathering->postings * sizeof(Posting) * 2;
+}
+
+/* Make room for "needed" postings: twice as many as now, up to the limit. */
+static void
+enlarge(Gathering *gathering, Size needed)
+{
+	Size		capacity = gathering->posting_capacity * 2;
+
+	if (capacity > gathering->posting_limit && gathering->posting_limit > 0)
+		capacity = gathering->posting_limit;
+	gathering->posting_capacity = Max(capacity, needed);
+	gathering->posting = repalloc_huge(gathering->posting,
+									   sizeof(Posting) * gathering->posting_capacity);
 }
 
 /*
@@ -76,12 +95,8 @@ gathering_add(Gathering *gathering, ItemPointer tid, uint32 birth,
 		float		factor = (float) (1.0 / norm);
 		Posting    *posting;
 
-		while (gathering->postings + vector->count > gathering->posting_capacity)
-		{
-			gathering->posting_capacity *= 2;
-			gathering->posting = repalloc_huge(gathering->posting,
-											   sizeof(Posting) * gathering->posting_capacity);
-		}
+		if (gathering->postings + vector->count > gathering->posting_capacity)
+			enlarge(gathering, gathering->postings + vector->count);
 		posting = &gathering->posting[gathering->postings];
 		for (int i = 0; i < vector->count; i++)
 		{

@@ -16,7 +16,10 @@
 #include <math.h>
 
 #include "access/generic_xlog.h"
+#include "commands/progress.h"
+#include "lib/binaryheap.h"
 #include "miscadmin.h"
+#include "pgstat.h"
 #include "utils/memutils.h"
 
 #include "index/inverted/inverted.h"
@@ -27,6 +30,9 @@ const uint32 inverted_seed_rank[INVERTED_SEEDS] = {64, 256, 1024};
 /* Weights are counted by their leading bits, which makes 16 classes an octave. */
 #define SEED_CLASS(bits)	((bits) >> 19)
 #define SEED_CLASSES		4096
+
+/* Progress of a build is shown whenever so many more are written. */
+#define REPORT_POSTINGS 65536
 
 typedef struct RegionWriter
 {
@@ -47,6 +53,7 @@ struct SegmentWriter
 	InvertedRoot root;
 	bool		integers;		/* so far all weights, exactly */
 	uint32		directory_cells;
+	uint64		next_report;	/* of progress, in postings */
 
 	/* the term at hand */
 	int32		term;
@@ -412,6 +419,30 @@ end_term(SegmentWriter *writer)
 	writer->root.terms++;
 }
 
+/* A build shows how many postings it has written. */
+static void
+show_progress(SegmentWriter *writer)
+{
+	if (!writer->bulk || writer->root.postings < writer->next_report)
+		return;
+	pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE,
+								 (int64) writer->root.postings);
+	writer->next_report = writer->root.postings + REPORT_POSTINGS;
+}
+
+/* The source with the least term is first, among equals the one listed first. */
+static int
+compare_sources(Datum a, Datum b, void *sources)
+{
+	PostingSource **source = sources;
+	int32		left = source[DatumGetInt32(a)]->term;
+	int32		right = source[DatumGetInt32(b)]->term;
+
+	if (left != right)
+		return left < right ? 1 : -1;
+	return DatumGetInt32(a) < DatumGetInt32(b) ? 1 : -1;
+}
+
 /*
  * writer_add_sources
  *	  Write the postings of all sources.  The documents of one source come
@@ -420,37 +451,41 @@ end_term(SegmentWriter *writer)
 void
 writer_add_sources(SegmentWriter *writer, PostingSource **sources, int count)
 {
-	bool	   *alive = palloc(sizeof(bool) * Max(count, 1));
+	binaryheap *heap = binaryheap_allocate(Max(count, 1), compare_sources, sources);
 	PostingBatch *batch = palloc(sizeof(PostingBatch));
 
 	for (int i = 0; i < count; i++)
-		alive[i] = sources[i]->next_term(sources[i]);
-	for (;;)
 	{
-		const PostingHeader *grid;
-		int64		least = PG_INT64_MAX;
+		if (sources[i]->next_term(sources[i]))
+			binaryheap_add_unordered(heap, Int32GetDatum(i));
+	}
+	binaryheap_build(heap);
+	while (!binaryheap_empty(heap))
+	{
+		int32		term = sources[DatumGetInt32(binaryheap_first(heap))]->term;
 
-		for (int i = 0; i < count; i++)
+		begin_term(writer, term);
+		while (!binaryheap_empty(heap))
 		{
-			if (alive[i])
-				least = Min(least, sources[i]->term);
-		}
-		if (least == PG_INT64_MAX)
-			break;
-		begin_term(writer, (int32) least);
-		for (int i = 0; i < count; i++)
-		{
-			if (!alive[i] || sources[i]->term != least)
-				continue;
-			while (sources[i]->next_batch(sources[i], batch, &grid))
+			Datum		first = binaryheap_first(heap);
+			PostingSource *source = sources[DatumGetInt32(first)];
+			const PostingHeader *grid;
+
+			if (source->term != term)
+				break;
+			while (source->next_batch(source, batch, &grid))
 				add_batch(writer, batch, grid);
-			alive[i] = sources[i]->next_term(sources[i]);
+			if (source->next_term(source))
+				binaryheap_replace_first(heap, first);
+			else
+				binaryheap_remove_first(heap);
 		}
 		if (writer->count > 0)
 			end_term(writer);
+		show_progress(writer);
 	}
+	binaryheap_free(heap);
 	pfree(batch);
-	pfree(alive);
 }
 
 /* ---------- the root ---------- */

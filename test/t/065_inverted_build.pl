@@ -1,0 +1,170 @@
+# Broken if this fails: an inverted index built by several processes, or in
+# little memory, differs from one built by one process in plenty; the build
+# shows no progress, cannot be cancelled, does not survive the loss of a worker
+# or leaves files behind.
+use strict;
+use warnings;
+use FindBin;
+use lib $FindBin::RealBin;
+use EmbedTest;
+use IPC::Run ();
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+my $seed = random_seed();
+my $node = embed_node(
+	'main', 'autovacuum = off', 'fsync = off', 'shared_buffers = 64MB', 'max_wal_size = 1GB',
+	'max_worker_processes = 8', 'max_parallel_maintenance_workers = 2',
+	'maintenance_work_mem = 128MB', 'jit = off');
+
+# Two statements of 20,000 rows, some of them NULL, empty or irregular, then
+# copies, so that a build takes long enough to be watched.
+my $rows = 160_000;
+$node->safe_psql('postgres', qq{
+	SELECT setseed(0.$seed);
+	CREATE TABLE docs (id serial, v sparsevec(100000)) WITH (parallel_workers = 2);
+	INSERT INTO docs (v) SELECT CASE WHEN i % 500 = 1 THEN NULL WHEN i % 500 = 2 THEN '{}/100000'::sparsevec
+			WHEN i % 500 = 3 THEN '{7:1e30,9:1}/100000'::sparsevec ELSE
+			(SELECT ('{' || string_agg(k || ':' || w, ',') || '}/100000')::sparsevec FROM
+				(SELECT 1 + floor(100000 * random() ^ 4)::int AS k, max(random() - 0.2)::float4 AS w
+				 FROM generate_series(1, 40 + i % 20) GROUP BY 1) AS x) END
+		FROM generate_series(1, 20000) AS i;
+	INSERT INTO docs (v) SELECT v FROM docs, generate_series(1, 7) ORDER BY id;
+	VACUUM ANALYZE docs});
+
+# The whole order by an index: distances, and each row once.
+sub answers
+{
+	my ($index) = @_;
+	return $node->safe_psql('postgres', qq{
+		SET enable_seqscan = off; SET enable_sort = off;
+		CREATE TEMP TABLE other AS SELECT indexrelid FROM pg_index
+			WHERE indrelid = 'docs'::regclass AND indexrelid <> '$index'::regclass;
+		UPDATE pg_index SET indisvalid = false WHERE indexrelid IN (SELECT indexrelid FROM other);
+		SELECT count(*), count(DISTINCT id), md5(string_agg(d::text, ' ' ORDER BY place)) FROM
+			(SELECT id, d, row_number() OVER () AS place FROM
+				(SELECT id, v <#> '{1:1,2:-0.5,77:3,4000:1}/100000' AS d FROM docs
+				 ORDER BY v <#> '{1:1,2:-0.5,77:3,4000:1}/100000') AS x) AS y;
+		UPDATE pg_index SET indisvalid = true WHERE indexrelid IN (SELECT indexrelid FROM other);
+		SELECT * FROM embed_index_check('$index')});
+}
+
+sub start_build
+{
+	my ($statement) = @_;
+	my $build = { out => '', err => '' };
+	$build->{run} = IPC::Run::start(
+		[ 'psql', '-XqAt', '-d', $node->connstr('postgres'), '-v', 'ON_ERROR_STOP=1', '-c', $statement ],
+		'<', \undef, '>', \$build->{out}, '2>', \$build->{err});
+	return $build;
+}
+
+sub running
+{
+	my ($build) = @_;
+	$build->{run}->pump_nb if $build->{run}->pumpable;
+	return $build->{run}->pumpable;
+}
+
+# Poll until $done says so; false after a minute.
+sub watch
+{
+	my ($sql, $done) = @_;
+	my $until = time + 60;
+	while (time < $until)
+	{
+		my $answer = $node->safe_psql('postgres', $sql);
+		return $answer if $done->($answer);
+		sleep(0.01);
+	}
+	return;
+}
+
+sub temporary_files
+{
+	return $node->safe_psql('postgres', q{SELECT count(*) FROM pg_ls_tmpdir() WHERE name NOT LIKE '%embed%'});
+}
+
+my $workers_running = q{SELECT string_agg(pid::text, ' ') FROM pg_stat_activity WHERE backend_type = 'parallel worker'};
+
+# ---------- the same index, however it is built ----------
+
+$node->safe_psql('postgres', q{
+	SET max_parallel_maintenance_workers = 0; SET maintenance_work_mem = '1GB';
+	CREATE INDEX alone ON docs USING inverted (v)});
+my $expected = answers('alone');
+like($expected, qr/^$rows\|$rows\|[0-9a-f]+$/, 'every row is found once');
+
+# Watch a build by three processes.
+my (%phase, %seen);
+my $build = start_build('CREATE INDEX together ON docs USING inverted (v)');
+watch(q{
+	SELECT coalesce((SELECT concat_ws('|', phase, blocks_total, blocks_done, tuples_total, tuples_done)
+			FROM pg_stat_progress_create_index), 'none') || '|' ||
+		(SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'parallel worker')},
+	sub {
+		my ($answer) = @_;
+		my ($phase, $blocks, $blocks_done, $tuples, $done, $workers) = split /\|/, $answer;
+		return ++$seen{nothing} > 20 || !running($build) if $phase eq 'none';
+		$phase{$phase}++;
+		$seen{workers} = $workers if $workers > ($seen{workers} // 0);
+		$seen{blocks}++ if $blocks > 0 && $blocks_done > 0;
+		$seen{rows}++ if $phase =~ /reading/ && $done > 0;
+		$seen{postings}++ if $phase =~ /writing postings/ && $tuples > $rows && $done > 0 && $done <= $tuples;
+		return 0;
+	});
+$build->{run}->finish;
+is($build->{err}, '', 'built by three processes');
+note("phases seen: " . join(', ', map { "$_ ($phase{$_})" } sort keys %phase));
+ok($phase{'building index: reading rows'}, 'the progress view names the phase');
+ok($seen{blocks}, 'the progress view counts blocks');
+ok($seen{rows}, 'the progress view counts rows');
+ok($seen{postings}, 'the progress view counts postings');
+is($seen{workers}, 2, 'two workers took part');
+is(answers('together'), $expected, 'an index built by three processes gives the same order');
+
+foreach my $case ([ 'little', '1MB', 0 ], [ 'shares', '96MB', 2 ])
+{
+	my ($name, $memory, $workers) = @$case;
+	$node->safe_psql('postgres', qq{
+		SET max_parallel_maintenance_workers = $workers; SET maintenance_work_mem = '$memory';
+		CREATE INDEX $name ON docs USING inverted (v)});
+	is(answers($name), $expected, "an index built in $memory gives the same order");
+}
+$node->safe_psql('postgres', 'CREATE INDEX CONCURRENTLY meanwhile ON docs USING inverted (v)');
+is(answers('meanwhile'), $expected, 'CREATE INDEX CONCURRENTLY by three processes gives the same order');
+$node->safe_psql('postgres', 'DROP INDEX alone, little, shares, together');
+
+# Workers must agree on dimensions that only the rows declare.
+my ($status, undef, $error) = $node->psql('postgres', q{
+	CREATE TABLE mixed (v sparsevec) WITH (parallel_workers = 2);
+	INSERT INTO mixed SELECT '{1:1}/10' FROM generate_series(1, 3000);
+	INSERT INTO mixed VALUES ('{1:1}/11');
+	CREATE INDEX ON mixed USING inverted (v)});
+like($error, qr/different sparsevec dimensions 1[01] and 1[01]/, 'different dimensions are refused');
+
+# ---------- an end before the end ----------
+
+$build = start_build('CREATE INDEX cancelled ON docs USING inverted (v)');
+watch($workers_running, sub { $_[0] =~ / / });
+my $began = time;
+$node->safe_psql('postgres', q{SELECT pg_cancel_backend(pid) FROM pg_stat_progress_create_index});
+$build->{run}->finish;
+note(sprintf('cancelled within %.0f ms', 1000 * (time - $began)));
+like($build->{err}, qr/canceling statement due to user request/, 'a build can be cancelled');
+is(watch($workers_running, sub { $_[0] eq '' }), '', 'its workers are gone');
+is(temporary_files(), 0, 'no temporary file is left');
+
+$build = start_build(q{SET maintenance_work_mem = '96MB'; CREATE INDEX lost ON docs USING inverted (v)});
+watch($workers_running, sub { $_[0] =~ / / && $node->safe_psql('postgres', q{
+	SELECT count(pg_terminate_backend(pid)) FROM (SELECT pid FROM pg_stat_activity WHERE backend_type = 'parallel worker' LIMIT 1) x}) });
+$build->{run}->finish;
+like($build->{err}, qr/due to administrator command|lost connection to parallel worker/,
+	'the loss of a worker ends the build');
+is(temporary_files(), 0, 'no temporary file is left');
+is($node->safe_psql('postgres', q{SELECT count(*) FROM pg_class WHERE relname IN ('cancelled', 'lost')}), 0, 'no index is left');
+is(answers('meanwhile'), $expected, 'the other index is as it was');
+
+$node->stop;
+done_testing();

@@ -131,6 +131,13 @@
 	} while (0)
 #endif
 
+/* Which file a relation is in, as the buffer manager names it (utils/rel.h). */
+#if PG_VERSION_NUM >= 160000
+#define relation_locator(relation) ((relation)->rd_locator)
+#else
+#define relation_locator(relation) ((relation)->rd_node)
+#endif
+
 /* VACUUM's cost-based delay, and its check for interrupts. */
 #if PG_VERSION_NUM >= 180000
 #define vacuum_delay()	vacuum_delay_point(false)

@@ -17,6 +17,7 @@
 #include "access/genam.h"
 #include "access/tableam.h"
 #include "nodes/execnodes.h"
+#include "storage/buf.h"
 #include "storage/dsm.h"
 #include "storage/shm_toc.h"
 #include "utils/relcache.h"
@@ -51,6 +52,17 @@ extern void index_report_problem(IndexReport *report, BlockNumber block,
 /* Receives one property of an index. */
 extern void index_report_property(IndexReport *report, const char *property,
 								  double value);
+
+/* Of today's processors; a wrong number costs time only. */
+#define CACHE_LINE	64
+
+/*
+ * recent.c: ReadBuffer() that first tries where the block was the last time,
+ * and the processor's cache filled ahead of need.
+ */
+extern Buffer index_read_buffer(Relation index, BlockNumber block);
+extern void index_remember_buffer(Relation relation, BlockNumber block, Buffer buffer);
+extern void index_prefetch(Relation relation, BlockNumber block, int offset, int bytes);
 
 typedef struct IndexRoom
 {

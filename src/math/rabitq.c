@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * rabitq.c
- *	  RaBitQ codes: encoding, query preparation, scalar kernels.
+ *	  RaBitQ codes: encoding, scalar kernels.
  *
  *-------------------------------------------------------------------------
  */
@@ -61,7 +61,15 @@ center_lead_scalar(const RabitqQuery *query, const uint8_t *codes,
 	center_lead_lanes(query, codes, minimum, step, inner, lead, distance);
 }
 
-static const RabitqSet set_scalar = {"scalar", scan_scalar, dot_scalar, center_lead_scalar};
+static void
+prepare_scalar(RabitqQuery *query)
+{
+	prepare_lanes(query);
+}
+
+static const RabitqSet set_scalar = {
+	"scalar", scan_scalar, dot_scalar, center_lead_scalar, prepare_scalar
+};
 
 const char *rabitq_kernels = "scalar";
 uint32_t	(*rabitq_scan) (const RabitqQuery *query, const uint8_t *block,
@@ -70,6 +78,7 @@ int32_t		(*rabitq_dot) (int dims, const uint8_t *code, const int16_t *levels) = 
 void		(*rabitq_center_lead) (const RabitqQuery *query, const uint8_t *codes,
 								   float minimum, float step, bool inner,
 								   float *lead, float *distance) = center_lead_scalar;
+void		(*rabitq_query_prepare) (RabitqQuery *query) = prepare_scalar;
 
 bool
 rabitq_select(const char *name)
@@ -89,6 +98,7 @@ rabitq_select(const char *name)
 		rabitq_scan = sets[i]->scan;
 		rabitq_dot = sets[i]->dot;
 		rabitq_center_lead = sets[i]->center_lead;
+		rabitq_query_prepare = sets[i]->prepare;
 		return true;
 	}
 	return false;
@@ -280,99 +290,6 @@ rabitq_refine_decode(int dims, const uint8_t *code, const RabitqFactors *factors
 	}
 	length -= step * step * xx;
 	return length > 0 ? (float) length : 0;
-}
-
-void
-rabitq_query_prepare(RabitqQuery *query)
-{
-	const float *q = query->vector;
-	int			groups = query->coded / 4;
-	int			highest = 65535 / groups;
-	float		range = 0;
-	float		base = 0;
-	float		coded_sum = 0;
-	float		largest = 0;
-	float		inverse;
-	double		sum = 0;
-	double		norm = 0;
-
-	/*
-	 * One-bit tables: entry n of a group is the sum of those of its four
-	 * values whose bit is set in n, less the least such sum.
-	 */
-	if (highest > 255)
-		highest = 255;
-	for (int g = 0; g < groups; g++)
-	{
-		float		low = 0;
-		float		high = 0;
-
-		for (int k = 0; k < 4; k++)
-		{
-			float		value = q[g * 4 + k];
-
-			if (value < 0)
-				low += value;
-			else
-				high += value;
-			coded_sum += value;
-		}
-		base += low;
-		if (high - low > range)
-			range = high - low;
-	}
-	query->table_step = range / highest;
-	inverse = range > 0 ? highest / range : 0;
-	for (int g = 0; g < groups; g++)
-	{
-		const float *v = q + g * 4;
-		const v16	bit0 = {0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1};
-		const v16	bit1 = {0, 0, 1, 1, 0, 0, 1, 1, 0, 0, 1, 1, 0, 0, 1, 1};
-		const v16	bit2 = {0, 0, 0, 0, 1, 1, 1, 1, 0, 0, 0, 0, 1, 1, 1, 1};
-		const v16	bit3 = {0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1};
-		typedef uint8_t u8x16 __attribute__((vector_size(16)));
-		float		low = 0;
-		v16			entry;
-		u8x16		rounded;
-
-		for (int k = 0; k < 4; k++)
-			low += v[k] < 0 ? v[k] : 0;
-		entry = bit0 * v[0] + bit1 * v[1] + bit2 * v[2] + bit3 * v[3] - low;
-		entry = entry * inverse + 0.5f;
-		rounded = __builtin_convertvector(__builtin_convertvector(entry, v16i), u8x16);
-		memcpy(query->table + g * 16, &rounded, 16);
-	}
-	query->table_base = base - 0.5f * coded_sum;
-
-	/* four-bit levels; code value u stands for x = u - 7.5 */
-	for (int i = 0; i < query->dims; i++)
-	{
-		float		magnitude = fabsf(q[i]);
-
-		if (magnitude > largest)
-			largest = magnitude;
-		norm += (double) q[i] * q[i];
-	}
-	query->level_step = largest / RABITQ_QUERY_LIMIT;
-	inverse = largest > 0 ? RABITQ_QUERY_LIMIT / largest : 0;
-	for (int i = 0; i < query->dims; i++)
-	{
-		float		scaled = q[i] * inverse;
-
-		query->levels[i] = (int16_t) (scaled + (scaled < 0 ? -0.5f : 0.5f));
-		sum += query->levels[i];
-	}
-	query->level_base = (float) (-7.5 * sum * query->level_step);
-	query->norm_squared = (float) norm;
-
-	/*
-	 * The cosine between a rotated vector and its signs concentrates at
-	 * sqrt(2 / pi) (RaBitQ, lemma 3.2), so the error needs no number of its
-	 * own: |x| = sqrt(M) / 2 and k |x| = |r| / cosine.
-	 */
-	query->error_factor = (float) (0.5 * sqrt((double) query->coded) *
-								   sqrt(1 - 2 / 3.14159265358979 * query->coded / query->dims) /
-								   sqrt(query->dims - 1.0));
 }
 
 void

@@ -46,6 +46,9 @@
 #define RABITQ_BLOCK_BYTES(coded)	((size_t) (coded) * RABITQ_BLOCK / 8)
 #define RABITQ_REFINE_BYTES(dims)	((size_t) (dims) / 2)
 
+/* No more rotated dimensions than this can have a one-bit code. */
+#define RABITQ_MAX_CODED	1536
+
 /* Query values for the four-bit dot product lie in -8191 ... 8191. */
 #define RABITQ_QUERY_LIMIT	8191
 
@@ -108,7 +111,7 @@ extern float rabitq_refine_decode(int dims, const uint8_t *code, const RabitqFac
 								  const float *center, float *vector);
 
 /* Prepare a query whose dims, coded, vector, table and levels are set. */
-extern void rabitq_query_prepare(RabitqQuery *query);
+extern void (*rabitq_query_prepare) (RabitqQuery *query);
 
 /* |q - c|^2 or -2 <c, q>, and |q - c| */
 extern void rabitq_lead(const RabitqQuery *query, const float *center, bool inner,

@@ -113,10 +113,18 @@ center_lead_avx2(const RabitqQuery *query, const uint8_t *codes,
 	center_lead_lanes(query, codes, minimum, step, inner, lead, distance);
 }
 
+TARGET static void
+prepare_avx2(RabitqQuery *query)
+{
+	prepare_lanes(query);
+}
+
 const RabitqSet *
 rabitq_set_avx2(void)
 {
-	static const RabitqSet set = {"avx2", scan_avx2, dot_avx2, center_lead_avx2};
+	static const RabitqSet set = {
+		"avx2", scan_avx2, dot_avx2, center_lead_avx2, prepare_avx2
+	};
 
 	return __builtin_cpu_supports("avx2") ? &set : NULL;
 }

@@ -110,10 +110,18 @@ center_lead_avx512(const RabitqQuery *query, const uint8_t *codes,
 	center_lead_lanes(query, codes, minimum, step, inner, lead, distance);
 }
 
+TARGET static void
+prepare_avx512(RabitqQuery *query)
+{
+	prepare_lanes(query);
+}
+
 const RabitqSet *
 rabitq_set_avx512(void)
 {
-	static const RabitqSet set = {"avx512", scan_avx512, dot_avx512, center_lead_avx512};
+	static const RabitqSet set = {
+		"avx512", scan_avx512, dot_avx512, center_lead_avx512, prepare_avx512
+	};
 
 	if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
 		__builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))

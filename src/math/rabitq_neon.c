@@ -82,10 +82,18 @@ center_lead_neon(const RabitqQuery *query, const uint8_t *codes,
 	center_lead_lanes(query, codes, minimum, step, inner, lead, distance);
 }
 
+static void
+prepare_neon(RabitqQuery *query)
+{
+	prepare_lanes(query);
+}
+
 const RabitqSet *
 rabitq_set_neon(void)
 {
-	static const RabitqSet set = {"neon", scan_neon, dot_neon, center_lead_neon};
+	static const RabitqSet set = {
+		"neon", scan_neon, dot_neon, center_lead_neon, prepare_neon
+	};
 
 	return &set;
 }

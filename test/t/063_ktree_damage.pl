@@ -55,6 +55,8 @@ my @damage = (
 	[ 'side list', 0, 24 + 60, pack('L', $leaf), qr/9:/ ],
 	[ 'generation', $leaf, 8192 - 16, pack('L', 77), qr/2:/ ],
 	[ 'generation of another part', $leaf + 1, 8192 - 16, pack('L', 77), qr/2:/ ],
+	[ 'mark', $leaf, 24 + 60, pack('L', 77), qr/2:/ ],
+	[ 'mark of another part', $leaf + 1, 24 + 4, pack('S', 9), qr/2:/ ],
 	[ 'part', $leaf + 1, 8192 - 8, pack('S', 9), qr/2:/ ],
 	[ 'page id', $leaf, 8192 - 2, pack('S', 7), qr/2:/ ],
 	[ 'level', $leaf, 24, pack('S', 3), qr/4:/ ],

@@ -206,6 +206,43 @@ test_estimates(int dims, int coded, bool inner)
 	free(query.levels);
 }
 
+/* A prepared query must be the same whatever kernels prepared it. */
+static void
+test_prepare_sets(const RabitqQuery *like)
+{
+	static const char *const names[] = {"avx2", "avx512", "neon"};
+	RabitqQuery one = *like;
+	RabitqQuery other = *like;
+	float	   *q = malloc(sizeof(float) * like->dims);
+
+	one.vector = other.vector = q;
+	other.table = aligned_alloc(64, like->coded * 4);
+	other.levels = malloc(sizeof(int16_t) * like->dims);
+	for (int trial = 0; trial < 20; trial++)
+	{
+		for (int i = 0; i < like->dims; i++)
+			q[i] = trial == 0 ? 0 : (float) normal() * (trial == 1 ? 1e-15f : 1);
+		rabitq_select("scalar");
+		rabitq_query_prepare(&one);
+		for (int n = 0; n < 3; n++)
+		{
+			if (!rabitq_select(names[n]))
+				continue;
+			rabitq_query_prepare(&other);
+			CHECK(memcmp(one.table, other.table, like->coded * 4) == 0, "%s table, dims %d",
+				  names[n], like->dims);
+			CHECK(memcmp(one.levels, other.levels, sizeof(int16_t) * like->dims) == 0,
+				  "%s levels, dims %d", names[n], like->dims);
+			CHECK(one.table_step == other.table_step && one.table_base == other.table_base &&
+				  one.level_step == other.level_step && one.level_base == other.level_base &&
+				  one.norm_squared == other.norm_squared, "%s query, dims %d", names[n], like->dims);
+		}
+	}
+	free(q);
+	free(other.table);
+	free(other.levels);
+}
+
 /* Every set of kernels this CPU has gives the scalar set's bits. */
 static void
 test_sets(int dims, int coded)
@@ -268,6 +305,7 @@ test_sets(int dims, int coded)
 			CHECK(l == lead && d == distance, "%s centre, dims %d", names[n], dims);
 		}
 	}
+	test_prepare_sets(&query);
 	rabitq_select(NULL);
 	free(block);
 	free(code);

@@ -73,6 +73,17 @@ page_is(Page page, KtreePageKind kind)
 		KtreePageSpecial(page)->kind == kind;
 }
 
+/* Does a node's page say the same of itself in both places? */
+static bool
+mark_agrees(Page page)
+{
+	const KtreeSpecial *special = KtreePageSpecial(page);
+	const KtreeMark *mark = KtreePageMark(page, special->part);
+
+	return mark->generation == special->generation && mark->part == special->part &&
+		mark->page_id == special->page_id;
+}
+
 /*
  * read_node
  *	  Unpack a node after testing its pages' identity; false when it cannot
@@ -99,6 +110,8 @@ read_node(CheckState *check, KtreeLink link, BlockNumber from, KtreeImage *image
 		else if (KtreePageSpecial(page)->part != part ||
 				 KtreePageSpecial(page)->first != link.block)
 			wrong = "2: page of another node or part";
+		else if (!mark_agrees(page))
+			wrong = "2: mark and special area differ";
 		else if (!ktree_same_generation(KtreePageSpecial(page)->generation, link.generation))
 			wrong = "2: another generation than the pointer says";
 		else if (KtreePageSpecial(page)->version != KTREE_VERSION)

@@ -51,6 +51,7 @@ init_free_page(Page page, uint32 generation, BlockNumber block)
 	node->forward[0].block = node->forward[1].block = InvalidBlockNumber;
 	node->next_free = InvalidBlockNumber;
 	node->writer = U64FromFullTransactionId(GetTopFullTransactionIdIfAny());
+	ktree_page_mark(page, generation);
 	((PageHeader) page)->pd_lower = KTREE_NODE_START;
 }
 
@@ -89,7 +90,8 @@ ktree_take_extent(Relation index, const KtreeLayout *layout)
 		page = GenericXLogRegisterBuffer(state, buffer, 0);
 		node = KtreePageNode(page);
 		link.block = meta->free_head;
-		link.generation = ++KtreePageSpecial(page)->generation;
+		link.generation = KtreePageSpecial(page)->generation + 1;
+		ktree_page_mark(page, link.generation);
 		meta->free_head = node->next_free;
 		meta->free_count--;
 		node->state = KTREE_FREE;

@@ -35,7 +35,7 @@
 /* Beyond so many dimensions the center gets pages of its own, ... */
 #define KTREE_INLINE_CENTER	3072
 /* ... and no more than so many rotated dimensions have a one-bit code. */
-#define KTREE_MAX_CODED		1536
+#define KTREE_MAX_CODED		RABITQ_MAX_CODED
 
 /* Support functions of an operator class. */
 #define KTREE_DISTANCE_PROC	1	/* the operator's function */
@@ -94,6 +94,19 @@ typedef struct KtreeSpecial
 } KtreeSpecial;
 
 StaticAssertDecl(sizeof(KtreeSpecial) == 16, "ktree special area");
+
+/*
+ * The same once more on every page of a node, where a reader looks anyway:
+ * the special area lies at the other end of the page, a cache miss away.
+ */
+typedef struct KtreeMark
+{
+	uint32		generation;
+	uint16		part;
+	uint16		page_id;		/* KTREE_PAGE_ID */
+} KtreeMark;
+
+StaticAssertDecl(sizeof(KtreeMark) == 8, "ktree mark");
 
 /* Calibration: recall by patience, for two lengths of result. */
 #define KTREE_PATIENCE_STEPS	18
@@ -176,11 +189,13 @@ typedef struct KtreeNode
 	float		base_step;
 	float		spread;			/* root mean square distance of slots to the
 								 * center when the node was written */
-	float		reserved[3];
+	KtreeMark	mark;
+	float		reserved;
 	uint8		dead[KTREE_MAX_CAPACITY / 8];
 } KtreeNode;
 
 StaticAssertDecl(offsetof(KtreeNode, writer) == 32, "ktree node");
+StaticAssertDecl(offsetof(KtreeNode, mark) == 60, "ktree node");
 StaticAssertDecl(offsetof(KtreeNode, dead) == 72, "ktree node");
 StaticAssertDecl(sizeof(KtreeNode) == 104, "ktree node");
 
@@ -246,6 +261,8 @@ typedef struct KtreeSidePage
 
 #define KtreePageSpecial(page)	((KtreeSpecial *) PageGetSpecialPointer(page))
 #define KtreePageNode(page)		((KtreeNode *) PageGetContents(page))
+#define KtreePageMark(page, part) \
+	((part) == 0 ? &KtreePageNode(page)->mark : (KtreeMark *) PageGetContents(page))
 #define KtreePageMeta(page)		((KtreeMeta *) PageGetContents(page))
 #define KtreePageSide(page)		((KtreeSidePage *) PageGetContents(page))
 
@@ -316,6 +333,7 @@ extern int	ktree_base_piece(const KtreeLayout *layout, int part, int *from, int 
 /* meta.c */
 extern void ktree_page_init(Page page, KtreePageKind kind, uint32 generation,
 							BlockNumber first, int part);
+extern void ktree_page_mark(Page page, uint32 generation);
 extern void ktree_meta_init(Page page, const KtreeKind *kind);
 extern void ktree_read_meta(Relation index, KtreeMeta *meta);
 extern void ktree_check_page(Relation index, Buffer buffer, KtreePageKind kind);

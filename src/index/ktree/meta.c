@@ -32,6 +32,22 @@ ktree_page_init(Page page, KtreePageKind kind, uint32 generation,
 	special->page_id = KTREE_PAGE_ID;
 }
 
+/* Give a node's page its generation: in both places, after its contents. */
+void
+ktree_page_mark(Page page, uint32 generation)
+{
+	KtreeSpecial *special = KtreePageSpecial(page);
+	KtreeMark  *mark = KtreePageMark(page, special->part);
+
+	special->generation = generation;
+	mark->generation = generation;
+	mark->part = special->part;
+	mark->page_id = KTREE_PAGE_ID;
+	if (special->part > 0)
+		((PageHeader) page)->pd_lower = Max(((PageHeader) page)->pd_lower,
+											(char *) (mark + 1) - (char *) page);
+}
+
 void
 ktree_meta_init(Page page, const KtreeKind *kind)
 {

@@ -27,8 +27,9 @@
 Buffer
 ktree_lock_part(Relation index, KtreeLink link, int part, int mode)
 {
-	Buffer		buffer = ReadBuffer(index, link.block + part);
+	Buffer		buffer = index_read_buffer(index, link.block + part);
 	Page		page;
+	const KtreeMark *mark;
 
 	LockBuffer(buffer, mode);
 	page = BufferGetPage(buffer);
@@ -38,19 +39,22 @@ ktree_lock_part(Relation index, KtreeLink link, int part, int mode)
 		UnlockReleaseBuffer(buffer);
 		return InvalidBuffer;
 	}
-	ktree_check_page(index, buffer, KTREE_PAGE_NODE);
-	if (!ktree_same_generation(KtreePageSpecial(page)->generation, link.generation))
+	mark = KtreePageMark(page, part);
+	if (mark->page_id != KTREE_PAGE_ID || mark->part != part)
 	{
-		UnlockReleaseBuffer(buffer);
-		return InvalidBuffer;
-	}
-	if (KtreePageSpecial(page)->part != part)
+		ktree_check_page(index, buffer, KTREE_PAGE_NODE);
 		ereport(ERROR,
 				(errcode(ERRCODE_INDEX_CORRUPTED),
 				 errmsg("index \"%s\" has part %u of a node where part %d belongs, at block %u",
 						RelationGetRelationName(index), KtreePageSpecial(page)->part, part,
 						link.block + part),
 				 errhint("Please REINDEX it.")));
+	}
+	if (!ktree_same_generation(mark->generation, link.generation))
+	{
+		UnlockReleaseBuffer(buffer);
+		return InvalidBuffer;
+	}
 	return buffer;
 }
 
@@ -229,6 +233,7 @@ ktree_image_to_page(const KtreeImage *image, int part, Page page)
 		*KtreePageNode(page) = image->node;
 		cover(page, KTREE_NODE_START);
 	}
+	ktree_page_mark(page, image->link.generation);
 	bytes = ktree_center_piece(layout, part, &from, &offset);
 	if (bytes > 0)
 	{

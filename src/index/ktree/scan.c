@@ -47,6 +47,9 @@
 /* Rows that a round looks for beyond those it returns. */
 #define EXTRA_ROWS(count)	Max(6, (count) / 8)
 
+/* Rows whose pages are asked for when a round begins to hand out. */
+#define PREFETCHED_ROWS 16
+
 /* A row of the current round. */
 typedef struct Row
 {
@@ -94,14 +97,48 @@ typedef struct KtreeScanState
 	EState	   *estate;
 } KtreeScanState;
 
+/*
+ * Many searches are short: the memory of one is kept for the next, or much of
+ * their time would go into getting it from the operating system and giving it
+ * back.  NULL while a scan has it; an error then takes it along.
+ */
+static MemoryContext spare_context;
+
+#define SCAN_MEMORY (128 * 1024)
+
+static MemoryContext
+take_context(void)
+{
+	MemoryContext context = spare_context;
+
+	if (context == NULL)
+		return AllocSetContextCreate(CurrentMemoryContext, "ktree scan", SCAN_MEMORY,
+									 SCAN_MEMORY, ALLOCSET_DEFAULT_MAXSIZE);
+	spare_context = NULL;
+	MemoryContextSetParent(context, CurrentMemoryContext);
+	return context;
+}
+
+static void
+give_context(MemoryContext context)
+{
+	if (spare_context != NULL)
+	{
+		MemoryContextDelete(context);
+		return;
+	}
+	MemoryContextReset(context);
+	MemoryContextSetParent(context, TopMemoryContext);
+	spare_context = context;
+}
+
 IndexScanDesc
 ktree_beginscan(Relation index, int nkeys, int norderbys)
 {
 	IndexScanDesc scan = RelationGetIndexScan(index, nkeys, norderbys);
 	KtreeScanState  *state = palloc0(sizeof(KtreeScanState));
 
-	state->context = AllocSetContextCreate(CurrentMemoryContext, "ktree scan",
-										   ALLOCSET_DEFAULT_SIZES);
+	state->context = take_context();
 	state->scratch = AllocSetContextCreate(CurrentMemoryContext, "ktree distance",
 										   ALLOCSET_DEFAULT_SIZES);
 	fmgr_info_copy(&state->distance, index_getprocinfo(index, 1, KTREE_DISTANCE_PROC),
@@ -142,7 +179,7 @@ ktree_endscan(IndexScanDesc scan)
 		ExecDropSingleTupleTableSlot(state->slot);
 	if (state->estate != NULL)
 		FreeExecutorState(state->estate);
-	MemoryContextDelete(state->context);
+	give_context(state->context);
 	MemoryContextDelete(state->scratch);
 	pfree(state);
 	scan->opaque = NULL;
@@ -182,6 +219,9 @@ fetch_distance(IndexScanDesc scan, KtreeScanState *state, ItemPointer tid, doubl
 									 &again, &all_dead))
 			return false;
 	} while (again && TTS_EMPTY(state->slot));
+	if (TTS_IS_BUFFERTUPLE(state->slot))
+		index_remember_buffer(scan->heapRelation, ItemPointerGetBlockNumber(&at),
+							  ((BufferHeapTupleTableSlot *) state->slot)->buffer);
 
 	old = MemoryContextSwitchTo(state->scratch);
 	if (state->column != 0)
@@ -411,6 +451,20 @@ start_scan(IndexScanDesc scan, KtreeScanState *state)
 	MemoryContextSwitchTo(old);
 }
 
+/* The table's pages that the first distances will need. */
+static void
+prefetch_rows(Relation heap, const KtreeScanState *state)
+{
+	for (int i = 0; i < Min(state->row_count, PREFETCHED_ROWS); i++)
+	{
+		const ItemPointerData *tid = &state->rows[i].tid;
+
+		index_prefetch(heap, ItemPointerGetBlockNumber(tid),
+					   SizeOfPageHeaderData +
+					   ItemPointerGetOffsetNumber(tid) * sizeof(ItemIdData), 1);
+	}
+}
+
 /* Rows a round may hold within work_mem. */
 static int
 most_rows(void)
@@ -461,6 +515,9 @@ next_round(IndexScanDesc scan, KtreeScanState *state)
 		if (!tidset_has(state->returned, &state->huge[i].tid))
 			push_row(state, &state->huge[i]);
 	}
+
+	if (!state->unordered)
+		prefetch_rows(scan->heapRelation, state);
 
 	last = ktree_search_complete(state->search);
 	if (ktree_search_cut(state->search) && !last)

@@ -37,6 +37,9 @@
  */
 #define CHILD_COSINE 0.6f
 
+/* Of each page of the next leaf; then the processor sees where we are going. */
+#define PREFETCH_BYTES 192
+
 /* A node waiting to be visited. */
 typedef struct Waiting
 {
@@ -81,8 +84,9 @@ typedef struct VisitedNode
 /* A code that passed the one-bit test. */
 typedef struct Passed
 {
+	float		score;			/* by the one-bit code */
+	float		deviation;		/* its standard deviation */
 	int			slot;
-	float		need;
 	ItemPointerData tid;
 } Passed;
 
@@ -128,11 +132,6 @@ ktree_search_create(Relation index, const KtreeCache *cache)
 	search->query = ktree_query_create(&cache->layout);
 	search->codes = palloc(cache->layout.padded);
 	search->visited = visited_create(CurrentMemoryContext, 256, NULL);
-	for (int level = 0; level < MAX_LEVELS; level++)
-	{
-		search->heaps[level].room = 64;
-		search->heaps[level].nodes = palloc(sizeof(Waiting) * 64);
-	}
 	search->opened_room = 16;
 	search->opened = palloc(sizeof(Opened) * search->opened_room);
 	search->changes_room = 256;
@@ -187,8 +186,10 @@ push(WaitingHeap *heap, const Waiting *node)
 
 	if (heap->count == heap->room)
 	{
-		heap->room *= 2;
-		heap->nodes = repalloc_huge(heap->nodes, sizeof(Waiting) * (Size) heap->room);
+		heap->room = Max(heap->room * 2, 64);
+		heap->nodes = heap->nodes == NULL ?
+			palloc(sizeof(Waiting) * heap->room) :
+			repalloc_huge(heap->nodes, sizeof(Waiting) * (Size) heap->room);
 	}
 	at = heap->count++;
 	while (at > 0 && heap->nodes[(at - 1) / 2].score > node->score)
@@ -389,10 +390,21 @@ keep_candidate(KtreeSearch *search, const KtreeCandidate *candidate)
 	best[at] = *candidate;
 }
 
-/* Score by four-bit codes what the one-bit codes let pass. */
+/* The worst score among the best, when there are as many as wanted. */
+static inline float
+threshold_of(const KtreeSearch *search)
+{
+	return search->best_count == search->best_limit ? search->best[0].score : FLT_MAX;
+}
+
+/*
+ * refine_passed
+ *	  Score by four-bit codes what the one-bit codes let pass, of those whose
+ *	  one-bit score lies above "from" and up to "to".
+ */
 static bool
 refine_passed(KtreeSearch *search, KtreeLink link, const Passed *passed, int count,
-			  float lead, float distance)
+			  float from, float to, float lead, float distance)
 {
 	const KtreeLayout *layout = search->layout;
 	Buffer		buffer = InvalidBuffer;
@@ -400,15 +412,22 @@ refine_passed(KtreeSearch *search, KtreeLink link, const Passed *passed, int cou
 
 	for (int i = 0; i < count; i++)
 	{
+		const Passed *this = &passed[i];
+		float		threshold = threshold_of(search);
 		int			part;
 		int			offset;
 		const uint8 *entry;
 		RabitqFactors factors;
 		KtreeCandidate candidate;
 
-		if (search->best_count == search->best_limit && passed[i].need > search->margin)
+		if (this->score <= from || this->score > to)
 			continue;
-		ktree_refine_position(layout, passed[i].slot, &part, &offset);
+		if (this->score - search->margin * this->deviation >= threshold)
+		{
+			search->pruned = true;
+			continue;
+		}
+		ktree_refine_position(layout, this->slot, &part, &offset);
 		if (part != locked)
 		{
 			if (BufferIsValid(buffer))
@@ -423,17 +442,17 @@ refine_passed(KtreeSearch *search, KtreeLink link, const Passed *passed, int cou
 		candidate.score = rabitq_refine_score(&search->query->code, entry + sizeof(factors),
 											  factors.add, factors.scale, lead);
 		last_index_scan.refined++;
-		if (search->best_count == search->best_limit &&
-			!(candidate.score < search->best[0].score))
+		if (!(candidate.score < threshold))
 		{
 			search->pruned = true;
 			continue;
 		}
 		candidate.error = 2 * factors.error * distance;
-		candidate.tid = passed[i].tid;
+		candidate.tid = this->tid;
 		candidate.pad = 0;
 		candidate.step = search->leaves;
-		candidate.need = passed[i].need;
+		candidate.need = this->score <= threshold || this->deviation <= 0 ? 0 :
+			(this->score - threshold) / this->deviation;
 		if (search->exclude != NULL && tidset_has(search->exclude, &candidate.tid))
 			continue;
 		keep_candidate(search, &candidate);
@@ -441,6 +460,46 @@ refine_passed(KtreeSearch *search, KtreeLink link, const Passed *passed, int cou
 	if (BufferIsValid(buffer))
 		UnlockReleaseBuffer(buffer);
 	return true;
+}
+
+/* The n-th smallest one-bit score, n from 1 (Hoare's selection). */
+static float
+nth_score(const Passed *passed, int count, int n)
+{
+	float		scores[KTREE_MAX_CAPACITY];
+	int			low = 0;
+	int			high = count - 1;
+
+	for (int i = 0; i < count; i++)
+		scores[i] = passed[i].score;
+	while (low < high)
+	{
+		float		pivot = scores[(low + high) / 2];
+		int			i = low;
+		int			j = high;
+
+		while (i <= j)
+		{
+			while (scores[i] < pivot)
+				i++;
+			while (scores[j] > pivot)
+				j--;
+			if (i <= j)
+			{
+				float		swap = scores[i];
+
+				scores[i++] = scores[j];
+				scores[j--] = swap;
+			}
+		}
+		if (n - 1 <= j)
+			high = j;
+		else if (n - 1 >= i)
+			low = i;
+		else
+			break;
+	}
+	return scores[n - 1];
 }
 
 /*
@@ -460,6 +519,8 @@ visit_leaf(KtreeSearch *search, const Waiting *waiting)
 	float		margin = 0;
 	float		base_lead;
 	float		base_distance;
+	int			missing;
+	float		first = FLT_MAX;
 
 	for (int part = 0; part < layout->refine_part; part++)
 	{
@@ -504,8 +565,6 @@ visit_leaf(KtreeSearch *search, const Waiting *waiting)
 		for (int block = 0; block * RABITQ_BLOCK < node.used; block++)
 		{
 			float		scores[RABITQ_BLOCK];
-			float		threshold = search->best_count == search->best_limit ?
-				search->best[0].score : FLT_MAX;
 			const float *scales;
 			const KtreePointer *pointers;
 			uint32		mask;
@@ -516,7 +575,7 @@ visit_leaf(KtreeSearch *search, const Waiting *waiting)
 			if (at != part)
 				continue;
 			mask = rabitq_scan(query, (uint8 *) page + offset, lead, search->margin * margin,
-							   threshold, scores);
+							   threshold_of(search), scores);
 			memcpy(&dead, node.dead + block * (RABITQ_BLOCK / 8), sizeof(dead));
 #ifdef WORDS_BIGENDIAN
 			dead = pg_bswap32(dead);
@@ -538,8 +597,8 @@ visit_leaf(KtreeSearch *search, const Waiting *waiting)
 
 				mask &= mask - 1;
 				this->slot = block * RABITQ_BLOCK + i;
-				this->need = threshold == FLT_MAX || scores[i] <= threshold || margin <= 0 ? 0 :
-					(scores[i] - threshold) / (margin * -scales[i]);
+				this->score = scores[i];
+				this->deviation = margin * -scales[i];
 				memcpy(&this->tid, &pointers[i], sizeof(ItemPointerData));
 			}
 		}
@@ -553,7 +612,20 @@ visit_leaf(KtreeSearch *search, const Waiting *waiting)
 	if (!(node.flags & KTREE_BASE_IS_CENTER) &&
 		!read_base(search, waiting->link, &node, &base_lead, &base_distance))
 		return false;
-	return refine_passed(search, waiting->link, passed, count, base_lead, base_distance);
+
+	/*
+	 * As long as there is no threshold everything passes: then those that look
+	 * best come first, and set one for the rest.
+	 */
+	missing = search->best_limit - search->best_count;
+	if (missing > 0 && missing < count)
+		first = nth_score(passed, count, missing);
+	if (!refine_passed(search, waiting->link, passed, count, -FLT_MAX, first,
+					   base_lead, base_distance))
+		return false;
+	return first == FLT_MAX ||
+		refine_passed(search, waiting->link, passed, count, first, FLT_MAX,
+					  base_lead, base_distance);
 }
 
 /*
@@ -693,6 +765,14 @@ may_hold_better(const KtreeSearch *search, const Waiting *waiting, int level, fl
 	return best < score;
 }
 
+/* The pages of a leaf that is likely to be visited soon. */
+static void
+prefetch_leaf(const KtreeSearch *search, BlockNumber block)
+{
+	for (int part = 0; part < search->layout->refine_part; part++)
+		index_prefetch(search->index, block + part, CACHE_LINE, PREFETCH_BYTES);
+}
+
 /*
  * next_leaf
  *	  The nearest leaf not yet visited, its center scored by the four-bit
@@ -721,6 +801,8 @@ next_leaf(KtreeSearch *search, Waiting *leaf)
 		waiting = pop(&search->heaps[level]);
 		if (!waiting.refined && waiting.parent >= 0)
 		{
+			if (level == 0)
+				prefetch_leaf(search, waiting.link.block);
 			refine_waiting(search, &waiting);
 			push(&search->heaps[level], &waiting);
 			continue;

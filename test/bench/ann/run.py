@@ -42,11 +42,13 @@ class Server:
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def load(server, table, kind, vectors):
+def load(server, table, kind, vectors, plain=False):
     import io
     import struct
     server.run("DROP TABLE IF EXISTS %s; CREATE TABLE %s (id int PRIMARY KEY, v %s(%d))"
                % (table, table, kind, vectors.shape[1]))
+    if plain:
+        server.run("ALTER TABLE %s ALTER v SET STORAGE PLAIN" % table)
     dims = vectors.shape[1]
     swapped = vectors.astype(">f4")
     for first in range(0, len(vectors), 20000):

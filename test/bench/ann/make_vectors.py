@@ -1,9 +1,10 @@
 """Make the vector sets of the benchmark, once, in a directory outside the tree.
 
-usage: make_vectors.py SOURCE_DIRECTORY CACHE_DIRECTORY
+usage: make_vectors.py SOURCE_DIRECTORY CACHE_DIRECTORY [SET...]
 
 SOURCE_DIRECTORY holds corpora/wiki_text8style_100MB.txt.xz and ann/fashion_*.
-Three sets are written as NAME_base.npy and NAME_query.npy (float32):
+Sets are written as NAME_base.npy and NAME_query.npy (float32); without names
+the first three are made:
 
 fashion784   Fashion-MNIST pixels, 60,000 rows, 1,000 queries of its test set
 wiki128      English Wikipedia: word2vec (CBOW, 128 dims), SIF-weighted means
@@ -13,6 +14,11 @@ text768      the same with 768 dims and windows of 48 words, 100,000 rows,
              then the principal components are rescaled to standard deviation
              1/(i + 5): vectors of a model trained on so little text lie in
              some 50 dimensions, those of transformers do not.  A hard set.
+wiki128m     wiki128 with 1,000,000 rows, whose windows overlap: to see how
+             things grow
+text1536, text3072
+             50,000 rows of text768 under a random linear map, which keeps
+             distances to some 3 %: to see what dimensions cost
 """
 import lzma
 import os
@@ -66,20 +72,33 @@ def passages(words, dims, window, rows, epochs, whiten, cache, name):
     np.save(os.path.join(cache, name + "_query.npy"), result[rows:])
 
 
+def mapped(dims, cache, name):
+    rng = np.random.default_rng(dims)
+    matrix = (rng.standard_normal((768, dims)) / np.sqrt(dims)).astype(np.float32)
+    for part, rows in (("base", 50000), ("query", QUERIES)):
+        vectors = np.load(os.path.join(cache, "text768_%s.npy" % part))[:rows] @ matrix
+        np.save(os.path.join(cache, "%s_%s.npy" % (name, part)), vectors)
+
+
 def main():
     source, cache = sys.argv[1:3]
+    wanted = sys.argv[3:] or ["fashion784", "wiki128", "text768"]
     os.makedirs(cache, exist_ok=True)
-    have = lambda name: os.path.exists(os.path.join(cache, name + "_query.npy"))
-    if not have("fashion784"):
+    wanted = [name for name in wanted if not os.path.exists(os.path.join(cache, name + "_query.npy"))]
+    if "fashion784" in wanted:
         fashion(source, cache)
-    if have("wiki128") and have("text768"):
-        return
-    with lzma.open(os.path.join(source, "corpora", "wiki_text8style_100MB.txt.xz"), "rt") as f:
-        words = f.read().split()
-    if not have("wiki128"):
+    if {"wiki128", "wiki128m", "text768"} & set(wanted):
+        with lzma.open(os.path.join(source, "corpora", "wiki_text8style_100MB.txt.xz"), "rt") as f:
+            words = f.read().split()
+    if "wiki128" in wanted:
         passages(words, 128, 40, 400000, 2, False, cache, "wiki128")
-    if not have("text768"):
+    if "wiki128m" in wanted:
+        passages(words, 128, 40, 1000000, 2, False, cache, "wiki128m")
+    if "text768" in wanted:
         passages(words, 768, 48, 100000, 1, True, cache, "text768")
+    for dims in (1536, 3072):
+        if "text%d" % dims in wanted:
+            mapped(dims, cache, "text%d" % dims)
 
 
 if __name__ == "__main__":

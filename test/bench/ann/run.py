@@ -1,55 +1,72 @@
 """Nearest neighbours: ktree against pgvector's HNSW, one server, one run.
 
-usage: run.py CACHE_DIRECTORY SET [ROWS]      (PGHOST, PGPORT ... say where)
+usage: run.py CACHE_DIRECTORY SET [option...]      (PGHOST, PGPORT ... say where)
 
 SET is one of those make_vectors.py makes.  Extension embed must be installed
-in schema public, and pgvector installable in schema pgvector.  One client,
-prepared statements, jit off, everything cached.  QPS is 1 / CPU time of the
-backend, so a busy machine matters little.  Each side's knob is swept, and the
-ratio is taken at equal recall, between the two nearest points on a log scale.
+in schema public, and pgvector installable in schema pgvector.  The role must
+be a superuser's and on the server's machine: processor time is read in /proc.
+
+--rows N          of the set only
+--limit K         rows a query wants (10)
+--external        leave vectors of more than 2 kB out of line, as both types
+                  do unless told otherwise.  By default the column is made
+                  STORAGE PLAIN for both, as ann-benchmarks.com does it for
+                  pgvector.
+--construction N  of hnsw, several allowed (64 and 200)
+--ours            no rival
+--recall          instead: what embed.recall promises and gives, for LIMIT
+                  1, 10 and 100
+--clients         also two clients at once, by the clock: wants two free cores
+--hnswlib         also python3-hnswlib, in memory, one thread
+
+Prepared statements with binary arguments (libpq.py), jit off, everything
+cached.  QPS is 1 / processor time of the backend, so a busy machine matters
+little.  Each side's knob is swept, and the ratio is taken at equal recall,
+between the two nearest points on a log scale; "not reached" points of a side
+that is better than wanted count as they are.
 """
+import argparse
+import io
 import math
+import multiprocessing
 import os
-import sys
+import struct
+import time
 
 import numpy as np
 import psycopg2
 
-K = 10
+import libpq
+
 QUERIES = 500
-REPEAT = 3
+REPEAT = 5
+SECONDS = 5
+SETTINGS = ("SET jit = off; SET enable_seqscan = off; SET enable_sort = off; SET maintenance_work_mem = '4GB';"
+            "SET max_parallel_maintenance_workers = 0; SET client_min_messages = warning;"
+            "SET search_path = public, pgvector")
 
 
-class Server:
-    def __init__(self):
-        self.connection = psycopg2.connect("")
-        self.connection.autocommit = True
-        self.cursor = self.connection.cursor()
-        self.pid = self.all("SELECT pg_backend_pid()")[0][0]
-        self.run("SET jit = off; SET enable_seqscan = off; SET max_parallel_maintenance_workers = 0;"
-                 "SET maintenance_work_mem = '4GB'; SET search_path = public, pgvector")
+class Side:
+    """One of the two rivals: names of its type, operators and index."""
 
-    def run(self, sql, arguments=None):
-        self.cursor.execute(sql, arguments)
-
-    def all(self, sql, arguments=None):
-        self.cursor.execute(sql, arguments)
-        return self.cursor.fetchall()
-
-    def cpu(self):
-        with open("/proc/%d/stat" % self.pid) as f:
-            fields = f.read().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    def __init__(self, name, schema, method, options):
+        self.name, self.schema, self.method, self.options = name, schema, method, options
+        self.table, self.index = "ann_" + name, "ann_" + name + "_v_idx"
 
 
-def load(server, table, kind, vectors, plain=False):
-    import io
-    import struct
-    server.run("DROP TABLE IF EXISTS %s; CREATE TABLE %s (id int PRIMARY KEY, v %s(%d))"
-               % (table, table, kind, vectors.shape[1]))
-    if plain:
-        server.run("ALTER TABLE %s ALTER v SET STORAGE PLAIN" % table)
+OURS = Side("ktree", "public", "ktree", "")
+THEIRS = Side("hnsw", "pgvector", "hnsw", " WITH (m = 16, ef_construction = %d)")
+
+
+def load(table, schema, vectors, plain):
+    """Fill a table by binary COPY."""
+    connection = psycopg2.connect("")
+    connection.autocommit = True
+    cursor = connection.cursor()
     dims = vectors.shape[1]
+    cursor.execute("DROP TABLE IF EXISTS %s; CREATE TABLE %s (id int, v %s.vector(%d))" % (table, table, schema, dims))
+    if plain and dims <= 2000:
+        cursor.execute("ALTER TABLE %s ALTER v SET STORAGE PLAIN" % table)
     swapped = vectors.astype(">f4")
     for first in range(0, len(vectors), 20000):
         data = io.BytesIO()
@@ -59,123 +76,239 @@ def load(server, table, kind, vectors, plain=False):
             data.write(swapped[i].tobytes())
         data.write(struct.pack("!h", -1))
         data.seek(0)
-        server.cursor.copy_expert("COPY %s FROM STDIN (FORMAT binary)" % table, data)
-    server.run("VACUUM ANALYZE %s" % table)
+        cursor.copy_expert("COPY %s FROM STDIN (FORMAT binary)" % table, data)
+    cursor.execute("VACUUM ANALYZE %s" % table)
+    connection.close()
 
 
-def truth(base, queries):
-    result = np.zeros((len(queries), K), dtype=np.int64)
+def truth(base, queries, count):
+    """The nearest rows of each query by squared distance, nearest first."""
+    result = np.zeros((len(queries), count), dtype=np.int64)
     norms = (base * base).sum(axis=1)
     for i, q in enumerate(queries):
         distance = norms - 2 * (base @ q)
-        nearest = np.argpartition(distance, K)[:K]
+        nearest = np.argpartition(distance, count)[:count]
         result[i] = nearest[np.argsort(distance[nearest])]
     return result
 
 
-def measure(server, table, operator, exact, settings):
-    server.run("DEALLOCATE ALL")
-    server.run(settings)
-    server.run("PREPARE search(int) AS SELECT id FROM %s ORDER BY v %s (SELECT v FROM %s_query WHERE id = $1) LIMIT %d"
-               % (table, operator, table, K))
-    plan = "\n".join(r[0] for r in server.all("EXPLAIN EXECUTE search(1)"))
-    assert "Index Scan" in plan and "_v_idx" in plan, plan
-    hits = 0
-    for i in range(len(exact)):
-        found = [r[0] for r in server.all("EXECUTE search(%d)" % i)]
-        hits += len(set(found) & set(exact[i]))
-    start = server.cpu()
+def prepare(session, side, data, limit):
+    session.rows("DEALLOCATE ALL")
+    session.rows("PREPARE search(%s.vector) AS SELECT id FROM %s ORDER BY v OPERATOR(%s.%s) $1 LIMIT %d"
+                 % (side.schema, side.table, side.schema, data.operator, limit))
+
+
+def check_plan(session, side, data):
+    plan = "\n".join(session.rows("EXPLAIN EXECUTE search('%s')" % ("[" + ",".join(map(str, data.queries[0])) + "]")))
+    assert side.index in plan, plan
+
+
+def recall_of(session, data, limit):
+    hits = sum(len(set(session.execute(b"search", a)) & set(e[:limit])) for a, e in zip(data.arguments, data.exact))
+    return hits / len(data.exact) / limit
+
+
+def seconds_of(session, data):
+    """Processor seconds a query, the best of some passes."""
+    best = math.inf
     for _ in range(REPEAT):
-        for i in range(len(exact)):
-            server.run("EXECUTE search(%d)" % i)
-            server.cursor.fetchall()
-    seconds = (server.cpu() - start) / REPEAT / len(exact)
-    buffers = 0
-    for i in range(20):
-        for row in server.all("EXPLAIN (ANALYZE, BUFFERS, TIMING OFF, SUMMARY OFF) EXECUTE search(%d)" % i):
-            if "Buffers: shared" in row[0]:
-                buffers += sum(int(w.split("=")[1]) for w in row[0].split() if w[:4] in ("hit=", "read"))
+        start = session.cpu()
+        for argument in data.arguments:
+            session.execute(b"search", argument)
+        best = min(best, session.cpu() - start)
+    return best / len(data.arguments)
+
+
+def buffers_of(session, data):
+    """Shared buffers a query touches, index and table."""
+    total = 0
+    for query in data.queries[:20]:
+        text = "[" + ",".join(map(str, query)) + "]"
+        for row in session.rows("EXPLAIN (ANALYZE, BUFFERS, TIMING OFF, SUMMARY OFF, COSTS OFF) EXECUTE search('%s')" % text):
+            if "Buffers: shared" in row:
+                total += sum(int(w.split("=")[1]) for w in row.split() if w[:4] in ("hit=", "read"))
                 break
-    return hits / len(exact) / K, seconds, buffers / 20
+    return total / 20
 
 
-def at_recall(points, wanted):
-    """Seconds a query at a recall, between measured points; None beyond them."""
-    points = sorted(points)
-    best = None
-    for (r0, s0), (r1, s1) in zip(points, points[1:]):
-        if r0 <= wanted <= r1 and r1 > r0:
-            share = (wanted - r0) / (r1 - r0)
-            best = math.exp(math.log(s0) + share * (math.log(s1) - math.log(s0)))
-    if best is None:
-        above = [s for r, s in points if r >= wanted]
-        best = min(above) if above else None
-    return best
-
-
-def sweep(server, name, table, operator, exact, knobs):
+def sweep(session, side, title, data, knobs):
+    prepare(session, side, data, data.limit)
+    check_plan(session, side, data)
     points = []
-    print("%-34s %7s %9s %9s %9s" % (name, "recall", "us", "QPS", "buffers"))
+    print("%-34s %7s %9s %9s %9s" % (title, "recall", "us", "QPS", "buffers"))
     for label, settings in knobs:
-        recall, seconds, buffers = measure(server, table, operator, exact, settings)
-        points.append((recall, seconds))
-        print("  %-32s %7.4f %9.1f %9.0f %9.0f" % (label, recall, seconds * 1e6, 1 / seconds, buffers), flush=True)
+        session.rows(settings)
+        recall, seconds = recall_of(session, data, data.limit), seconds_of(session, data)
+        points.append((recall, seconds, settings))
+        print("  %-32s %7.4f %9.1f %9.0f %9.0f" % (label, recall, seconds * 1e6, 1 / seconds, buffers_of(session, data)),
+              flush=True)
     return points
 
 
-def build(server, statement, index):
-    start = server.cpu()
-    server.run(statement)
-    seconds = server.cpu() - start
-    size = server.all("SELECT pg_relation_size('%s')" % index)[0][0]
-    server.run("SELECT pg_prewarm('%s')" % index) if server.all(
-        "SELECT 1 FROM pg_extension WHERE extname = 'pg_prewarm'") else None
+def at_recall(points, wanted):
+    """Seconds a query at a recall, between measured points; None where it is not reached."""
+    points = sorted((r, s) for r, s, _ in points)
+    for (r0, s0), (r1, s1) in zip(points, points[1:]):
+        if r0 <= wanted <= r1 and r1 > r0:
+            share = (wanted - r0) / (r1 - r0)
+            return math.exp(math.log(s0) + share * (math.log(s1) - math.log(s0)))
+    above = [s for r, s in points if r >= wanted]
+    return min(above) if above else None
+
+
+def compare(ours, theirs, rival):
+    for wanted in (0.90, 0.95, 0.98, 0.99):
+        us, them = at_recall(ours, wanted), at_recall(theirs, wanted)
+        if us is None or them is None:
+            print("recall %.2f: not reached by %s" % (wanted, "ktree" if us is None else rival))
+        else:
+            print("recall %.2f: ktree %.0f QPS, %s %.0f QPS, ratio %.2f" % (wanted, 1 / us, rival, 1 / them, them / us),
+                  flush=True)
+
+
+def build(session, side, data, construction=None):
+    session.rows("DROP INDEX IF EXISTS %s" % side.index)
+    operators = {"<->": "vector_l2_ops", "<=>": "vector_cosine_ops"}[data.operator]
+    options = side.options % construction if construction else ""
+    start = session.cpu()
+    session.rows("CREATE INDEX %s ON %s USING %s (v %s.%s)%s" % (side.index, side.table, side.method, side.schema,
+                                                                operators, options))
+    seconds = session.cpu() - start
+    size = int(session.rows("SELECT pg_relation_size('%s')" % side.index)[0])
+    print("%s%s: build %.1f s of processor time, %.1f MB, %.0f bytes a row"
+          % (side.name, " ef_construction %d" % construction if construction else "", seconds, size / 1e6,
+             size / len(data.base)), flush=True)
     return seconds, size
 
 
-def main():
-    cache, name = sys.argv[1:3]
-    base = np.load(os.path.join(cache, name + "_base.npy"))
-    if len(sys.argv) > 3:
-        base = base[:int(sys.argv[3])]
-    queries = np.load(os.path.join(cache, name + "_query.npy"))[:QUERIES]
-    exact = truth(base, queries)
-    server = Server()
-    server.run("CREATE SCHEMA IF NOT EXISTS pgvector; CREATE EXTENSION IF NOT EXISTS vector SCHEMA pgvector;"
-               "CREATE EXTENSION IF NOT EXISTS pg_prewarm SCHEMA public")
-    print("%s: %d rows of %d dimensions, recall@%d of %d queries, CPU-bound" % (name, *base.shape, K, len(exact)))
-
-    ours, theirs = "ann_ours", "ann_theirs"
-    for table, kind in ((ours, "public.vector"), (theirs, "pgvector.vector")):
-        load(server, table, kind, base)
-        load(server, table + "_query", kind, queries)
-    seconds, size = build(server, "CREATE INDEX ann_ours_v_idx ON ann_ours USING ktree (v public.vector_l2_ops)",
-                          "ann_ours_v_idx")
-    print("ktree build %.1f s CPU, %.1f MB, %.0f bytes/row" % (seconds, size / 1e6, size / len(base)), flush=True)
+def our_knobs(limit):
     knobs = []
-    for candidates in (10, 100):
+    for candidates in sorted({limit, max(limit, 100)}):
         for recall in (0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999):
             knobs.append(("candidates %d, recall %g" % (candidates, recall),
                           "SET embed.candidates = %d; SET embed.recall = %g" % (candidates, recall)))
-    our_points = sweep(server, "ktree", ours, "OPERATOR(public.<->)", exact, knobs)
+    return knobs
 
-    constructions = (64,) if os.environ.get("ANN_QUICK") else (64, 200)
-    for construction in constructions:
-        their_seconds, their_size = build(
-            server, "DROP INDEX IF EXISTS ann_theirs_v_idx; CREATE INDEX ann_theirs_v_idx ON ann_theirs "
-            "USING hnsw (v pgvector.vector_l2_ops) WITH (m = 16, ef_construction = %d)" % construction,
-            "ann_theirs_v_idx")
-        print("hnsw ef_construction %d build %.1f s CPU, %.1f MB: ktree builds %.1f times faster, %.2f of the size"
-              % (construction, their_seconds, their_size / 1e6, their_seconds / seconds, size / their_size), flush=True)
-        points = sweep(server, "hnsw, ef_construction %d" % construction, theirs, "OPERATOR(pgvector.<->)", exact,
+
+def promises(session, data):
+    """embed.recall as set and as measured, all else by default."""
+    print("%-10s %9s %9s %9s" % ("recall set", "LIMIT 1", "10", "100"))
+    session.rows("RESET embed.candidates")
+    for recall in (0.90, 0.95, 0.98, 0.99, 0.995, 0.999):
+        session.rows("SET embed.recall = %g" % recall)
+        found = []
+        for limit in (1, 10, 100):
+            prepare(session, OURS, data, limit)
+            found.append(recall_of(session, data, limit))
+        print("%-10g %9.4f %9.4f %9.4f%s" % (recall, *found, "" if min(found) >= recall - 0.02 else "   below"), flush=True)
+
+
+def one_client(side, data, settings, counts, number, start):
+    session = libpq.Session()
+    session.rows(SETTINGS)
+    session.rows(settings)
+    prepare(session, side, data, data.limit)
+    for argument in data.arguments[:100]:
+        session.execute(b"search", argument)
+    start.wait()
+    end, done = time.time() + SECONDS, 0
+    while time.time() < end:
+        session.execute(b"search", data.arguments[done % len(data.arguments)])
+        done += 1
+    counts[number] = done / SECONDS
+
+
+def clients(data, settings):
+    """Queries a second by the clock with one and two clients."""
+    speeds = []
+    for number in (1, 2):
+        counts, start = multiprocessing.Array("d", number), multiprocessing.Barrier(number)
+        workers = [multiprocessing.Process(target=one_client, args=(OURS, data, settings, counts, i, start))
+                   for i in range(number)]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
+        speeds.append(sum(counts))
+    print("one client %.0f QPS by the clock, two clients %.0f: %.2f times" % (*speeds, speeds[1] / speeds[0]), flush=True)
+
+
+def hnswlib_points(data):
+    """The same sweep in memory, through no server at all."""
+    import hnswlib
+    index = hnswlib.Index(space="l2", dim=data.base.shape[1])
+    index.init_index(max_elements=len(data.base), ef_construction=200, M=16)
+    index.set_num_threads(1)
+    start = time.process_time()
+    index.add_items(data.base, num_threads=2)
+    print("hnswlib M 16, ef_construction 200: build %.1f s of processor time" % (time.process_time() - start))
+    print("%-34s %7s %9s %9s" % ("hnswlib, in memory", "recall", "us", "QPS"))
+    points = []
+    for ef in (10, 20, 40, 80, 160, 320):
+        index.set_ef(ef)
+        best = math.inf
+        for _ in range(REPEAT):
+            start = time.process_time()
+            found, _ = index.knn_query(data.queries, k=data.limit, num_threads=1)
+            best = min(best, time.process_time() - start)
+        recall = np.mean([len(set(f) & set(e[:data.limit])) / data.limit for f, e in zip(found, data.exact)])
+        points.append((recall, best / len(data.queries), ""))
+        print("  %-32s %7.4f %9.1f %9.0f" % ("ef %d" % ef, recall, best / len(data.queries) * 1e6,
+                                             len(data.queries) / best), flush=True)
+    return points
+
+
+class Data:
+    def __init__(self, options):
+        read = lambda part: np.load(os.path.join(options.cache, "%s_%s.npy" % (options.set, part)))
+        self.base = read("base")[:options.rows]
+        self.queries = read("query")[:QUERIES]
+        self.operator = "<->" if options.set.startswith("fashion") else "<=>"
+        if self.operator == "<=>":
+            self.base = self.base / np.linalg.norm(self.base, axis=1, keepdims=True)
+            self.queries = self.queries / np.linalg.norm(self.queries, axis=1, keepdims=True)
+        self.limit = options.limit
+        self.exact = truth(self.base, self.queries, 100 if options.recall else options.limit)
+        self.arguments = [libpq.binary_vector(q) for q in self.queries]
+
+
+def main():
+    parser = argparse.ArgumentParser(usage=__doc__)
+    parser.add_argument("cache")
+    parser.add_argument("set")
+    parser.add_argument("--rows", type=int)
+    parser.add_argument("--limit", type=int, default=10)
+    parser.add_argument("--construction", type=int, nargs="*", default=[64, 200])
+    for flag in ("external", "ours", "recall", "clients", "hnswlib"):
+        parser.add_argument("--" + flag, action="store_true")
+    options = parser.parse_args()
+    data = Data(options)
+    print("%s: %d rows of %d dimensions, %s, recall@%d of %d queries, storage %s"
+          % (options.set, *data.base.shape, data.operator, data.limit, len(data.queries),
+             "external" if options.external or data.base.shape[1] > 2000 else "plain"))
+    session = libpq.Session()
+    session.rows(SETTINGS)
+    load(OURS.table, OURS.schema, data.base, not options.external)
+    seconds, size = build(session, OURS, data)
+    if options.recall:
+        promises(session, data)
+        return
+    ours = sweep(session, OURS, "ktree", data, our_knobs(data.limit))
+    if options.clients:
+        clients(data, min((p for p in ours if p[0] >= 0.95), key=lambda p: p[1])[2])
+    if options.hnswlib:
+        compare(ours, hnswlib_points(data), "hnswlib")
+    if options.ours:
+        return
+    session.rows("CREATE SCHEMA IF NOT EXISTS pgvector; CREATE EXTENSION IF NOT EXISTS vector SCHEMA pgvector")
+    load(THEIRS.table, THEIRS.schema, data.base, not options.external)
+    for construction in options.construction:
+        their_seconds, their_size = build(session, THEIRS, data, construction)
+        print("ktree builds %.1f times as fast, %.2f of the size" % (their_seconds / seconds, size / their_size))
+        theirs = sweep(session, THEIRS, "hnsw, ef_construction %d" % construction, data,
                        [("ef_search %d" % ef, "SET hnsw.ef_search = %d" % ef)
-                        for ef in (10, 20, 40, 80, 160, 320, 640)])
-        for wanted in (0.95, 0.98, 0.99):
-            us, them = at_recall(our_points, wanted), at_recall(points, wanted)
-            if us is None or them is None:
-                print("recall %.2f: not reached by %s" % (wanted, "ktree" if us is None else "hnsw"))
-            else:
-                print("recall %.2f: ktree %.0f QPS, hnsw %.0f QPS, ratio %.1f" % (wanted, 1 / us, 1 / them, them / us))
+                        for ef in (10, 20, 40, 80, 160, 320) if ef >= data.limit])
+        compare(ours, theirs, "hnsw")
 
 
 if __name__ == "__main__":

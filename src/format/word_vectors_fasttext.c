@@ -164,11 +164,13 @@ read_entry(WordVectorsReader *reader)
 	size_t		wanted = WORD_VECTORS_MAX_WORD + 1 + 8 + 1;
 	size_t		available = format_source_fill(source, wanted);
 	const unsigned char *bytes = format_source_bytes(source);
-	const unsigned char *zero = memchr(bytes, 0, available < wanted ? available : wanted);
+	size_t		limit = available < WORD_VECTORS_MAX_WORD + 1 ? available :
+		WORD_VECTORS_MAX_WORD + 1;
+	const unsigned char *zero = memchr(bytes, 0, limit);
 	bool		is_word = reader->entry < reader->word_count;
 	size_t		length;
 
-	if (zero == NULL && available >= wanted)
+	if (zero == NULL && limit == WORD_VECTORS_MAX_WORD + 1)
 	{
 		word_vectors_fault(reader, FORMAT_TOO_LARGE, 0, "A word exceeds %d bytes.",
 						   WORD_VECTORS_MAX_WORD);

@@ -21,11 +21,11 @@ def floats(*values):
     return struct.pack("<%df" % len(values), *values)
 
 
-def fasttext(version=12, buckets=2, quantised=0, pruned=-1, rows=4):
+def fasttext(version=12, buckets=2, quantised=0, pruned=-1, rows=4, first=b"of"):
     data = struct.pack("<ii", 793712314, version)
     data += struct.pack("<12id", 2, 5, 5, 1, 5, 1, 2, 2, buckets, 3, 6, 100, 1e-4)
     data += struct.pack("<iiiqq", 3, 2, 1, 99, pruned)
-    for word, count, kind in ((b"of", 9, 0), (b"the", 7, 0), (b"__label__x", 1, 1)):
+    for word, count, kind in ((first, 9, 0), (b"the", 7, 0), (b"__label__x", 1, 1)):
         data += word + struct.pack("<xqb", count, kind)
     data += struct.pack("<Bqq", quantised, rows, 2)
     return data + floats(*(i / 4 for i in range(2 * rows)))
@@ -48,5 +48,6 @@ seed("fasttext", fasttext())
 seed("fasttext_pieces", fasttext(version=11), 0)
 seed("fasttext_quantised", fasttext(quantised=1))
 seed("fasttext_pruned", fasttext(pruned=1))
+seed("fasttext_long_word", fasttext(first=b"x" * 2007), 0)
 seed("fasttext_rows", fasttext(rows=5))
 seed("gzip", b"\x1f\x8b\x08\x00")

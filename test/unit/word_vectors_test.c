@@ -374,6 +374,38 @@ test_fasttext(void)
 	expect_fault("pruned", file, size, FORMAT_UNSUPPORTED, 0, -1, "pruned");
 }
 
+/* Words about as long as allowed: what is said must not depend on pieces. */
+static void
+test_fasttext_long_words(void)
+{
+	enum
+	{
+		DICTIONARY_AT = LABELS_AT + 20
+	};
+	static char file[WORD_VECTORS_MAX_WORD + 4000];
+
+	for (size_t length = WORD_VECTORS_MAX_WORD - 2; length < WORD_VECTORS_MAX_WORD + 20; length++)
+	{
+		size_t		size = DICTIONARY_AT + length + 1;
+
+		fasttext_model(file);
+		memset(file + DICTIONARY_AT, 'x', length);
+		file[size - 1] = 0;
+		size += put64(file + size, 7);
+		file[size++] = 0;
+		if (length > WORD_VECTORS_MAX_WORD)
+			expect_fault("long word", file, size + 1000, FORMAT_TOO_LARGE, 0, DICTIONARY_AT,
+						 "exceeds 2000 bytes");
+		for (size_t p = 0; length <= WORD_VECTORS_MAX_WORD && p < PIECES; p++)
+		{
+			begin(file, size, pieces[p]);
+			CHECK(word_vectors_next(reader) == WORD_VECTORS_WORD &&
+				  reader->word_length == length && reader->occurrences == 7,
+				  "word of %zu bytes: %s", length, reader->fault.detail);
+		}
+	}
+}
+
 static void
 test_reading_fails(void)
 {
@@ -565,6 +597,7 @@ main(void)
 	test_numbers();
 	test_binary();
 	test_fasttext();
+	test_fasttext_long_words();
 	test_reading_fails();
 	check_real("emoji2vec.bin", WORD_VECTORS_BINARY, 1661, 300,
 			   -1139.5454854532004, 1660.9999982970016);

@@ -6,7 +6,7 @@
 #                               group of steps (tap)
 #   sh test/run.sh --list       the steps
 #   sh test/run.sh --long       also the hours-long forms: many kill rounds,
-#                               an hour of fuzzing, servers 17 and 18
+#                               an hour of each fuzz target, servers 17 and 18
 #   sh test/run.sh --keep       keep the working directory when all went well
 #
 # Needs Debian 12 or 13 (or Ubuntu), and root or sudo when packages are
@@ -18,7 +18,7 @@
 # EMBED_PG_VERSION    server to use (default: newest installed, else packaged)
 # EMBED_DATA          real data for the live comparisons (default: the
 #                     directory ../shared/data beside the tree; empty: none)
-# EMBED_FUZZ_SECONDS  for each fuzz target
+# EMBED_FUZZ_SECONDS  for each fuzz target (default: 60; with --long, 3600)
 # EMBED_JOBS          steps at a time (default: number of processors)
 set -u
 
@@ -454,11 +454,10 @@ main() {
 	choose_steps
 	[ -s "$work/steps" ] || die "no such step:$selected (--list shows them)"
 
-	fuzz_targets=$(grep -c '^fuzz/' "$work/steps")
-	fuzz_seconds=${EMBED_FUZZ_SECONDS:-15}
+	fuzz_seconds=${EMBED_FUZZ_SECONDS:-60}
 	step_limit=900
 	if [ -n "$long" ]; then
-		fuzz_seconds=${EMBED_FUZZ_SECONDS:-$((3600 / (fuzz_targets > 0 ? fuzz_targets : 1)))}
+		fuzz_seconds=${EMBED_FUZZ_SECONDS:-3600}
 		step_limit=14400
 	fi
 	as_runner tee "$work/settings" >/dev/null <<-X

@@ -7,6 +7,8 @@
  * sequential scan.  Comparing its arguments with those of the last call
  * costs next to nothing beside encoding them again, and makes
  * ORDER BY v <=> tfidf(m, 'query') encode the query once in every plan.
+ * An index scan evaluates it at two places, for the index and for the rows;
+ * so a place that does not know the answer asks the one that computed last.
  *
  * Arguments are compared as the bytes that came: a detoasted, packed or
  * compressed form of the same text are different keys, which costs one more
@@ -35,6 +37,9 @@ EMBED_FUNCTION(embed_call_statistics);
 /* of this backend, for tests and the curious */
 static int64 computed_results = 0;
 static int64 reused_results = 0;
+
+/* the call site of this backend that computed last */
+static CallSite *latest = NULL;
 
 /* counts changes of text search configurations, which the result rests on */
 static uint64 configurations = 0;
@@ -67,6 +72,8 @@ release_call_site(void *argument)
 	if (site->model.image != NULL)
 		image_release(site->model.image);
 	site->model.image = NULL;
+	if (latest == site)
+		latest = NULL;
 }
 
 static void
@@ -76,6 +83,7 @@ remember_types(CallSite *site, FmgrInfo *flinfo)
 	Oid			result_type = get_func_signature(flinfo->fn_oid, &types,
 												 &site->argument_count);
 
+	site->function = flinfo->fn_oid;
 	site->argument_lengths = MemoryContextAlloc(site->context,
 												Max(site->argument_count, 1) *
 												sizeof(int16));
@@ -249,24 +257,69 @@ key_store(CallSite *site, const KeyPart *parts, int count)
 
 /* ---------- lookup and store ---------- */
 
+/* May "other" hold the result of a call of "site"?  Its key decides. */
+static bool
+may_hold_result(const CallSite *site, const CallSite *other)
+{
+	return other->filled && other->function == site->function &&
+		other->version == site->model.version &&
+		other->configurations == configurations &&
+		(!other->by_toast_pointer ||
+		 memcmp(&other->filled_under, &site->snapshot,
+				sizeof(SnapshotIdentity)) == 0);
+}
+
+/* Keep a result under these arguments, unless they have no key. */
+static void
+keep_result(CallSite *site, const KeyPart *parts, int count, Datum result,
+			bool is_null)
+{
+	if (site->filled && !site->result_is_null && !site->result_by_value)
+		pfree(DatumGetPointer(site->result));
+	site->filled = false;
+	if (count == 0 || !key_store(site, parts, count))
+		return;
+	site->result = result;
+	site->result_is_null = is_null;
+	if (!is_null)
+	{
+		MemoryContext caller = MemoryContextSwitchTo(site->context);
+
+		site->result = datumCopy(result, site->result_by_value,
+								 site->result_length);
+		MemoryContextSwitchTo(caller);
+	}
+	site->version = site->model.version;
+	site->configurations = configurations;
+	site->filled_under = site->snapshot;
+	site->filled = true;
+}
+
 bool
 call_site_lookup(FunctionCallInfo fcinfo, Datum *result)
 {
 	CallSite   *site = call_site_get(fcinfo->flinfo);
+	bool		own = may_hold_result(site, site);
+	bool		other = latest != NULL && latest != site &&
+	may_hold_result(site, latest);
 	KeyPart		parts[FUNC_MAX_ARGS];
 	bool		toasted;
 	int			count;
 
-	if (!site->filled || site->version != site->model.version ||
-		site->configurations != configurations)
+	if (!own && !other)
 		return false;
 	count = key_parts(site, fcinfo, parts, &toasted);
-	if (count == 0 || !key_equals(site, parts, count))
+	if (count == 0)
 		return false;
-	if (site->by_toast_pointer &&
-		memcmp(&site->filled_under, &site->snapshot,
-			   sizeof(SnapshotIdentity)) != 0)
-		return false;
+	if (!own || !key_equals(site, parts, count))
+	{
+		if (!other || !key_equals(latest, parts, count))
+			return false;
+		keep_result(site, parts, count, latest->result, latest->result_is_null);
+		if (!site->filled)
+			return false;
+		site->by_toast_pointer = toasted;
+	}
 	reused_results++;
 	fcinfo->isnull = site->result_is_null;
 	*result = site->result;
@@ -279,30 +332,14 @@ call_site_store(FunctionCallInfo fcinfo, Datum result)
 	CallSite   *site = call_site_get(fcinfo->flinfo);
 	KeyPart		parts[FUNC_MAX_ARGS];
 	int			count;
-	MemoryContext caller;
 
 	computed_results++;
 	ereport(DEBUG1,
 			(errmsg_internal("computed an embedding at a call site")));
-	if (site->filled && !site->result_is_null && !site->result_by_value)
-		pfree(DatumGetPointer(site->result));
-	site->filled = false;
 	count = key_parts(site, fcinfo, parts, &site->by_toast_pointer);
-	if (count == 0 || !key_store(site, parts, count))
-		return result;
-	site->result = result;
-	site->result_is_null = fcinfo->isnull;
-	if (!fcinfo->isnull)
-	{
-		caller = MemoryContextSwitchTo(site->context);
-		site->result = datumCopy(result, site->result_by_value,
-								 site->result_length);
-		MemoryContextSwitchTo(caller);
-	}
-	site->version = site->model.version;
-	site->configurations = configurations;
-	site->filled_under = site->snapshot;
-	site->filled = true;
+	keep_result(site, parts, count, result, fcinfo->isnull);
+	if (site->filled)
+		latest = site;
 	return result;
 }
 

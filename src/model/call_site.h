@@ -32,6 +32,7 @@ typedef struct CallSite
 	Oid			user;
 	void	   *state;			/* the method's own */
 	MemoryContext context;		/* of the call site: fn_mcxt */
+	Oid			function;
 
 	/* the last arguments and what came out */
 	int			argument_count;

@@ -75,4 +75,37 @@ BEGIN
 END $$;
 SELECT computed - :before AS computed FROM embed_call_statistics();
 
-DROP TABLE pooling_rows, pooling_words;
+SET plan_cache_mode = force_generic_plan;
+EXECUTE pooling_query('north up');
+SELECT computed - :before AS computed FROM embed_call_statistics();
+RESET plan_cache_mode;
+
+-- by an index
+CREATE INDEX pooling_rows_e ON pooling_rows USING ktree (e);
+SET enable_seqscan = off;
+EXPLAIN (COSTS OFF) SELECT id FROM pooling_rows ORDER BY e <=> embed('pooling_words', 'east') LIMIT 1;
+SELECT id FROM pooling_rows ORDER BY e <=> embed('pooling_words', 'east') LIMIT 1;
+SELECT computed - :before AS computed FROM embed_call_statistics();
+RESET enable_seqscan;
+
+-- in parallel: workers read the model, too
+CREATE TABLE pooling_texts AS
+SELECT n AS id, (ARRAY['north', 'east up', 'north up up', 'unknown'])[1 + n % 4] AS body
+FROM generate_series(1, 4000) n;
+ANALYZE pooling_texts;
+SELECT count(embed('pooling_words', body)) AS known, sum(embed('pooling_words', body)) AS total FROM pooling_texts;
+SET max_parallel_workers_per_gather = 2;
+SET parallel_setup_cost = 0;
+SET parallel_tuple_cost = 0;
+SET min_parallel_table_scan_size = 0;
+EXPLAIN (COSTS OFF)
+SELECT count(embed('pooling_words', body)) AS known, sum(embed('pooling_words', body)) AS total FROM pooling_texts;
+SELECT count(embed('pooling_words', body)) AS known, sum(embed('pooling_words', body)) AS total FROM pooling_texts;
+SELECT id FROM pooling_texts WHERE embed('pooling_words', body) IS NOT NULL
+ORDER BY embed('pooling_words', body) <=> embed('pooling_words', 'up east'), id LIMIT 1;
+RESET max_parallel_workers_per_gather;
+RESET parallel_setup_cost;
+RESET parallel_tuple_cost;
+RESET min_parallel_table_scan_size;
+
+DROP TABLE pooling_texts, pooling_rows, pooling_words;

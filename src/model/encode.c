@@ -271,6 +271,8 @@ compare_words(const void *a, const void *b)
 	const EncodedWord *y = *(const EncodedWord *const *) b;
 	int			order;
 
+	/* millions of words take seconds to sort */
+	CHECK_FOR_INTERRUPTS();
 	if (x->count != y->count)
 		return x->count > y->count ? -1 : 1;
 	order = memcmp(x->text, y->text, Min(x->length, y->length));

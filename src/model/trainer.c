@@ -25,6 +25,9 @@
 #define MAX_TASKS			16
 #define TRAINER_ALIGNMENT	64
 
+/* bytes cleared at once: what takes a few milliseconds */
+#define CLEAR_PIECE			((Size) 16 * 1024 * 1024)
+
 /* What a worker needs to begin, in the parallel context's own segment. */
 typedef struct TrainerState
 {
@@ -139,7 +142,11 @@ trainer_memory_create(Size bytes, const char *what)
 	memory->control = dsm_segment_address(memory->segment);
 	memory->memory = memory_of(memory->segment);
 
-	memset(memory->control, 0, bytes);
+	for (Size at = 0; at < bytes; at += CLEAR_PIECE)
+	{
+		CHECK_FOR_INTERRUPTS();
+		memset((char *) memory->control + at, 0, Min(bytes - at, CLEAR_PIECE));
+	}
 	control = memory->control;
 	pg_atomic_init_u64(&control->next_slice, 0);
 	pg_atomic_init_u64(&control->done, 0);

@@ -35,6 +35,15 @@ SELECT train_word2vec('w2v_other', 'SELECT body FROM w2v_text', dims => 20, samp
 SELECT bool_and(a.vector = p.vector) AS same_bits, bool_and(o.vector <> p.vector) AS other_bits
 FROM w2v_plain p JOIN w2v_again a USING (id) JOIN w2v_other o USING (id) WHERE id > 0;
 
+-- windows never cross rows: where each row is one word, nothing moves from
+-- its first value, which is below 0.5 / 20
+SELECT train_word2vec('w2v_rows', $$SELECT unnest('{cat,mouse}'::text[]) FROM generate_series(1, 500)$$,
+	dims => 20, sample => 0, workers => 1, seed => 1);
+SELECT max(abs(x)) <= 0.025 AS untrained FROM w2v_rows, unnest(vector::real[]) AS x;
+SELECT train_word2vec('w2v_rows', $$SELECT 'cat mouse' FROM generate_series(1, 500)$$,
+	dims => 20, sample => 0, workers => 1, seed => 1, replace => true);
+SELECT max(abs(x)) <= 0.025 AS untrained FROM w2v_rows, unnest(vector::real[]) AS x;
+
 -- each way of training finds which words have the same neighbour
 CREATE TABLE w2v_pairs AS
 SELECT (ARRAY['cat meows', 'ship sails', 'kitten meows', 'boat sails'])[1 + n % 4] AS body
@@ -79,11 +88,32 @@ SELECT word_vector('w2v_english', 'Cats') = word_vector('w2v_english', 'cat') AS
 -- continued training keeps ids, adds words
 SELECT train_word2vec('w2v_next',
 	$$SELECT 'the dog chases the cat' FROM generate_series(1, 100)$$,
-	from_model => 'w2v_plain', workers => 1, seed => 1);
+	from_model => 'w2v_plain', sample => 0, workers => 1, seed => 1);
 SELECT count(*) AS ids_kept FROM w2v_plain p JOIN w2v_next n USING (id, word);
 SELECT count(*) AS words FROM w2v_plain WHERE word IS NOT NULL;
 SELECT n.id > (SELECT max(id) FROM w2v_plain) AS appended, n.occurrences
 FROM w2v_next n WHERE word = 'dog';
+
+-- counts are those of all text; words that the new text has not stay as they
+-- are, those that it has seldom nearly so
+SELECT n.documents - p.documents AS documents, n.occurrences - p.occurrences AS occurrences, word
+FROM w2v_plain p JOIN w2v_next n USING (id, word) WHERE word IN ('cat', 'the', 'ship') ORDER BY word;
+SELECT n.documents - p.documents AS documents, n.occurrences - p.occurrences AS occurrences
+FROM w2v_plain p JOIN w2v_next n USING (id) WHERE id = 0;
+SELECT word, p.vector = n.vector AS same, cosine_similarity(p.vector, n.vector) > 0.95 AS near
+FROM w2v_plain p JOIN w2v_next n USING (id, word) WHERE word IN ('cat', 'ship') ORDER BY word;
+SELECT word_vector('w2v_next', 'dog') <=> word_vector('w2v_next', 'cat') <
+	word_vector('w2v_next', 'dog') <=> word_vector('w2v_next', 'ship') AS related;
+-- the same with subwords, and from vectors that do not say their counts
+SELECT train_word2vec('w2v_subwords_next', $$SELECT 'cats meow' FROM generate_series(1, 500)$$,
+	from_model => 'w2v_subwords', sample => 0, workers => 1, seed => 1);
+SELECT word, cosine_similarity(p.vector, n.vector) > 0.95 AS near
+FROM w2v_subwords p JOIN w2v_subwords_next n USING (id, word) WHERE word IN ('cat', 'ship') ORDER BY word;
+SELECT count(*) AS old_buckets_lost FROM w2v_subwords p LEFT JOIN w2v_subwords_next n USING (id) WHERE n.id IS NULL;
+UPDATE w2v_plain SET documents = NULL, occurrences = NULL;
+SELECT train_word2vec('w2v_next', $$SELECT 'the dog chases the cat' FROM generate_series(1, 100)$$,
+	from_model => 'w2v_plain', sample => 0, workers => 1, seed => 1, replace => true);
+SELECT word, documents, occurrences FROM w2v_next WHERE word IN ('cat', 'dog', 'ship') OR id = 0 ORDER BY word;
 
 -- replacing keeps the table
 SELECT 'w2v_again'::regclass::oid AS before \gset
@@ -116,4 +146,4 @@ SELECT to_regclass('w2v_bad') IS NULL AS nothing_left;
 
 DROP FUNCTION w2v_finds;
 DROP TABLE w2v_text, w2v_pairs, w2v_plain, w2v_again, w2v_other, w2v_cbow, w2v_tree, w2v_both,
-	w2v_parallel, w2v_subwords, w2v_english, w2v_next;
+	w2v_parallel, w2v_subwords, w2v_subwords_next, w2v_english, w2v_next, w2v_rows;

@@ -86,8 +86,22 @@ sub temporary_files
 
 cancel_in_phase('reading corpus', 'dims => 20, workers => 1',
 	'SELECT body || pg_sleep(0.001)::text FROM texts');
+cancel_in_phase('reading corpus', 'dims => 20, workers => 1',
+	q{SELECT string_agg(body, chr(32)) || pg_sleep(1)::text FROM texts UNION ALL
+	  SELECT string_agg(body, chr(32)) FROM texts, generate_series(1, 10)});
 cancel_in_phase('training', 'dims => 100, epochs => 1000, workers => 1');
+cancel_in_phase('training', 'dims => 16000, window_size => 20, negative => 63, epochs => 1000, workers => 1',
+	'SELECT body FROM texts LIMIT 20');
 cancel_in_phase('training', 'dims => 100, epochs => 1000, workers => 3');
+
+cancel_in_phase('writing model', 'dims => 1000, epochs => 1, min_count => 1, workers => 1',
+	'SELECT chr(117) || generate_series(1, 60000)');
+
+# A row is a document, however long it is: all of the texts in one.
+is($node->safe_psql('postgres', q{
+	SELECT train_word2vec('one_row', 'SELECT string_agg(body, chr(32)) FROM texts', dims => 10, epochs => 1,
+		min_count => 1, workers => 2);
+	SELECT documents, occurrences FROM one_row WHERE id = 0}), "one_row\n1|4000000", 'a row of 4 million words');
 
 # The corpus does not have to fit: its ids alone are 16 MB.
 my $trained = $node->safe_psql('postgres', q{
@@ -120,4 +134,34 @@ is(temporary_files(), '', 'no temporary file after a crash');
 is($node->safe_psql('postgres', q{SELECT vector_dims(word_vector('small', 'w1'))}), '10', 'finished models are there');
 
 $node->stop;
+
+# --- little shared memory, as containers have: 4 MB where 40 are needed
+
+SKIP:
+{
+	my @namespace = ('unshare', '--user', '--map-current-user', '--mount', '--keep-caps');
+	my $mount = 'mount -t tmpfs -o size=4m none /dev/shm';
+
+	skip('no mount namespaces for ordinary users here', 5)
+		if system("@namespace sh -c '$mount' >/dev/null 2>&1") != 0;
+	$node->append_conf('postgresql.conf', 'dynamic_shared_memory_type = posix');
+	my $start = 'pg_ctl -s -w -D ' . $node->data_dir . ' -l ' . $node->logfile . ' start';
+	system(@namespace, 'sh', '-c', "$mount && $start") == 0 or die 'cannot start with little shared memory';
+
+	my $catalog = q{SELECT count(*) FROM pg_class};
+	my $before = $node->safe_psql('postgres', $catalog);
+	my $error = error_of($node, q{
+		\set VERBOSITY verbose
+		SELECT train_word2vec('trained', 'SELECT body FROM texts', dims => 200, min_count => 1, workers => 2)});
+	like($error, qr/ERROR:  53[12]00: not enough shared memory for the weights\nDETAIL:  \d\d MB are needed: .*\nHINT:  Enlarge \/dev\/shm/,
+		'little shared memory is an error that says how much is needed, and what to do');
+	is($node->safe_psql('postgres', $catalog), $before, 'and leaves no table');
+	is(temporary_files(), '', 'nor a file');
+	is($node->safe_psql('postgres', q{
+		SELECT train_word2vec('fits', 'SELECT body FROM texts LIMIT 1000', dims => 4, min_count => 100, workers => 2);
+		SELECT word_vector('fits', 'w1') IS NOT NULL}), "fits\nt", 'a model that fits is trained in the same server');
+	is($node->safe_psql('postgres', q{SELECT vector_dims(word_vector('small', 'w1'))}), '10', 'models are used there');
+	system('pg_ctl', '-s', '-w', '-D', $node->data_dir, '-m', 'fast', 'stop') == 0 or die;
+}
+
 done_testing();

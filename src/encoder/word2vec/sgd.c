@@ -26,6 +26,16 @@
 /* One prediction in so many is looked at for the loss. */
 #define LOSS_SAMPLE 64
 
+/*
+ * Words kept, and multiplications, between two reports: some milliseconds, so
+ * that a training can be stopped soon whatever its dimensions.
+ */
+#define REPORT_WORDS	2500
+#define REPORT_WORK		25e6
+
+/* of the tree of hierarchical softmax, about */
+#define PATH_TARGETS	16
+
 typedef struct Targets
 {
 	float	   *rows[STEP_MAX_TARGETS];
@@ -53,12 +63,25 @@ sgd_scratch_size(const SgdModel *model)
 		3 * sizeof(float) * model->stride;
 }
 
+static int
+report_interval(const SgdModel *model)
+{
+	double		targets = (model->negative > 0 ? model->negative + 1 : 0) +
+		(model->hierarchical_softmax ? PATH_TARGETS : 0);
+	double		work = 2.0 * model->stride * targets *
+		(model->cbow ? 1 : model->window_size + 1);
+	double		words = REPORT_WORK / (work + 1);
+
+	return words < 1 ? 1 : words > REPORT_WORDS ? REPORT_WORDS : (int) words;
+}
+
 void
 sgd_worker_init(SgdWorker *worker, const SgdModel *model, uint64_t seed,
 				void *memory)
 {
 	memset(worker, 0, sizeof(*worker));
 	worker->model = model;
+	worker->report_interval = report_interval(model);
 	worker->kernels = step_kernels(NULL);
 	random_seed(&worker->random, seed);
 	worker->hidden = memory;
@@ -187,19 +210,25 @@ add_rows_of_word(SgdWorker *worker, int32_t word, float *sum)
 }
 
 static inline void
+move_row(SgdWorker *worker, int32_t row, const float *change)
+{
+	const SgdModel *model = worker->model;
+
+	worker->kernels->add(model->stride, row_of(model->input, model->stride, row),
+						 change, model->rates == NULL ? 1 : model->rates[row]);
+}
+
+static inline void
 move_rows_of_word(SgdWorker *worker, int32_t word, const float *change)
 {
 	const SgdModel *model = worker->model;
-	int			stride = model->stride;
 
-	worker->kernels->add(stride, row_of(model->input, stride, word), change, 1);
+	move_row(worker, word, change);
 	if (model->subword_start == NULL)
 		return;
 	for (int64_t i = model->subword_start[word];
 		 i < model->subword_start[word + 1]; i++)
-		worker->kernels->add(stride,
-							 row_of(model->input, stride, model->subword_rows[i]),
-							 change, 1);
+		move_row(worker, model->subword_rows[i], change);
 }
 
 /* hidden = mean of "count" summed rows; kept in "before" as well */
@@ -222,6 +251,25 @@ hidden_change(SgdWorker *worker)
 						 worker->before, -1);
 }
 
+/*
+ * The steps of one window word on a copy of its row, a share of whose change
+ * the row then makes.
+ */
+static void
+take_steps_in_part(SgdWorker *worker, int32_t word, Targets *negatives,
+				   Targets *path)
+{
+	const SgdModel *model = worker->model;
+
+	memcpy(worker->hidden, row_of(model->input, model->stride, word),
+		   sizeof(float) * model->stride);
+	hidden_begin(worker, 1);
+	take_step(worker, worker->hidden, negatives);
+	take_step(worker, worker->hidden, path);
+	hidden_change(worker);
+	move_row(worker, word, worker->hidden);
+}
+
 /* Skip-gram, word2vec's direction: window words predict the middle word. */
 static inline void
 skipgram(SgdWorker *worker, const int32_t *words, int from, int to, int middle,
@@ -240,6 +288,11 @@ skipgram(SgdWorker *worker, const int32_t *words, int from, int to, int middle,
 
 		if (i == middle)
 			continue;
+		if (model->rates != NULL)
+		{
+			take_steps_in_part(worker, words[i], negatives, &path);
+			continue;
+		}
 		input = row_of(model->input, model->stride, words[i]);
 		take_step(worker, input, negatives);
 		take_step(worker, input, &path);
@@ -375,7 +428,7 @@ sgd_train_document(SgdWorker *worker, const int32_t *words, int count)
 			skipgram(worker, worker->kept, from, to, middle, current);
 
 		/* words dropped by subsampling count as done, too */
-		if ((middle + 1) % (SGD_REPORT_WORDS / 4) == 0)
+		if ((middle + 1) % worker->report_interval == 0)
 		{
 			int			done = (int) ((int64_t) count * (middle + 1) / kept);
 

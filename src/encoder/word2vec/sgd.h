@@ -63,6 +63,8 @@ typedef struct SgdModel
 	const int32_t *nodes;		/* inner nodes of all paths */
 	const int64_t *subword_start;	/* words + 1, or NULL without subwords */
 	const int32_t *subword_rows;	/* input rows of each word's n-grams */
+	const float *rates;			/* per input row: share of its change that is
+								 * made, or NULL: all of it */
 } SgdModel;
 
 typedef struct SgdWorker SgdWorker;
@@ -75,8 +77,9 @@ struct SgdWorker
 	float		alpha;
 
 	/*
-	 * Called after about every SGD_REPORT_WORDS words of the input with their
-	 * number; sets alpha.  May leave by a long jump.
+	 * Called with the number of words done since the last call, a few
+	 * thousand or what takes some milliseconds; sets alpha.  May leave by a
+	 * long jump.
 	 */
 	void		(*report) (SgdWorker *worker, int words);
 	void	   *report_state;
@@ -91,9 +94,8 @@ struct SgdWorker
 	float	   *before;
 	float	   *change;
 	uint32_t	steps;
+	int			report_interval;	/* words kept between two reports */
 };
-
-#define SGD_REPORT_WORDS 10000
 
 /* The longest piece of a document given at once: windows end there. */
 #define SGD_MAX_DOCUMENT 1000000

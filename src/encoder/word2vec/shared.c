@@ -54,6 +54,8 @@ lay_out(Word2vecShared *layout, const Word2vecOptions *options,
 		layout->subword_rows = reserve(&bytes, Max(subwords->start[words], 1),
 									   sizeof(int32));
 	}
+	if (OidIsValid(options->from_model))
+		layout->rates = reserve(&bytes, layout->rows, sizeof(float));
 	layout->bytes = bytes;
 }
 
@@ -171,6 +173,12 @@ word2vec_input_row(Word2vecShared *shared, int32 row)
 	return (float *) part(shared, shared->input) + (Size) row * shared->stride;
 }
 
+float *
+word2vec_rates(Word2vecShared *shared)
+{
+	return part(shared, shared->rates);
+}
+
 /* ---------- the task ---------- */
 
 typedef struct TaskState
@@ -218,6 +226,7 @@ model_of_shared(SgdModel *model, Word2vecShared *shared)
 	model->nodes = part(shared, shared->nodes);
 	model->subword_start = part(shared, shared->subword_start);
 	model->subword_rows = part(shared, shared->subword_rows);
+	model->rates = part(shared, shared->rates);
 }
 
 /* Documents of one slice; one that goes on in the next slice is cut there. */

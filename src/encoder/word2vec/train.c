@@ -239,6 +239,13 @@ id_of_word(const EncodedCorpus *corpus, const Known *known, int32 word,
 	return from >= 0 ? known->words->entries[from].id : (*next_id)++;
 }
 
+/* Of the new text and of what the model was trained on before, if it is known. */
+static Datum
+total_count(int64 before, int64 now)
+{
+	return Int64GetDatum(Max(before, 0) + now);
+}
+
 static Oid
 write_model(const ModelDefinition *definition, const EncodedCorpus *corpus,
 			const Subwords *subwords, const Known *known,
@@ -252,8 +259,12 @@ write_model(const ModelDefinition *definition, const EncodedCorpus *corpus,
 
 	progress_phase(progress, "writing model", shared->rows);
 	values[WORDS_ID] = Int32GetDatum(0);
-	values[WORDS_DOCUMENTS] = Int64GetDatum(corpus->documents);
-	values[WORDS_OCCURRENCES] = Int64GetDatum(corpus->tokens);
+	values[WORDS_DOCUMENTS] =
+		total_count(known ? known->words->totals->documents : 0,
+					corpus->documents);
+	values[WORDS_OCCURRENCES] =
+		total_count(known ? known->words->totals->occurrences : 0,
+					corpus->tokens);
 	nulls[WORDS_WORD] = nulls[WORDS_VECTOR] = true;
 	model_write_row(writer, values, nulls);
 
@@ -262,14 +273,18 @@ write_model(const ModelDefinition *definition, const EncodedCorpus *corpus,
 	for (int32 i = 0; i < corpus->words; i++)
 	{
 		const EncodedWord *word = &corpus->vocabulary[i];
+		const WordEntry *before = word->known < 0 ? NULL :
+			&known->words->entries[word->known];
 		text	   *name = cstring_to_text_with_len(word->text, word->length);
 
 		vector_of_word(shared, subwords, i, vector->x);
 		check_finite(vector->x, shared->dims);
 		values[WORDS_ID] = Int32GetDatum(id_of_word(corpus, known, i, &next_id));
 		values[WORDS_WORD] = PointerGetDatum(name);
-		values[WORDS_DOCUMENTS] = Int64GetDatum(word->documents);
-		values[WORDS_OCCURRENCES] = Int64GetDatum(word->count);
+		values[WORDS_DOCUMENTS] = total_count(before ? before->documents : 0,
+											  word->documents);
+		values[WORDS_OCCURRENCES] = total_count(before ? before->occurrences : 0,
+												word->count);
 		model_write_row(writer, values, nulls);
 		pfree(name);
 		CHECK_FOR_INTERRUPTS();
@@ -331,6 +346,46 @@ start_from(const EncodedCorpus *corpus, const Subwords *subwords,
 }
 
 /*
+ * A row that training goes on from stands for all occurrences it was trained
+ * on; text that has few of them moves it little.  So each row makes only that
+ * share of its changes that the new occurrences are of all: a word that is new
+ * moves freely, one of the old text that is rare in the new one stays where
+ * it is.  A model that does not say its counts (imported vectors) moves
+ * freely, too.
+ */
+static void
+set_rates(const EncodedCorpus *corpus, const Subwords *subwords,
+		  const Known *known, Word2vecShared *shared)
+{
+	float	   *rates = word2vec_rates(shared);
+	double	   *before = palloc_extended(mul_size(shared->rows, sizeof(double)),
+										 MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	double	   *now = palloc_extended(mul_size(shared->rows, sizeof(double)),
+									  MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+
+	for (int32 i = 0; i < corpus->words; i++)
+	{
+		int32		from = corpus->vocabulary[i].known;
+		int64		first = subwords ? subwords->start[i] : 0;
+		int64		last = subwords ? subwords->start[i + 1] : 0;
+		double		old = from < 0 ? 0 :
+			Max(known->words->entries[from].occurrences, 0);
+
+		before[i] = old;
+		now[i] = corpus->vocabulary[i].count;
+		for (int64 n = first; n < last; n++)
+		{
+			before[subwords->rows[n]] += old;
+			now[subwords->rows[n]] += corpus->vocabulary[i].count;
+		}
+	}
+	for (int32 row = 0; row < shared->rows; row++)
+		rates[row] = before[row] > 0 ? now[row] / (before[row] + now[row]) : 1;
+	pfree(before);
+	pfree(now);
+}
+
+/*
  * Continued training needs the same shape: dims and n-grams are the model's.
  */
 static Known *
@@ -389,7 +444,10 @@ train_word2vec(PG_FUNCTION_ARGS)
 	subwords = word2vec_subwords(&options, corpus);
 	memory = word2vec_share(&options, corpus, subwords);
 	if (known != NULL)
+	{
 		start_from(corpus, subwords, known, memory->memory);
+		set_rates(corpus, subwords, known, memory->memory);
+	}
 
 	progress_phase(progress, "training", memory->control->total);
 	trainer_run(&word2vec_task, files, memory, options.workers, progress);

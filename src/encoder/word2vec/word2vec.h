@@ -71,6 +71,7 @@ typedef struct Word2vecShared
 	Size		nodes;
 	Size		subword_start;
 	Size		subword_rows;
+	Size		rates;
 	Size		bytes;
 } Word2vecShared;
 
@@ -88,6 +89,8 @@ extern TrainerMemory *word2vec_share(const Word2vecOptions *options,
 									 const EncodedCorpus *corpus,
 									 const Subwords *subwords);
 extern float *word2vec_input_row(Word2vecShared *shared, int32 row);
+extern float *word2vec_rates(Word2vecShared *shared);	/* of input rows; NULL unless
+														 * training goes on */
 extern const TrainerTask word2vec_task;
 
 /* subwords.c; NULL without subwords */

@@ -8,7 +8,7 @@ use EmbedTest;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $primary = embed_node('primary');
+my $primary = embed_node('primary', 'wal_log_hints = on', 'wal_keep_size = 512MB');
 $primary->safe_psql('postgres', q{
 	CREATE TABLE texts (body text);
 	INSERT INTO texts VALUES ('ant bee'), ('bee cow'), ('cow dog dog');
@@ -56,7 +56,7 @@ follow(q{BEGIN; CREATE TABLE keep AS SELECT * FROM terms; TRUNCATE terms; INSERT
 $standby->promote;
 is($standby->safe_psql('postgres', $known), 'ant cow dog', 'promoted: the same model');
 is($standby->safe_psql('postgres', q{UPDATE terms SET term = 'gnu' WHERE term = 'cow'; } . $known), 'ant dog gnu', 'promoted: changes are seen');
-$standby->stop;
+$standby->safe_psql('postgres', 'CHECKPOINT');
 
 # --- logical subscriber: row 0 arrives as a row
 
@@ -96,5 +96,15 @@ is($subscriber->safe_psql('postgres', q{UPDATE terms SET term = 'gnu' WHERE term
 	'ant dog gnu', 'subscriber: a change of its own');
 
 $subscriber->stop;
+
+# --- pg_rewind: the old primary becomes a copy of the promoted standby, without its images
+
+my @images = glob($standby->data_dir . '/base/pgsql_tmp/pgsql_tmp_embed.*');
+is(scalar(@images), 1, 'the promoted standby has an image');
 $primary->stop;
+$primary->command_ok([ 'pg_rewind', '--source-server', $standby->connstr('postgres'), '-D', $primary->data_dir, '--no-sync' ],
+	'pg_rewind');
+is(join(' ', glob($primary->data_dir . '/base/pgsql_tmp/pgsql_tmp_embed.*')), '', 'pg_rewind leaves images out');
+
+$standby->stop;
 done_testing();

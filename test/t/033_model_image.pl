@@ -43,6 +43,9 @@ $node->safe_psql('postgres', "BEGIN; SELECT train_vocabulary('mine', 'SELECT bod
 image_is(0, 'nor of an uncommitted model');
 is($node->safe_psql('postgres', $known), 't|f', 'first use');
 my $first = image_is(1, 'makes one image');
+my $name = $node->safe_psql('postgres', q{SELECT format('pgsql_tmp_embed.%s.%s.%s.', d.oid, c.oid, c.relfilenode)
+	FROM pg_database d, pg_class c WHERE d.datname = current_database() AND c.oid = 'terms'::regclass});
+like($first, qr/^\Q$name\E[0-9A-F]{20}$/, 'named by database, table, file of the table, and version');
 my ($inode, $mode) = (stat("$directory/$first"))[ 1, 2 ];
 is($mode & 07777, 0600, 'readable by the server alone');
 is($node->safe_psql('postgres', "$known; SELECT string_agg(l, '') FROM regexp_split_to_table(pg_read_file('/proc/' || pg_backend_pid() || '/maps'), E'\\n') l WHERE l ~ 'pgsql_tmp_embed'") =~ / r--s .* $inode .*\Q$first\E/,
@@ -57,6 +60,17 @@ isnt(image_is(1, 'one image still'), $first, 'another one');
 $node->safe_psql('postgres', 'VACUUM FULL terms');
 is($node->safe_psql('postgres', $known), 'f|t', 'after VACUUM FULL');
 image_is(1, 'one image still');
+
+# An aborted load makes the table longer and VACUUM shorter again, without
+# another version: the image of the longer table is not trusted, but built again.
+$node->safe_psql('postgres', q{BEGIN; INSERT INTO terms SELECT i, 'gone' || i, 1, 1 FROM generate_series(10001, 30000) i; ROLLBACK});
+is($node->safe_psql('postgres', "SELECT embed_images(clear => true) \\g /dev/null\n$known"), 'f|t', 'after an aborted load');
+my $long = image_is(1, 'one image');
+my $log_before = -s $node->logfile;
+$node->safe_psql('postgres', 'VACUUM terms');
+is($node->safe_psql('postgres', $known), 'f|t', 'after VACUUM made the table shorter');
+is(image_is(1, 'one image'), $long, 'of the same version');
+like(slurp_file($node->logfile, $log_before), qr/is rebuilt/, 'built again');
 
 # --- damaged, foreign and unfinished files
 
@@ -160,6 +174,59 @@ foreach my $round (1 .. 3)
 	is(join('', @answers), "t\n" x 8, "eight first users at once, round $round");
 	is(scalar(grep { !/unreadable/ } images()), 1, 'one image');
 }
+
+# --- who waits for a builder can be cancelled; a builder that is terminated
+# leaves nothing, and who waits builds in its place
+
+$node->safe_psql('postgres', q{SELECT train_vocabulary('many', 'SELECT ''many'' || generate_series(1, 200000)')});
+my $first_use = q{SELECT one_hot('many', 'many7000') IS NOT NULL};
+my ($builder_pid, $builder, $builder_output);
+
+# The unfinished file ends in the builder's pid: stop the builder there.
+foreach my $try (1 .. 10)
+{
+	my $deadline = time + 10;
+
+	$node->safe_psql('postgres', 'SELECT embed_images(clear => true)');
+	$builder_output = '';
+	$builder = IPC::Run::start([ 'psql', '-XAtq', '-d', $node->connstr('postgres'), '-c', $first_use ],
+		'>', \$builder_output, '2>&1');
+	while (!defined $builder_pid && time < $deadline)
+	{
+		my @files = images();
+
+		($builder_pid) = map { /\.[0-9A-F]{20}\.(\d+)$/ ? $1 : () } @files;
+		last if grep { /\.[0-9A-F]{20}$/ } @files;
+	}
+	kill('STOP', $builder_pid) if defined $builder_pid;
+	last if defined $builder_pid && grep { /\.$builder_pid$/ } images();
+	kill('CONT', $builder_pid) if defined $builder_pid;
+	undef $builder_pid;
+	$builder->finish;
+}
+ok(defined $builder_pid, 'a builder is stopped in the middle');
+
+my @waiting;
+my @waiting_output = ('', '');
+foreach my $i (0, 1)
+{
+	$waiting[$i] = IPC::Run::start([ 'psql', '-XAtq', '-d', $node->connstr('postgres') . " application_name=waiting$i", '-c', $first_use ],
+		'>', \$waiting_output[$i], '2>&1');
+	ok($node->poll_query_until('postgres', qq{SELECT count(*) = 1 FROM pg_stat_activity
+			WHERE application_name = 'waiting$i' AND wait_event_type = 'Lock' AND wait_event = 'advisory'}),
+		"user $i waits for the builder's lock");
+}
+$node->safe_psql('postgres', q{SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE application_name = 'waiting0'});
+$waiting[0]->finish;
+like($waiting_output[0], qr/canceling statement due to user request/, 'and can be cancelled');
+$node->safe_psql('postgres', "SELECT pg_terminate_backend($builder_pid)");
+kill('CONT', $builder_pid);
+$builder->finish;
+like($builder_output, qr/terminating connection/, 'the builder is terminated');
+$waiting[1]->finish;
+is($waiting_output[1], "t\n", 'the other one builds in its place');
+is(scalar(grep { !/unreadable/ } images()), 1, 'and nothing unfinished is left');
+$node->safe_psql('postgres', 'DROP TABLE many');
 
 # --- a disk that takes no more, in two ways
 

@@ -57,6 +57,9 @@ sub kill_server
 {
 	my ($node) = @_;
 	my ($postmaster) = split(/\n/, slurp_file($node->data_dir . '/postmaster.pid'));
+
+	# Stopped first, it cannot start a child that the list does not have.
+	kill('STOP', $postmaster);
 	my @children = split(' ', `ps -o pid= --ppid $postmaster`);
 
 	kill('KILL', $postmaster, @children);

@@ -159,6 +159,7 @@ seal_frozen_tail(Relation index)
 
 	replace_segments(index, meta->segment_count, 0, &entry);
 	tail_blocks(index, &meta->frozen, inverted_free_block);
+	IndexFreeSpaceMapVacuum(index);
 
 	gathering_free(gathering);
 	if (reader->vector != NULL)
@@ -266,6 +267,7 @@ merge_segments(Relation index, int first, int count)
 	replace_segments(index, first, count, &entry);
 	for (int i = 0; i < count; i++)
 		free_segment_blocks(index, &segment[i]);
+	IndexFreeSpaceMapVacuum(index);
 
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);
@@ -286,6 +288,32 @@ mergeable(const InvertedMeta *meta, int first, int count)
 	}
 	return documents < INVERTED_MAX_DOCUMENTS && pages < INVERTED_MAX_POSTING_PAGES &&
 		last->first_birth - meta->segment[first].first_birth <= PG_UINT32_MAX / 2;
+}
+
+/*
+ * For VACUUM: the youngest segments, as many as an insert might merge, are made
+ * one if a fifth of them is dead or lies beside the largest.  So a small index
+ * becomes one segment, and the space of small segments, which are not packed,
+ * does not add up.
+ */
+static bool
+choose_young(const InvertedMeta *meta, int *first, int *count)
+{
+	uint64		documents = 0;
+	uint64		largest = 0;
+	int			segments = (int) meta->segment_count;
+	int			at = segments;
+
+	while (at > 0 &&
+		   documents + meta->segment[at - 1].documents <= INSERT_MERGE_DOCUMENTS)
+	{
+		at--;
+		documents += meta->segment[at].documents;
+		largest = Max(largest, meta->segment[at].documents - meta->segment[at].dead);
+	}
+	*first = at;
+	*count = segments - at;
+	return *count > 1 && mergeable(meta, at, *count) && (documents - largest) * 5 >= documents;
 }
 
 /*
@@ -324,6 +352,8 @@ choose_merge(const InvertedMeta *meta, bool vacuum, int *first, int *count)
 		*count = 2 * MERGE_WIDTH;
 		return mergeable(meta, *first, *count);
 	}
+	if (vacuum && choose_young(meta, first, count))
+		return true;
 	for (int i = 0; vacuum && i < segments; i++)
 	{
 		if (meta->segment[i].dead * 5.0 >= meta->segment[i].documents)
@@ -351,7 +381,6 @@ inverted_maintain(Relation index, bool vacuum)
 	InvertedMeta *meta = palloc(sizeof(InvertedMeta));
 	int			first;
 	int			count;
-	bool		changed = false;
 
 	inverted_read_meta(index, meta);
 	if (meta->frozen.id == 0 && meta->tail.pages >= (vacuum ? TAIL_PAGES / 4 : TAIL_PAGES))
@@ -363,17 +392,13 @@ inverted_maintain(Relation index, bool vacuum)
 	{
 		seal_frozen_tail(index);
 		inverted_read_meta(index, meta);
-		changed = true;
 	}
 	while (choose_merge(meta, vacuum, &first, &count))
 	{
 		CHECK_FOR_INTERRUPTS();
 		merge_segments(index, first, count);
 		inverted_read_meta(index, meta);
-		changed = true;
 	}
-	if (changed)
-		IndexFreeSpaceMapVacuum(index);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);
 }

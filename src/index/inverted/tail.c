@@ -492,6 +492,22 @@ tail_next(TailReader *reader, InvertedRecord **record, SparseVector **vector)
 	return true;
 }
 
+/* Visit the pages of a long vector. */
+static void
+overflow_blocks(TailReader *reader, BlockNumber block,
+				void (*visit) (Relation index, BlockNumber block))
+{
+	char	   *copy = palloc(BLCKSZ);
+
+	while (block != InvalidBlockNumber &&
+		   copy_page(reader, block, PAGE_OVERFLOW, copy))
+	{
+		visit(reader->index, block);
+		block = InvertedPageSpecial(copy)->next;
+	}
+	pfree(copy);
+}
+
 /*
  * tail_blocks
  *	  Visit every page of a tail, to free them.
@@ -511,6 +527,8 @@ tail_blocks(Relation index, const InvertedTail *tail,
 		if (reader->block != previous)
 			visit(index, reader->block);
 		previous = reader->block;
+		if (record->flags & RECORD_OVERFLOW)
+			overflow_blocks(reader, record->overflow, visit);
 	}
 	if (reader->vector != NULL)
 		pfree(reader->vector);

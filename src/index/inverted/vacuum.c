@@ -88,7 +88,10 @@ delete_on_page(Deletion *deletion, const InvertedSegment *segment, uint32 number
 	return dead;
 }
 
-/* Keep the account of a segment's dead. */
+/*
+ * Keep the account of a segment's dead, which is behind until then: a crash in
+ * between leaves it behind until the next VACUUM counts again.
+ */
 static void
 set_dead(Relation index, uint64 id, uint32 dead)
 {

@@ -17,13 +17,18 @@
 #include "miscadmin.h"
 #include "model/trainer.h"
 #include "optimizer/optimizer.h"
+#include "pgstat.h"
 #include "postmaster/bgworker_internals.h"
+#include "storage/latch.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
 
 #define KEY_STATE			UINT64CONST(1)
 #define MAX_TASKS			16
 #define TRAINER_ALIGNMENT	64
+
+/* how often a worker looks whether all have come */
+#define WAIT_MILLISECONDS	2
 
 /* bytes cleared at once: what takes a few milliseconds */
 #define CLEAR_PIECE			((Size) 16 * 1024 * 1024)
@@ -152,6 +157,7 @@ trainer_memory_create(Size bytes, const char *what)
 	pg_atomic_init_u64(&control->done, 0);
 	pg_atomic_init_u64(&control->loss, 0);
 	pg_atomic_init_u64(&control->losses, 0);
+	pg_atomic_init_u32(&control->members, 0);
 	return memory;
 }
 
@@ -195,6 +201,7 @@ trainer_run(const TrainerTask *task, TrainerFiles *files,
 			WaitForParallelWorkersToAttach(context);
 	}
 
+	pg_atomic_write_u32(&memory->control->members, launched + 1);
 	trainer.control = memory->control;
 	trainer.memory = memory->memory;
 	trainer.files = files->files;
@@ -241,6 +248,21 @@ embed_trainer_worker(dsm_segment *segment, shm_toc *toc)
 		}
 	}
 	elog(ERROR, "unknown training task \"%s\"", state->task);
+}
+
+int
+trainer_members(Trainer *trainer)
+{
+	uint32		members;
+
+	while ((members = pg_atomic_read_u32(&trainer->control->members)) == 0)
+	{
+		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
+						 WAIT_MILLISECONDS, PG_WAIT_EXTENSION);
+		ResetLatch(MyLatch);
+		CHECK_FOR_INTERRUPTS();
+	}
+	return (int) members;
 }
 
 int64

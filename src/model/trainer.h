@@ -31,6 +31,7 @@ typedef struct TrainerControl
 	pg_atomic_uint64 done;		/* units of work, for progress and decay */
 	pg_atomic_uint64 loss;		/* sum of losses, in millionths */
 	pg_atomic_uint64 losses;	/* their number */
+	pg_atomic_uint32 members;	/* participants, 0: not yet known */
 	int64		slices;			/* of the whole training */
 	int64		total;			/* units of work of the whole training */
 } TrainerControl;
@@ -99,6 +100,12 @@ extern void trainer_check(void);
 
 /* max_parallel_maintenance_workers + 1 unless given; checks the argument */
 extern int	trainer_workers(bool given, int workers);
+
+/*
+ * How many take part: workers that were asked for may not have been granted.
+ * Waits until that is known.
+ */
+extern int	trainer_members(Trainer *trainer);
 
 /* the next slice to work on, or -1 */
 extern int64 trainer_next_slice(Trainer *trainer);

@@ -322,7 +322,7 @@ no_report(SgdWorker *worker, int words)
 }
 
 static float
-train_toy(bool cbow, bool tree, float *first_weight)
+train_toy(bool cbow, bool tree, int classes, float *first_weight)
 {
 	enum
 	{
@@ -331,13 +331,14 @@ train_toy(bool cbow, bool tree, float *first_weight)
 	static const int32_t pairs[4][2] = {{0, 2}, {1, 4}, {3, 2}, {5, 4}};
 	int64_t		counts[WORDS] = {800, 700, 600, 500, 400, 300, 200, 100};
 	uint32_t	keep[WORDS];
-	AliasSlot	slots[WORDS];
+	AliasSlot	slots[2][WORDS];
 	HuffmanPath paths[WORDS];
 	int32_t		nodes[64];
 	char		scratch[WORDS * 32];
 	SgdModel	model = {0};
-	SgdWorker	worker;
-	void	   *memory;
+	SgdModel	models[2];
+	SgdWorker	workers[2];
+	void	   *memory[2];
 	Random		random;
 	float		alike = 0;
 	float		unlike = 0;
@@ -349,27 +350,39 @@ train_toy(bool cbow, bool tree, float *first_weight)
 	model.cbow = cbow;
 	model.hierarchical_softmax = tree;
 	model.input = row_alloc(STRIDE * WORDS);
-	model.negative_output = row_alloc(STRIDE * WORDS);
+	model.negative_output = row_alloc(STRIDE * (WORDS + 2));
 	model.tree_output = row_alloc(STRIDE * WORDS);
-	memset(model.negative_output, 0, sizeof(float) * STRIDE * WORDS);
+	memset(model.negative_output, 0, sizeof(float) * STRIDE * (WORDS + 2));
 	memset(model.tree_output, 0, sizeof(float) * STRIDE * WORDS);
 	random_seed(&random, 7);
 	for (int i = 0; i < WORDS; i++)
 		sgd_init_row(model.input + i * STRIDE, 10, STRIDE, &random);
 	sgd_build_keep(counts, WORDS, 3600, 0, keep);
-	sgd_build_negatives(counts, WORDS, 0.75, slots, scratch);
 	huffman_build(counts, WORDS, paths, nodes, scratch);
 	model.keep = keep;
-	model.negatives = slots;
+	model.classes = classes;
 	model.paths = paths;
 	model.nodes = nodes;
 
-	memory = aligned_alloc(STEP_ALIGNMENT, (sgd_scratch_size(&model) + 63) / 64 * 64);
-	sgd_worker_init(&worker, &model, 11, memory);
-	worker.report = no_report;
-	worker.alpha = 0.05f;
+	/* a worker for each class, by turns */
+	for (int c = 0; c < classes; c++)
+	{
+		int64_t		of_class[WORDS];
+		int			size = sgd_class_size(WORDS, classes, c);
+
+		for (int i = 0; i < size; i++)
+			of_class[i] = counts[i * classes + c];
+		sgd_build_negatives(of_class, size, 0.75, slots[c], scratch);
+		models[c] = model;
+		models[c].negatives = slots[c];
+		models[c].class_of_worker = c;
+		memory[c] = aligned_alloc(STEP_ALIGNMENT, (sgd_scratch_size(&model) + 63) / 64 * 64);
+		sgd_worker_init(&workers[c], &models[c], 11, memory[c]);
+		workers[c].report = no_report;
+		workers[c].alpha = 0.05f;
+	}
 	for (int i = 0; i < 2000; i++)
-		sgd_train_document(&worker, pairs[i % 4], 2);
+		sgd_train_document(&workers[i % classes], pairs[(i + i / 4) % 4], 2);
 
 	/* words 0 and 3 occur beside word 2, word 5 beside word 4 */
 	for (int d = 0; d < STRIDE; d++)
@@ -379,11 +392,32 @@ train_toy(bool cbow, bool tree, float *first_weight)
 		CHECK(d < 10 || model.input[d] == 0, "padding was trained");
 	}
 	*first_weight = model.input[0];
-	free(memory);
+	for (int c = 0; c < classes; c++)
+		free(memory[c]);
 	free(model.input);
 	free(model.negative_output);
 	free(model.tree_output);
 	return alike - unlike;
+}
+
+/* Every word is in one class, and classes fit the rows there are for them. */
+static void
+test_classes(void)
+{
+	for (int words = 1; words < 40; words++)
+	{
+		for (int classes = 1; classes <= words; classes++)
+		{
+			int			sum = 0;
+
+			for (int c = 0; c < classes; c++)
+				sum += sgd_class_size(words, classes, c);
+			CHECK(sum == words, "%d classes of %d words hold %d", classes, words, sum);
+			CHECK(classes * sgd_class_size(words, classes, 0) < words + classes,
+				  "%d classes of %d words need too many rows", classes, words);
+		}
+	}
+	CHECK(sgd_classes(100, 2) == 1 && sgd_classes(100000, 3) == 3, "number of classes");
 }
 
 int
@@ -399,12 +433,14 @@ main(void)
 	test_huffman(&random);
 	test_huffman_limit();
 	test_subwords();
-	for (int kind = 0; kind < 4; kind++)
+	test_classes();
+	for (int kind = 0; kind < 8; kind++)
 	{
+		int			classes = kind < 4 ? 1 : 2;
 		float		weight[2];
-		float		gain = train_toy(kind & 1, kind & 2, &weight[0]);
+		float		gain = train_toy(kind & 1, kind & 2, classes, &weight[0]);
 
-		train_toy(kind & 1, kind & 2, &weight[1]);
+		train_toy(kind & 1, kind & 2, classes, &weight[1]);
 		CHECK(gain > 0.3, "kind %d: words of one context are not more alike (%g)", kind, gain);
 		CHECK(weight[0] == weight[1], "kind %d: the same seed gave other bits", kind);
 	}

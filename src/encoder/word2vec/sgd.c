@@ -10,6 +10,12 @@
  * keeps their rows in the first cache and lets them be fetched while the
  * middle word before is still in work.
  *
+ * With several workers each draws its negatives from a class of the words of
+ * its own, so that these rows, most of those that a step writes, stay in the
+ * caches of one processor; their rows lie together, or the processor would
+ * fetch ahead into rows of others.  Which worker meets which text is chance,
+ * so that over all workers a word is drawn as often as it would be.
+ *
  * With subwords the direction is fastText's: the mean of the middle word's
  * rows predicts each word of the window, with negatives of its own.  Between
  * two predictions fastText adds the change to every row and computes the mean
@@ -33,6 +39,9 @@
 #define REPORT_WORDS	2500
 #define REPORT_WORK		25e6
 
+/* Rows of words are fetched so many words before a window can reach them. */
+#define INPUT_AHEAD		2
+
 /* of the tree of hierarchical softmax, about */
 #define PATH_TARGETS	16
 
@@ -54,6 +63,37 @@ prefetch_row(const float *row, int stride)
 {
 	for (int i = 0; i < stride; i += STEP_ALIGNMENT / sizeof(float))
 		__builtin_prefetch(row + i, 1, 3);
+}
+
+/* Classes of fewer words would be drawn too unevenly. */
+#define CLASS_LEAST_WORDS 1000
+
+int
+sgd_classes(int words, int workers)
+{
+	return words / workers >= CLASS_LEAST_WORDS ? workers : 1;
+}
+
+int
+sgd_class_size(int words, int classes, int class)
+{
+	return (words - class + classes - 1) / classes;
+}
+
+/* Where the rows of a class begin */
+static inline int32_t
+class_start(const SgdModel *model, int class)
+{
+	return class * sgd_class_size(model->words, model->classes, 0);
+}
+
+static inline float *
+output_row(const SgdModel *model, int32_t word)
+{
+	int32_t		row = model->classes == 1 ? word :
+		class_start(model, word % model->classes) + word / model->classes;
+
+	return row_of(model->negative_output, model->stride, row);
 }
 
 size_t
@@ -82,6 +122,13 @@ sgd_worker_init(SgdWorker *worker, const SgdModel *model, uint64_t seed,
 	memset(worker, 0, sizeof(*worker));
 	worker->model = model;
 	worker->report_interval = report_interval(model);
+	if (model->negative > 0)
+	{
+		worker->class_size = sgd_class_size(model->words, model->classes,
+											model->class_of_worker);
+		worker->class_output = row_of(model->negative_output, model->stride,
+									  class_start(model, model->class_of_worker));
+	}
 	worker->kernels = step_kernels(NULL);
 	random_seed(&worker->random, seed);
 	worker->hidden = memory;
@@ -99,11 +146,12 @@ sgd_init_row(float *row, int dims, int stride, Random *random)
 		row[i] = 0;
 }
 
+/* The number, in the worker's class, of a word drawn from it */
 static inline int32_t
 draw_negative(SgdWorker *worker)
 {
 	uint64_t	r = random_next(&worker->random);
-	uint32_t	slot = ((r >> 32) * (uint64_t) worker->model->words) >> 32;
+	uint32_t	slot = ((r >> 32) * (uint64_t) worker->class_size) >> 32;
 	const AliasSlot *alias = &worker->model->negatives[slot];
 
 	return (uint32_t) r <= alias->threshold ? (int32_t) slot : alias->other;
@@ -117,20 +165,21 @@ static inline void
 targets_negative(SgdWorker *worker, int32_t word, Targets *targets)
 {
 	const SgdModel *model = worker->model;
+	float	   *own = output_row(model, word);
 	int			count = 0;
 
-	targets->rows[count] = row_of(model->negative_output, model->stride, word);
+	targets->rows[count] = own;
 	targets->labels[count++] = 1;
 	for (int i = 0; i < model->negative && model->words > 1; i++)
 	{
-		int32_t		other = draw_negative(worker);
+		float	   *other = own;
 
-		for (int tries = 0; other == word && tries < 10; tries++)
-			other = draw_negative(worker);
-		if (other == word)
+		for (int tries = 0; other == own && tries < 11; tries++)
+			other = row_of(worker->class_output, model->stride,
+						   draw_negative(worker));
+		if (other == own)
 			continue;
-		targets->rows[count] = row_of(model->negative_output, model->stride,
-									  other);
+		targets->rows[count] = other;
 		targets->labels[count++] = 0;
 	}
 	targets->count = count;
@@ -414,6 +463,10 @@ sgd_train_document(SgdWorker *worker, const int32_t *words, int count)
 		Targets    *current = &negatives[middle % 2];
 		Targets    *next = &negatives[(middle + 1) % 2];
 
+		if (middle + model->window_size + INPUT_AHEAD < kept)
+			prefetch_row(row_of(model->input, model->stride,
+								worker->kept[middle + model->window_size +
+											 INPUT_AHEAD]), model->stride);
 		if (per_middle && middle + 1 < kept)
 		{
 			targets_negative(worker, worker->kept[middle + 1], next);

@@ -53,12 +53,15 @@ typedef struct SgdModel
 	bool		hierarchical_softmax;
 
 	float	   *input;			/* words and buckets */
-	float	   *negative_output;	/* words rows, NULL if negative is 0 */
+	float	   *negative_output;	/* words rows and one a class, class by class;
+									 * NULL if negative is 0 */
 	float	   *tree_output;	/* words - 1 rows, NULL without hierarchical
 								 * softmax */
 	const uint32_t *keep;		/* per word: kept if a random 32-bit number is
 								 * not above it */
-	const AliasSlot *negatives; /* words slots */
+	const AliasSlot *negatives; /* see sgd_class_size */
+	int			classes;		/* of words, 1 or one for each worker */
+	int			class_of_worker;	/* the one that it draws negatives from */
 	const HuffmanPath *paths;	/* words */
 	const int32_t *nodes;		/* inner nodes of all paths */
 	const int64_t *subword_start;	/* words + 1, or NULL without subwords */
@@ -94,6 +97,8 @@ struct SgdWorker
 	float	   *before;
 	float	   *change;
 	uint32_t	steps;
+	int			class_size;		/* of the class it draws negatives from */
+	float	   *class_output;	/* its rows */
 	int			report_interval;	/* words kept between two reports */
 };
 
@@ -121,6 +126,10 @@ extern void sgd_init_row(float *row, int dims, int stride, Random *random);
  *		a word of frequency f, as word2vec.c computes it
  * sgd_build_negatives: counts to the power "exponent"; scratch: words * 12
  *		bytes
+ * sgd_classes: how many classes to divide the words into for so many workers
+ * sgd_class_size: how many words a class has: those whose id is the class's
+ *		number modulo the number of classes; slot n of its table of negatives
+ *		is the n-th of them
  * huffman_build: the number of nodes of all paths, or -1 if a code would be
  *		longer than HUFFMAN_MAX_CODE; nodes may be NULL to learn the number;
  *		scratch: words * 32 bytes
@@ -129,6 +138,8 @@ extern void sgd_build_keep(const int64_t *counts, int words, int64_t total,
 						   double sample, uint32_t *keep);
 extern void sgd_build_negatives(const int64_t *counts, int words,
 								double exponent, AliasSlot *slots, void *scratch);
+extern int	sgd_classes(int words, int workers);
+extern int	sgd_class_size(int words, int classes, int class);
 extern int64_t huffman_build(const int64_t *counts, int words,
 							 HuffmanPath *paths, int32_t *nodes, void *scratch);
 

@@ -38,8 +38,8 @@ lay_out(Word2vecShared *layout, const Word2vecOptions *options,
 	layout->input = reserve(&bytes, layout->rows, row);
 	if (options->negative > 0)
 	{
-		layout->negative_output = reserve(&bytes, words, row);
-		layout->negatives = reserve(&bytes, words, sizeof(AliasSlot));
+		layout->negative_output = reserve(&bytes, words + options->workers, row);
+		layout->counts = reserve(&bytes, words, sizeof(int64));
 	}
 	if (options->hierarchical_softmax)
 	{
@@ -96,14 +96,8 @@ fill_tables(Word2vecShared *shared, const Word2vecOptions *options,
 	sgd_build_keep(counts, corpus->words, corpus->tokens, options->sample,
 				   part(shared, shared->keep));
 	if (shared->negative > 0)
-	{
-		void	   *scratch = palloc_extended(mul_size(corpus->words, 12),
-											  MCXT_ALLOC_HUGE);
-
-		sgd_build_negatives(counts, corpus->words, 0.75,
-							part(shared, shared->negatives), scratch);
-		pfree(scratch);
-	}
+		memcpy(part(shared, shared->counts), counts,
+			   sizeof(int64) * corpus->words);
 	if (shared->hierarchical_softmax)
 		build_tree(counts, corpus->words, part(shared, shared->paths),
 				   part(shared, shared->nodes));
@@ -221,12 +215,40 @@ model_of_shared(SgdModel *model, Word2vecShared *shared)
 	model->negative_output = part(shared, shared->negative_output);
 	model->tree_output = part(shared, shared->tree_output);
 	model->keep = part(shared, shared->keep);
-	model->negatives = part(shared, shared->negatives);
 	model->paths = part(shared, shared->paths);
 	model->nodes = part(shared, shared->nodes);
 	model->subword_start = part(shared, shared->subword_start);
 	model->subword_rows = part(shared, shared->subword_rows);
 	model->rates = part(shared, shared->rates);
+}
+
+/*
+ * The worker's own class of words, and the table to draw from it.
+ */
+static void
+choose_class(SgdModel *model, Word2vecShared *shared, Trainer *trainer)
+{
+	const int64 *counts = part(shared, shared->counts);
+	int64	   *of_class;
+	AliasSlot  *slots;
+	void	   *scratch;
+	int			size;
+
+	model->classes = 1;
+	if (shared->negative == 0)
+		return;
+	model->classes = sgd_classes(shared->words, trainer_members(trainer));
+	model->class_of_worker = trainer->worker % model->classes;
+	size = sgd_class_size(shared->words, model->classes, model->class_of_worker);
+	of_class = palloc_extended(mul_size(size, sizeof(int64)), MCXT_ALLOC_HUGE);
+	for (int i = 0; i < size; i++)
+		of_class[i] = counts[(int64) i * model->classes + model->class_of_worker];
+	slots = palloc_extended(mul_size(size, sizeof(AliasSlot)), MCXT_ALLOC_HUGE);
+	scratch = palloc_extended(mul_size(size, 12), MCXT_ALLOC_HUGE);
+	sgd_build_negatives(of_class, size, 0.75, slots, scratch);
+	pfree(scratch);
+	pfree(of_class);
+	model->negatives = slots;
 }
 
 /* Documents of one slice; one that goes on in the next slice is cut there. */
@@ -258,6 +280,7 @@ word2vec_work(Trainer *trainer)
 	int64		slice;
 
 	model_of_shared(&model, shared);
+	choose_class(&model, shared, trainer);
 	scratch = palloc(sgd_scratch_size(&model) + STEP_ALIGNMENT);
 	sgd_worker_init(&worker, &model, 0,
 					(void *) TYPEALIGN(STEP_ALIGNMENT, scratch));

@@ -17,6 +17,7 @@
 #include "catalog/pg_am.h"
 #include "catalog/pg_class.h"
 #include "commands/defrem.h"
+#include "commands/vacuum.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
@@ -49,6 +50,23 @@ index_register(const IndexRoom *room)
 	if (room_count >= MAX_ROOMS)
 		elog(ERROR, "too many index access methods");
 	rooms[room_count++] = room;
+}
+
+/*
+ * index_routine
+ *	  Both answer ORDER BY by distance and nothing else: one column, rows in
+ *	  ascending order only, no conditions.
+ */
+IndexAmRoutine *
+index_routine(void)
+{
+	IndexAmRoutine *routine = makeNode(IndexAmRoutine);
+
+	routine->amcanorderbyop = true;
+	routine->amoptionalkey = true;
+	routine->amkeytype = InvalidOid;
+	routine->amparallelvacuumoptions = VACUUM_OPTION_PARALLEL_BULKDEL;
+	return routine;
 }
 
 void

@@ -14,6 +14,7 @@
 
 #include "embed.h"
 
+#include "access/amapi.h"
 #include "access/genam.h"
 #include "access/tableam.h"
 #include "nodes/execnodes.h"
@@ -81,6 +82,22 @@ extern Relation index_open_ours(Oid oid, const IndexRoom **room);
 
 /* Called from _PG_init; "room" must stay valid. */
 extern void index_register(const IndexRoom *room);
+
+/* What our access methods can and cannot do; functions are to be filled in. */
+extern IndexAmRoutine *index_routine(void);
+
+/* ---------- distance.c: exact distances from the table's rows ---------- */
+
+typedef struct IndexDistance IndexDistance;
+
+extern IndexDistance *index_distance_begin(IndexScanDesc scan, const FmgrInfo *function,
+										   Oid collation);
+extern void index_distance_reset(IndexDistance *distance);
+extern void index_distance_end(IndexDistance *distance);
+extern double index_distance_of_value(IndexDistance *distance, Datum value, Datum query);
+extern bool index_distance_of_row(IndexDistance *distance, IndexScanDesc scan,
+								  const ItemPointerData *tid, Datum query,
+								  double *result, bool *null);
 
 /* ---------- parallel.c: building with several processes ---------- */
 

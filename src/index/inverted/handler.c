@@ -278,31 +278,14 @@ inverted_insert_13(Relation index, Datum *values, bool *isnull, ItemPointer tid,
 Datum
 inverted_handler(PG_FUNCTION_ARGS)
 {
-	IndexAmRoutine *routine = makeNode(IndexAmRoutine);
+	IndexAmRoutine *routine = index_routine();
 
 	routine->amstrategies = INVERTED_COSINE;
-	routine->amsupport = 0;
-	routine->amoptsprocnum = 0;
-	routine->amcanorder = false;
-	routine->amcanorderbyop = true;
-	routine->amcanbackward = false;
-	routine->amcanunique = false;
-	routine->amcanmulticol = false;
-	routine->amoptionalkey = true;
-	routine->amsearcharray = false;
-	routine->amsearchnulls = false;
-	routine->amstorage = false;
-	routine->amclusterable = false;
-	routine->ampredlocks = false;
-	routine->amcanparallel = false;
+	routine->amusemaintenanceworkmem = true;
+	routine->amparallelvacuumoptions |= VACUUM_OPTION_PARALLEL_CLEANUP;
 #if PG_VERSION_NUM >= 170000
 	routine->amcanbuildparallel = true;
 #endif
-	routine->amcaninclude = false;
-	routine->amusemaintenanceworkmem = true;
-	routine->amparallelvacuumoptions = VACUUM_OPTION_PARALLEL_BULKDEL |
-		VACUUM_OPTION_PARALLEL_CLEANUP;
-	routine->amkeytype = InvalidOid;
 
 	routine->ambuild = inverted_build;
 	routine->ambuildempty = inverted_build_empty;

@@ -30,9 +30,6 @@
 #include <math.h>
 
 #include "access/relscan.h"
-#include "access/tableam.h"
-#include "catalog/index.h"
-#include "executor/executor.h"
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "utils/memutils.h"
@@ -70,21 +67,13 @@ typedef struct InvertedScan
 {
 	MemoryContext context;		/* until the next rescan */
 	MemoryContext structure;	/* until a restart */
-	MemoryContext row_context;
 	bool		started;
 
 	/* the query */
 	QueryKind	kind;
-	FmgrInfo	distance;
-	Oid			collation;
+	IndexDistance *distance;
 	SparseVector *query;
 	SearchQuery prepared;
-
-	/* reading rows of the table */
-	IndexFetchTableData *fetch;
-	TupleTableSlot *slot;
-	IndexInfo  *info;
-	EState	   *estate;
 
 	/* what has been returned */
 	bool		has_last;
@@ -112,15 +101,10 @@ add_pending(InvertedScan *state, const Row *row)
 /* ---------- exact distances ---------- */
 
 static void
-set_distance(InvertedScan *state, Datum vector, RowKey *key)
+set_key(RowKey *key, double distance)
 {
-	double		distance = DatumGetFloat8(FunctionCall2Coll(&state->distance, state->collation,
-															vector,
-															PointerGetDatum(state->query)));
-
 	key->class = isnan(distance) ? ROW_NAN : ROW_NUMBER;
 	key->score = isnan(distance) ? 0 : -distance;
-	last_index_scan.exact++;
 }
 
 /*
@@ -128,34 +112,22 @@ set_distance(InvertedScan *state, Datum vector, RowKey *key)
  * not see it.
  */
 static bool
-fetch_distance(IndexScanDesc scan, const ItemPointerData *root, RowKey *key)
+fetch_distance(IndexScanDesc scan, const ItemPointerData *tid, RowKey *key)
 {
 	InvertedScan *state = scan->opaque;
-	ItemPointerData tid = *root;	/* becomes that of the version found */
-	Datum		values[INDEX_MAX_KEYS];
-	bool		nulls[INDEX_MAX_KEYS];
-	bool		call_again = false;
-	bool		all_dead = false;
-	MemoryContext old;
+	double		distance = 0;
+	bool		null;
 
-	if (!table_index_fetch_tuple(state->fetch, &tid, scan->xs_snapshot, state->slot,
-								 &call_again, &all_dead))
+	if (!index_distance_of_row(state->distance, scan, tid, PointerGetDatum(state->query),
+							   &distance, &null))
 		return false;
-	MemoryContextReset(state->row_context);
-	old = MemoryContextSwitchTo(state->row_context);
-	if (state->estate != NULL)
-		GetPerTupleExprContext(state->estate)->ecxt_scantuple = state->slot;
-	FormIndexDatum(state->info, state->slot, state->estate, values, nulls);
-	if (nulls[0])
+	if (null)
 	{
 		key->class = ROW_NULL;
 		key->score = 0;
 	}
 	else
-		set_distance(state, values[0], key);
-	MemoryContextSwitchTo(old);
-	if (state->estate != NULL)
-		ResetPerTupleExprContext(state->estate);
+		set_key(key, distance);
 	return true;
 }
 
@@ -333,14 +305,8 @@ add_tail(InvertedScan *state, IndexScanDesc scan, const InvertedTail *tail)
 		row.key.class = ROW_NULL;
 		row.key.score = 0;
 		if (vector != NULL && state->kind != QUERY_NULL)
-		{
-			MemoryContext old;
-
-			MemoryContextReset(state->row_context);
-			old = MemoryContextSwitchTo(state->row_context);
-			set_distance(state, PointerGetDatum(vector), &row.key);
-			MemoryContextSwitchTo(old);
-		}
+			set_key(&row.key, index_distance_of_value(state->distance, PointerGetDatum(vector),
+													  PointerGetDatum(state->query)));
 		add_pending(state, &row);
 	}
 	return !reader->stale;
@@ -649,27 +615,14 @@ inverted_begin_scan(Relation index, int keys, int orderbys)
 	return scan;
 }
 
-static void
-end_fetch(InvertedScan *state)
-{
-	if (state->fetch != NULL)
-		table_index_fetch_end(state->fetch);
-	if (state->slot != NULL)
-		ExecDropSingleTupleTableSlot(state->slot);
-	if (state->estate != NULL)
-		FreeExecutorState(state->estate);
-	state->fetch = NULL;
-	state->slot = NULL;
-	state->estate = NULL;
-}
-
 void
 inverted_rescan(IndexScanDesc scan, ScanKey keys, int key_count,
 				ScanKey orderbys, int orderby_count)
 {
 	InvertedScan *state = scan->opaque;
 
-	end_fetch(state);
+	if (state->distance != NULL)
+		index_distance_reset(state->distance);
 	MemoryContextReset(state->context);
 	state->started = false;
 	if (keys && scan->numberOfKeys > 0)
@@ -691,8 +644,6 @@ prepare_query(InvertedScan *state, IndexScanDesc scan)
 
 	memset(prepared, 0, sizeof(*prepared));
 	prepared->metric = metric;
-	fmgr_info_copy(&state->distance, &key->sk_func, state->context);
-	state->collation = key->sk_collation;
 	state->query = NULL;
 	state->kind = QUERY_NULL;
 	if (key->sk_flags & SK_ISNULL)
@@ -731,18 +682,18 @@ begin(InvertedScan *state, IndexScanDesc scan)
 	inverted_pages_read = 0;
 	pgstat_count_index_scan(scan->indexRelation);
 
+	if (state->distance == NULL)
+	{
+		old = MemoryContextSwitchTo(GetMemoryChunkContext(state));
+		state->distance = index_distance_begin(scan, &scan->orderByData->sk_func,
+											   scan->orderByData->sk_collation);
+		MemoryContextSwitchTo(old);
+	}
 	old = MemoryContextSwitchTo(state->context);
 	state->structure = AllocSetContextCreate(state->context, "inverted structure",
 											 ALLOCSET_DEFAULT_SIZES);
-	state->row_context = AllocSetContextCreate(state->context, "inverted row",
-											   ALLOCSET_DEFAULT_SIZES);
 	state->has_last = false;
 	prepare_query(state, scan);
-	state->fetch = table_index_fetch_begin(scan->heapRelation);
-	state->slot = table_slot_create(scan->heapRelation, NULL);
-	state->info = BuildIndexInfo(scan->indexRelation);
-	if (state->info->ii_Expressions != NIL)
-		state->estate = CreateExecutorState();
 	MemoryContextSwitchTo(old);
 
 	start(state, scan);
@@ -787,7 +738,8 @@ inverted_end_scan(IndexScanDesc scan)
 {
 	InvertedScan *state = scan->opaque;
 
-	end_fetch(state);
+	if (state->distance != NULL)
+		index_distance_end(state->distance);
 	MemoryContextDelete(state->context);
 	pfree(state);
 }

@@ -37,7 +37,7 @@ inverted_corrupted(Relation index, BlockNumber block, const char *what)
 static Buffer
 read_owned(Relation index, BlockNumber block, uint64 owner, uint16 kind, Page *page)
 {
-	Buffer		buffer = ReadBuffer(index, block);
+	Buffer		buffer = index_read_buffer(index, block);
 	InvertedSpecial *special;
 
 	LockBuffer(buffer, BUFFER_LOCK_SHARE);

@@ -13,7 +13,6 @@
 #include "access/amapi.h"
 #include "access/reloptions.h"
 #include "commands/progress.h"
-#include "commands/vacuum.h"
 #include "utils/guc.h"
 
 #include "index/ktree/ktree.h"
@@ -88,43 +87,23 @@ ktree_phase_name(int64 phase)
 Datum
 ktree_handler(PG_FUNCTION_ARGS)
 {
-	IndexAmRoutine *routine = makeNode(IndexAmRoutine);
+	IndexAmRoutine *routine = index_routine();
 
 	routine->amstrategies = 1;
 	routine->amsupport = KTREE_PROCS;
-	routine->amoptsprocnum = 0;
-	routine->amcanorder = false;
-	routine->amcanorderbyop = true;
-	routine->amcanbackward = false;
-	routine->amcanunique = false;
-	routine->amcanmulticol = false;
-	routine->amoptionalkey = true;
-	routine->amsearcharray = false;
-	routine->amsearchnulls = false;
-	routine->amstorage = false;
-	routine->amclusterable = false;
-	routine->ampredlocks = false;
-	routine->amcanparallel = false;
-	routine->amcaninclude = false;
-	routine->amusemaintenanceworkmem = false;
-	routine->amparallelvacuumoptions = VACUUM_OPTION_PARALLEL_BULKDEL;
-	routine->amkeytype = InvalidOid;
 
 	routine->ambuild = ktree_build;
 	routine->ambuildempty = ktree_build_empty;
 	routine->aminsert = ktree_insert;
 	routine->ambulkdelete = ktree_bulk_delete;
 	routine->amvacuumcleanup = ktree_vacuum_cleanup;
-	routine->amcanreturn = NULL;
 	routine->amcostestimate = ktree_cost_estimate;
 	routine->amoptions = ktree_options;
-	routine->amproperty = NULL;
 	routine->ambuildphasename = ktree_phase_name;
 	routine->amvalidate = ktree_validate;
 	routine->ambeginscan = ktree_beginscan;
 	routine->amrescan = ktree_rescan;
 	routine->amgettuple = ktree_gettuple;
-	routine->amgetbitmap = NULL;
 	routine->amendscan = ktree_endscan;
 
 	PG_RETURN_POINTER(routine);

@@ -24,9 +24,6 @@
 #include <math.h>
 
 #include "access/relscan.h"
-#include "access/tableam.h"
-#include "catalog/index.h"
-#include "executor/executor.h"
 #include "miscadmin.h"
 #include "nodes/execnodes.h"
 #include "pgstat.h"
@@ -61,7 +58,6 @@ typedef struct Row
 typedef struct KtreeScanState
 {
 	MemoryContext context;		/* everything that lasts until the next rescan */
-	MemoryContext scratch;		/* one distance */
 	bool		started;
 	bool		unordered;		/* no distances: any order will do */
 	bool		exhausted;		/* the tree has no more rows */
@@ -87,14 +83,7 @@ typedef struct KtreeScanState
 	int			side_at;
 	BlockNumber side_next;
 	bool		side_begun;
-	/* distances from the table's rows */
-	IndexFetchTableData *fetch;
-	TupleTableSlot *slot;
-	FmgrInfo	distance;
-	Oid			collation;
-	AttrNumber	column;			/* 0: an expression */
-	IndexInfo  *info;
-	EState	   *estate;
+	IndexDistance *distance;	/* from the table's rows */
 } KtreeScanState;
 
 /*
@@ -139,12 +128,6 @@ ktree_beginscan(Relation index, int nkeys, int norderbys)
 	KtreeScanState  *state = palloc0(sizeof(KtreeScanState));
 
 	state->context = take_context();
-	state->scratch = AllocSetContextCreate(CurrentMemoryContext, "ktree distance",
-										   ALLOCSET_DEFAULT_SIZES);
-	fmgr_info_copy(&state->distance, index_getprocinfo(index, 1, KTREE_DISTANCE_PROC),
-				   CurrentMemoryContext);
-	state->collation = index->rd_indcollation[0];
-	state->column = index->rd_index->indkey.values[0];
 	if (norderbys > 0)
 	{
 		scan->xs_orderbyvals = palloc0(sizeof(Datum) * norderbys);
@@ -164,8 +147,8 @@ ktree_rescan(IndexScanDesc scan, ScanKey keys, int nkeys, ScanKey orderbys, int 
 		memmove(scan->orderByData, orderbys, sizeof(ScanKeyData) * scan->numberOfOrderBys);
 	MemoryContextReset(state->context);
 	state->started = false;
-	if (state->fetch != NULL)
-		table_index_fetch_reset(state->fetch);
+	if (state->distance != NULL)
+		index_distance_reset(state->distance);
 }
 
 void
@@ -173,14 +156,9 @@ ktree_endscan(IndexScanDesc scan)
 {
 	KtreeScanState  *state = scan->opaque;
 
-	if (state->fetch != NULL)
-		table_index_fetch_end(state->fetch);
-	if (state->slot != NULL)
-		ExecDropSingleTupleTableSlot(state->slot);
-	if (state->estate != NULL)
-		FreeExecutorState(state->estate);
+	if (state->distance != NULL)
+		index_distance_end(state->distance);
 	give_context(state->context);
-	MemoryContextDelete(state->scratch);
 	pfree(state);
 	scan->opaque = NULL;
 }
@@ -193,56 +171,21 @@ ktree_endscan(IndexScanDesc scan)
 static bool
 fetch_distance(IndexScanDesc scan, KtreeScanState *state, ItemPointer tid, double *distance)
 {
-	ItemPointerData at = *tid;
-	bool		again = false;
-	bool		all_dead = false;
-	Datum		value;
-	bool		isnull;
-	MemoryContext old;
+	bool		null;
 
-	if (state->fetch == NULL)
+	if (state->distance == NULL)
 	{
-		state->fetch = table_index_fetch_begin(scan->heapRelation);
-		old = MemoryContextSwitchTo(GetMemoryChunkContext(state));
-		state->slot = table_slot_create(scan->heapRelation, NULL);
-		if (state->column == 0)
-		{
-			state->info = BuildIndexInfo(scan->indexRelation);
-			state->estate = CreateExecutorState();
-		}
+		MemoryContext old = MemoryContextSwitchTo(GetMemoryChunkContext(state));
+
+		state->distance = index_distance_begin(scan, index_getprocinfo(scan->indexRelation, 1,
+																	   KTREE_DISTANCE_PROC),
+											   scan->indexRelation->rd_indcollation[0]);
 		MemoryContextSwitchTo(old);
 	}
-	last_index_scan.exact++;
-	do
-	{
-		if (!table_index_fetch_tuple(state->fetch, &at, scan->xs_snapshot, state->slot,
-									 &again, &all_dead))
-			return false;
-	} while (again && TTS_EMPTY(state->slot));
-	if (TTS_IS_BUFFERTUPLE(state->slot))
-		index_remember_buffer(scan->heapRelation, ItemPointerGetBlockNumber(&at),
-							  ((BufferHeapTupleTableSlot *) state->slot)->buffer);
-
-	old = MemoryContextSwitchTo(state->scratch);
-	if (state->column != 0)
-		value = slot_getattr(state->slot, state->column, &isnull);
-	else
-	{
-		Datum		values[INDEX_MAX_KEYS];
-		bool		isnulls[INDEX_MAX_KEYS];
-
-		GetPerTupleExprContext(state->estate)->ecxt_scantuple = state->slot;
-		FormIndexDatum(state->info, state->slot, state->estate, values, isnulls);
-		value = values[0];
-		isnull = isnulls[0];
-	}
-	*distance = isnull ? get_float8_nan() :
-		DatumGetFloat8(FunctionCall2Coll(&state->distance, state->collation, value, state->query));
-	MemoryContextSwitchTo(old);
-	MemoryContextReset(state->scratch);
-	if (state->estate != NULL)
-		ResetPerTupleExprContext(state->estate);
-	ExecClearTuple(state->slot);
+	if (!index_distance_of_row(state->distance, scan, tid, state->query, distance, &null))
+		return false;
+	if (null)
+		*distance = get_float8_nan();
 	return true;
 }
 

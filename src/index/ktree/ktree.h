@@ -415,6 +415,8 @@ extern int	ktree_image_add(KtreeImage *image, const KtreePointer *pointer,
 							const KtreeCode *code);
 extern void ktree_encode(const KtreeLayout *layout, const float *center, const float *base,
 						 const float *vector, float lost, bool inner, KtreeCode *code);
+extern void ktree_check_slots(Relation index, const KtreeLayout *layout,
+							  const KtreeNode *node, BlockNumber block);
 extern bool ktree_image_read(Relation index, KtreeLink link, KtreeImage *image);
 extern bool ktree_image_read_centers(Relation index, KtreeLink link, KtreeImage *image);
 extern KtreePointer *ktree_image_pointer(const KtreeImage *image, int slot);
@@ -546,7 +548,6 @@ extern void ktree_cost_estimate(struct PlannerInfo *root, struct IndexPath *path
 								double loop_count, Cost *startup, Cost *total,
 								Selectivity *selectivity, double *correlation,
 								double *pages);
-extern bool ktree_validate(Oid opclass);
 extern void ktree_check(Relation index, IndexReport *report);
 extern void ktree_statistics(Relation index, IndexReport *report);
 

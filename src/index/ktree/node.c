@@ -329,6 +329,19 @@ page_to_image(KtreeImage *image, int part, Page page, bool centers_only)
 	}
 }
 
+/* No damaged number of slots may lead anybody beyond a node's pages. */
+void
+ktree_check_slots(Relation index, const KtreeLayout *layout, const KtreeNode *node,
+				  BlockNumber block)
+{
+	if (node->used > layout->capacity)
+		ereport(ERROR,
+				(errcode(ERRCODE_INDEX_CORRUPTED),
+				 errmsg("index \"%s\" has a node of %u slots at block %u",
+						RelationGetRelationName(index), node->used, block),
+				 errhint("Please REINDEX it.")));
+}
+
 static bool
 image_read(Relation index, KtreeLink link, KtreeImage *image, bool centers_only)
 {
@@ -351,12 +364,7 @@ image_read(Relation index, KtreeLink link, KtreeImage *image, bool centers_only)
 			return false;
 		page_to_image(image, part, BufferGetPage(buffer), centers_only);
 		UnlockReleaseBuffer(buffer);
-		if (node->used > layout->capacity)
-			ereport(ERROR,
-					(errcode(ERRCODE_INDEX_CORRUPTED),
-					 errmsg("index \"%s\" has a node of %u slots at block %u",
-							RelationGetRelationName(index), node->used, link.block),
-					 errhint("Please REINDEX it.")));
+		ktree_check_slots(index, layout, node, link.block);
 	}
 	if (node->flags & KTREE_BASE_IS_CENTER)
 		memcpy(image->base_codes, image->center_codes, layout->padded);

@@ -537,6 +537,7 @@ visit_leaf(KtreeSearch *search, const Waiting *waiting)
 		if (part == 0)
 		{
 			node = *KtreePageNode(page);
+			ktree_check_slots(search->index, layout, &node, waiting->link.block);
 			if (node.state != KTREE_LIVE || node.level != 0)
 			{
 				UnlockReleaseBuffer(buffer);
@@ -662,6 +663,7 @@ open_inner(KtreeSearch *search, const Waiting *waiting, int level)
 		if (part == 0)
 		{
 			node = *KtreePageNode(page);
+			ktree_check_slots(search->index, layout, &node, waiting->link.block);
 			if (node.state != KTREE_LIVE || node.level != level)
 			{
 				UnlockReleaseBuffer(buffer);

@@ -17,6 +17,7 @@
 #include "access/amapi.h"
 #include "access/genam.h"
 #include "access/tableam.h"
+#include "catalog/pg_amproc.h"
 #include "nodes/execnodes.h"
 #include "storage/buf.h"
 #include "storage/dsm.h"
@@ -85,6 +86,10 @@ extern void index_register(const IndexRoom *room);
 
 /* What our access methods can and cannot do; functions are to be filled in. */
 extern IndexAmRoutine *index_routine(void);
+
+/* validate.c */
+extern bool index_validate(Oid opclass, const char *access_method, int strategies,
+						   int functions, bool (*right) (Form_pg_amproc function));
 
 /* ---------- distance.c: exact distances from the table's rows ---------- */
 

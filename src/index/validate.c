@@ -1,7 +1,11 @@
 /*-------------------------------------------------------------------------
  *
  * validate.c
- *	  Is an operator class one that ktree can work with?
+ *	  Is an operator class one that our access methods can work with?
+ *
+ * It has one operator, between two values of its type, that orders by a
+ * distance in double precision, and the support functions that its access
+ * method needs.
  *
  *-------------------------------------------------------------------------
  */
@@ -10,25 +14,32 @@
 #include "access/amvalidate.h"
 #include "access/htup_details.h"
 #include "catalog/pg_amop.h"
-#include "catalog/pg_amproc.h"
 #include "catalog/pg_opclass.h"
 #include "catalog/pg_opfamily.h"
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
 #include "utils/catcache.h"
 #include "utils/lsyscache.h"
-#include "utils/regproc.h"
 #include "utils/syscache.h"
 
-#include "index/ktree/ktree.h"
+#include "index/index.h"
 
-static bool
-complain(const char *family, const char *what)
+typedef struct Validation
 {
+	const char *access_method;
+	char	   *family;
+	Oid			type;
+	bool		valid;
+} Validation;
+
+static void
+complain(Validation *validation, const char *what)
+{
+	validation->valid = false;
 	ereport(INFO,
 			(errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
-			 errmsg("operator family \"%s\" of access method %s %s", family, "ktree", what)));
-	return false;
+			 errmsg("operator family \"%s\" of access method %s %s", validation->family,
+					validation->access_method, what)));
 }
 
 static char *
@@ -44,80 +55,78 @@ family_name(Oid family)
 	return name;
 }
 
+static void
+check_operators(Validation *validation, Oid family, int strategies)
+{
+	CatCList   *operators = SearchSysCacheList1(AMOPSTRATEGY, ObjectIdGetDatum(family));
+	int			of_type = 0;
+
+	for (int i = 0; i < operators->n_members; i++)
+	{
+		Form_pg_amop operator = (Form_pg_amop) GETSTRUCT(&operators->members[i]->tuple);
+
+		if (operator->amopstrategy < 1 || operator->amopstrategy > strategies)
+			complain(validation, "contains an operator with an unknown strategy number");
+		if (operator->amoppurpose != AMOP_ORDER)
+			complain(validation, "contains a search operator: only ordering is supported");
+		else if (!opfamily_can_sort_type(operator->amopsortfamily, FLOAT8OID))
+			complain(validation, "contains an operator that does not order by double precision");
+		if (!check_amop_signature(operator->amopopr, FLOAT8OID, operator->amoplefttype,
+								  operator->amoprighttype))
+			complain(validation, "contains an operator with a wrong signature");
+		of_type += operator->amoplefttype == validation->type &&
+			operator->amoprighttype == validation->type;
+	}
+	ReleaseCatCacheList(operators);
+	if (of_type != 1)
+		complain(validation, "must contain one operator between values of its type");
+}
+
+static void
+check_functions(Validation *validation, Oid family, int count,
+				bool (*right) (Form_pg_amproc function))
+{
+	CatCList   *functions = SearchSysCacheList1(AMPROCNUM, ObjectIdGetDatum(family));
+	int			of_type = 0;
+
+	for (int i = 0; i < functions->n_members; i++)
+	{
+		Form_pg_amproc function = (Form_pg_amproc) GETSTRUCT(&functions->members[i]->tuple);
+
+		if (function->amprocnum < 1 || function->amprocnum > count)
+			complain(validation, "contains a function with an unknown support number");
+		else if (!right(function))
+			complain(validation, "contains a function with a wrong signature");
+		else
+			of_type += function->amproclefttype == validation->type;
+	}
+	ReleaseCatCacheList(functions);
+	if (of_type < count)
+		complain(validation, "lacks a support function");
+}
+
+/*
+ * index_validate
+ *	  For amvalidate.  strategies: numbers an operator may have, from 1 on;
+ *	  functions: how many support functions a type needs; right: has one of them
+ *	  the signature its number asks for?
+ */
 bool
-ktree_validate(Oid opclass)
+index_validate(Oid opclass, const char *access_method, int strategies, int functions,
+			   bool (*right) (Form_pg_amproc function))
 {
 	HeapTuple	tuple = SearchSysCache1(CLAOID, ObjectIdGetDatum(opclass));
-	Form_pg_opclass form;
+	Validation	validation = {access_method, NULL, InvalidOid, true};
 	Oid			family;
-	Oid			type;
-	char	   *name;
-	CatCList   *operators;
-	CatCList   *procedures;
-	bool		result = true;
-	bool		has_operator = false;
-	bool		has[KTREE_PROCS + 1] = {false};
 
 	if (!HeapTupleIsValid(tuple))
 		elog(ERROR, "cache lookup failed for operator class %u", opclass);
-	form = (Form_pg_opclass) GETSTRUCT(tuple);
-	family = form->opcfamily;
-	type = form->opcintype;
-	name = family_name(family);
-
-	operators = SearchSysCacheList1(AMOPSTRATEGY, ObjectIdGetDatum(family));
-	for (int i = 0; i < operators->n_members; i++)
-	{
-		Form_pg_amop op = (Form_pg_amop) GETSTRUCT(&operators->members[i]->tuple);
-
-		if (op->amopstrategy != 1)
-			result = complain(name, "contains an operator with an unknown strategy number");
-		if (op->amoppurpose != AMOP_ORDER)
-			result = complain(name, "contains a search operator: only ordering is supported");
-		else if (!opfamily_can_sort_type(op->amopsortfamily, get_op_rettype(op->amopopr)))
-			result = complain(name, "contains an operator with an incorrect ORDER BY family");
-		else if (!check_amop_signature(op->amopopr, FLOAT8OID, op->amoplefttype, op->amoprighttype))
-			result = complain(name, "contains an operator with a wrong signature");
-		if (op->amoplefttype == type && op->amoprighttype == type)
-			has_operator = true;
-	}
-	ReleaseCatCacheList(operators);
-
-	procedures = SearchSysCacheList1(AMPROCNUM, ObjectIdGetDatum(family));
-	for (int i = 0; i < procedures->n_members; i++)
-	{
-		Form_pg_amproc procedure = (Form_pg_amproc) GETSTRUCT(&procedures->members[i]->tuple);
-		bool		right;
-
-		switch (procedure->amprocnum)
-		{
-			case KTREE_DISTANCE_PROC:
-				right = check_amproc_signature(procedure->amproc, FLOAT8OID, true, 2, 2,
-											   procedure->amproclefttype,
-											   procedure->amprocrighttype);
-				break;
-			case KTREE_KIND_PROC:
-				right = check_amproc_signature(procedure->amproc, INTERNALOID, true, 1, 1,
-											   INTERNALOID);
-				break;
-			default:
-				result = complain(name, "contains a function with an unknown support number");
-				continue;
-		}
-		if (!right)
-			result = complain(name, "contains a function with a wrong signature");
-		if (procedure->amproclefttype == type)
-			has[procedure->amprocnum] = true;
-	}
-	ReleaseCatCacheList(procedures);
-
-	if (!has_operator)
-		result = complain(name, "lacks its operator");
-	for (int i = 1; i <= KTREE_PROCS; i++)
-	{
-		if (!has[i])
-			result = complain(name, "lacks a support function");
-	}
+	family = ((Form_pg_opclass) GETSTRUCT(tuple))->opcfamily;
+	validation.type = ((Form_pg_opclass) GETSTRUCT(tuple))->opcintype;
+	validation.family = family_name(family);
 	ReleaseSysCache(tuple);
-	return result;
+
+	check_operators(&validation, family, strategies);
+	check_functions(&validation, family, functions, right);
+	return validation.valid;
 }

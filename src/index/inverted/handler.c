@@ -11,14 +11,7 @@
 #include <float.h>
 #include <math.h>
 
-#include "access/amvalidate.h"
-#include "access/htup_details.h"
 #include "access/reloptions.h"
-#include "catalog/pg_amop.h"
-#include "catalog/pg_amproc.h"
-#include "catalog/pg_opclass.h"
-#include "catalog/pg_opfamily.h"
-#include "catalog/pg_type.h"
 #include "commands/progress.h"
 #include "commands/vacuum.h"
 #include "miscadmin.h"
@@ -30,10 +23,8 @@
 #include "utils/float.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
-#include "utils/regproc.h"
 #include "utils/selfuncs.h"
 #include "utils/spccache.h"
-#include "utils/syscache.h"
 
 #include "index/inverted/inverted.h"
 
@@ -168,65 +159,9 @@ inverted_cost_estimate(PlannerInfo *root, IndexPath *path, double loop_count,
 /* ---------- operator classes ---------- */
 
 static bool
-complain(bool *valid, const char *family, const char *what)
+inverted_validate(Oid opclass)
 {
-	*valid = false;
-	ereport(INFO,
-			(errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
-			 errmsg("operator family \"%s\" of access method inverted %s", family, what)));
-	return false;
-}
-
-/*
- * An operator class for this access method consists of one ordering operator
- * between two values of its type, with result double precision.
- */
-static bool
-inverted_validate(Oid class_oid)
-{
-	HeapTuple	class_tuple = SearchSysCache1(CLAOID, ObjectIdGetDatum(class_oid));
-	Form_pg_opclass class;
-	HeapTuple	family_tuple;
-	CatCList   *operators;
-	CatCList   *functions;
-	char	   *family;
-	bool		valid = true;
-
-	if (!HeapTupleIsValid(class_tuple))
-		elog(ERROR, "cache lookup failed for operator class %u", class_oid);
-	class = (Form_pg_opclass) GETSTRUCT(class_tuple);
-	family_tuple = SearchSysCache1(OPFAMILYOID, ObjectIdGetDatum(class->opcfamily));
-	if (!HeapTupleIsValid(family_tuple))
-		elog(ERROR, "cache lookup failed for operator family %u", class->opcfamily);
-	family = NameStr(((Form_pg_opfamily) GETSTRUCT(family_tuple))->opfname);
-	operators = SearchSysCacheList1(AMOPSTRATEGY, ObjectIdGetDatum(class->opcfamily));
-	functions = SearchSysCacheList1(AMPROCNUM, ObjectIdGetDatum(class->opcfamily));
-
-	for (int i = 0; i < operators->n_members; i++)
-	{
-		Form_pg_amop operator = (Form_pg_amop) GETSTRUCT(&operators->members[i]->tuple);
-
-		if (operator->amopstrategy != INVERTED_INNER && operator->amopstrategy != INVERTED_COSINE)
-			complain(&valid, family, "contains an operator with an invalid strategy number");
-		if (operator->amoppurpose != AMOP_ORDER ||
-			!opfamily_can_sort_type(operator->amopsortfamily, FLOAT8OID))
-			complain(&valid, family, "contains an operator that does not order by float8");
-		if (!check_amop_signature(operator->amopopr, FLOAT8OID, operator->amoplefttype,
-								  operator->amoprighttype) ||
-			operator->amoplefttype != class->opcintype ||
-			operator->amoprighttype != class->opcintype)
-			complain(&valid, family, "contains an operator with a wrong signature");
-	}
-	if (operators->n_members != 1)
-		complain(&valid, family, "must contain exactly one operator");
-	if (functions->n_members != 0)
-		complain(&valid, family, "contains a support function, which is not used");
-
-	ReleaseCatCacheList(functions);
-	ReleaseCatCacheList(operators);
-	ReleaseSysCache(family_tuple);
-	ReleaseSysCache(class_tuple);
-	return valid;
+	return index_validate(opclass, "inverted", INVERTED_COSINE, 0, NULL);
 }
 
 /* ---------- the handler ---------- */

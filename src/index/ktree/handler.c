@@ -11,7 +11,9 @@
 #include <limits.h>
 
 #include "access/amapi.h"
+#include "access/amvalidate.h"
 #include "access/reloptions.h"
+#include "catalog/pg_type.h"
 #include "commands/progress.h"
 #include "utils/guc.h"
 
@@ -82,6 +84,22 @@ ktree_phase_name(int64 phase)
 		default:
 			return NULL;
 	}
+}
+
+/* Has a support function the signature that its number asks for? */
+static bool
+right_signature(Form_pg_amproc function)
+{
+	if (function->amprocnum == KTREE_DISTANCE_PROC)
+		return check_amproc_signature(function->amproc, FLOAT8OID, true, 2, 2,
+									  function->amproclefttype, function->amprocrighttype);
+	return check_amproc_signature(function->amproc, INTERNALOID, true, 1, 1, INTERNALOID);
+}
+
+static bool
+ktree_validate(Oid opclass)
+{
+	return index_validate(opclass, "ktree", 1, KTREE_PROCS, right_signature);
 }
 
 Datum

@@ -43,6 +43,15 @@ SELECT id, v <#> '{1600002:1,3:0.1}/1000000000' AS distance FROM inverted_docs
 -- the long vector as a query
 SELECT d.id FROM inverted_docs AS d
 	ORDER BY v <#> (SELECT v FROM inverted_docs WHERE id = 103) LIMIT 1;
+-- a tail that is more than sealing may hold in memory is sealed in parts
+SET work_mem = '64kB';
+INSERT INTO inverted_docs
+	SELECT 200 + n, ('{' || string_agg(i * 100 + n || ':' || i, ',') || '}/1000000000')::sparsevec
+	FROM generate_series(1, 8) AS n, generate_series(1, 16000) AS i GROUP BY n ORDER BY n;
+RESET work_mem;
+SELECT value > 0 AS sealed FROM embed_index_stats('inverted_docs_v') WHERE property = 'seals';
+SELECT id, v <#> '{1600002:1,3:0.1}/1000000000' AS distance FROM inverted_docs
+	ORDER BY v <#> '{1600002:1,3:0.1}/1000000000', id LIMIT 4;
 SELECT * FROM embed_index_check('inverted_docs_v');
 DROP TABLE inverted_docs;
 

@@ -39,6 +39,9 @@ foreach my $count (1, 10, 100, 'NULL')
 	is($node->safe_psql('postgres', qq{
 			SELECT count(*) FILTER (WHERE agree('learned', '<#>', v, $count)) FROM (SELECT v FROM learned ORDER BY id LIMIT $queries) AS q}),
 		$queries, "like SPLADE, limit $count");
+	is($node->safe_psql('postgres', qq{
+			SELECT count(*) FILTER (WHERE agree('learned', '<#>', v, $count, 'id % 7 = 3')) FROM (SELECT v FROM learned ORDER BY id LIMIT $queries) AS q}),
+		$queries, "like SPLADE, limit $count, with a filter");
 }
 
 SKIP:

@@ -204,14 +204,14 @@ write_segment(Reading *reading, int workers, SegmentWriter *writer,
 	source = palloc(sizeof(PostingSource *) * total);
 
 	for (uint32 run = 0; run < reading->runs; run++)
-		source[count++] = run_source(reading->run[run], writer, &documents, &postings);
+		source[count++] = run_source(reading->run[run], writer, documents, &documents, &postings);
 	for (int i = 0; i < workers; i++)
 	{
 		for (uint32 run = 0; run < reading->shared->worker[i].runs; run++)
 			source[count++] =
 				run_source(BufFileOpenFileSet(FILE_SET(&reading->shared->files),
 											  run_name(i + 1, run), O_RDONLY, false),
-						   writer, &documents, &postings);
+						   writer, documents, &documents, &postings);
 	}
 	for (uint32 i = 0; i < gathering->documents; i++)
 	{

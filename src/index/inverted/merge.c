@@ -28,6 +28,7 @@
 #include "utils/memutils.h"
 
 #include "index/inverted/inverted.h"
+#include "index/inverted/run.h"
 
 /* Neighbours of a level that are merged into one of the next */
 #define MERGE_WIDTH			8
@@ -39,6 +40,9 @@
 
 /* Segments of at least so many documents are packed, smaller ones are not. */
 #define PACKED_DOCUMENTS	4096
+
+/* Kilobytes; an ordinary tail needs at most 800. */
+#define LEAST_SEAL_MEMORY	256
 
 /*
  * The level of a segment: 0 below 512 documents, one more for each factor 8.
@@ -113,18 +117,42 @@ replace_segments(Relation index, int first, int count,
 	UnlockReleaseBuffer(buffer);
 }
 
+/* Write a segment of sorted runs and what is still in memory. */
+static void
+write_sealed(SegmentWriter *writer, Gathering *gathering, List *runs)
+{
+	PostingSource **source = palloc(sizeof(PostingSource *) * (list_length(runs) + 1));
+	int			count = 0;
+	uint32		documents = 0;
+	uint64		postings = 0;
+	ListCell   *cell;
+
+	foreach(cell, runs)
+		source[count++] = run_source(lfirst(cell), writer, 0, &documents, &postings);
+	for (uint32 i = 0; i < gathering->documents; i++)
+		writer_add_document(writer, &gathering->document[i]);
+	source[count++] = gathering_source(gathering, documents);
+	writer_add_sources(writer, source, count);
+	for (int i = 0; i < count; i++)
+		source[i]->close(source[i]);
+	pfree(source);
+}
+
 /*
  * Make a segment of the frozen tail.  Weights are kept as they are: there are
  * few of them, and they will be packed, once, when the segment grows large.
+ *
+ * A tail is small, except when nobody could seal it for long, because VACUUM
+ * was merging: then parts of it are sorted and put aside, as in a build.
  */
 static void
-seal_frozen_tail(Relation index)
+seal_frozen_tail(Relation index, Size memory)
 {
 	InvertedMeta *meta = palloc(sizeof(InvertedMeta));
 	TailReader *reader = palloc(sizeof(TailReader));
+	List	   *runs = NIL;
 	Gathering  *gathering;
 	SegmentWriter *writer;
-	PostingSource *source;
 	InvertedSegmentEntry entry;
 	InvertedRecord *record;
 	SparseVector *vector;
@@ -132,7 +160,7 @@ seal_frozen_tail(Relation index)
 
 	id = begin_building(index);
 	inverted_read_meta(index, meta);
-	gathering = gathering_create(meta->metric, 0);
+	gathering = gathering_create(meta->metric, memory);
 	tail_begin(reader, index, &meta->frozen);
 	while (tail_next(reader, &record, &vector))
 	{
@@ -142,20 +170,26 @@ seal_frozen_tail(Relation index)
 			continue;
 		ItemPointerSet(&tid, record->block, record->offset);
 		gathering_add(gathering, &tid, reader->ordinal, vector);
+		if (gathering_bytes(gathering) >= memory)
+		{
+			BufFile    *file = BufFileCreateTemp(false);
+
+			gathering_sort(gathering);
+			run_write(gathering, file);
+			gathering_reset(gathering);
+			runs = lappend(runs, file);
+		}
 	}
 	if (reader->stale)
 		inverted_corrupted(index, reader->next, "page of the tail has another owner");
 	gathering_sort(gathering);
 
 	writer = writer_begin(index, id, POSTING_RAW, false);
-	for (uint32 i = 0; i < gathering->documents; i++)
-		writer_add_document(writer, &gathering->document[i]);
-	source = gathering_source(gathering, 0);
-	writer_add_sources(writer, &source, 1);
-	source->close(source);
+	write_sealed(writer, gathering, runs);
 	writer_finish(writer, &entry);
 	entry.first_birth = meta->frozen.first_birth;
-	entry.level = 0;
+	entry.level = entry.documents < PACKED_DOCUMENTS ? 0 :
+		(uint16) inverted_level(entry.documents);
 
 	replace_segments(index, meta->segment_count, 0, &entry);
 	tail_blocks(index, &meta->frozen, inverted_free_block);
@@ -390,7 +424,8 @@ inverted_maintain(Relation index, bool vacuum)
 	}
 	if (meta->frozen.id != 0)
 	{
-		seal_frozen_tail(index);
+		seal_frozen_tail(index, (Size) Max(vacuum ? maintenance_work_mem : work_mem,
+										   LEAST_SEAL_MEMORY) * 1024);
 		inverted_read_meta(index, meta);
 	}
 	while (choose_merge(meta, vacuum, &first, &count))

@@ -250,8 +250,10 @@ inverted_free_block(Relation index, BlockNumber block)
 
 /*
  * inverted_free_orphans
- *	  Enter every page without a living owner into the free space map; returns
- *	  how many there are.  The caller holds the structure lock.
+ *	  Enter every page without a living owner into the free space map, and
+ *	  strike out every other that a crash has left in it; returns how many are
+ *	  free.  A page that is freed or taken meanwhile may be entered wrongly,
+ *	  which costs its next taker a look, or waits for the next VACUUM.
  */
 BlockNumber
 inverted_free_orphans(Relation index, BufferAccessStrategy strategy)
@@ -290,6 +292,8 @@ inverted_free_orphans(Relation index, BufferAccessStrategy strategy)
 			inverted_free_block(index, block);
 			found++;
 		}
+		else if (GetRecordedFreeSpace(index, block) > 0)
+			RecordUsedIndexPage(index, block);
 	}
 	IndexFreeSpaceMapVacuum(index);
 	pfree(meta);

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * run.c
- *	  Sorted postings put aside in a temporary file while an index is built.
+ *	  Sorted postings put aside in a temporary file, when memory is short.
  *
  * A file has a header, the documents, and then for each term in order: a header
  * of its own, the numbers of the documents, and the weights.  One with count 0
@@ -115,11 +115,12 @@ run_close(PostingSource *base)
 /*
  * run_source
  *	  Read a run back: its documents go to the writer, its postings are the
- *	  source.  *documents and *postings are their numbers so far; those of the
+ *	  source.  first_birth is added to the births, *documents and *postings are their numbers so far; those of the
  *	  run are added.
  */
 PostingSource *
-run_source(BufFile *file, SegmentWriter *writer, uint32 *documents, uint64 *postings)
+run_source(BufFile *file, SegmentWriter *writer, uint32 first_birth,
+		   uint32 *documents, uint64 *postings)
 {
 	RunSource  *source = palloc0(sizeof(RunSource));
 	RunHeader	header;
@@ -139,7 +140,7 @@ run_source(BufFile *file, SegmentWriter *writer, uint32 *documents, uint64 *post
 		InvertedDocument document;
 
 		BufFileReadExact(file, &document, sizeof(document));
-		document.birth += *documents;
+		document.birth += first_birth;
 		writer_add_document(writer, &document);
 	}
 	*documents += (uint32) header.documents;

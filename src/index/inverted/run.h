@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * run.h
- *	  Sorted postings put aside in a temporary file while an index is built.
+ *	  Sorted postings put aside in a temporary file, when memory is short.
  *
  *-------------------------------------------------------------------------
  */
@@ -14,6 +14,6 @@
 
 extern void run_write(Gathering *gathering, BufFile *file);
 extern PostingSource *run_source(BufFile *file, SegmentWriter *writer,
-								 uint32 *documents, uint64 *postings);
+								 uint32 first_birth, uint32 *documents, uint64 *postings);
 
 #endif							/* INVERTED_RUN_H */

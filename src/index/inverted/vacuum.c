@@ -244,8 +244,8 @@ inverted_vacuum_cleanup(IndexVacuumInfo *info, IndexBulkDeleteResult *stats)
 	}
 	inverted_lock_structure(info->index);
 	inverted_maintain(info->index, true);
-	stats->pages_free = inverted_free_orphans(info->index, info->strategy);
 	inverted_unlock_structure(info->index);
+	stats->pages_free = inverted_free_orphans(info->index, info->strategy);
 	stats->num_pages = RelationGetNumberOfBlocks(info->index);
 	return stats;
 }

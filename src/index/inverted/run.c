@@ -115,8 +115,8 @@ run_close(PostingSource *base)
 /*
  * run_source
  *	  Read a run back: its documents go to the writer, its postings are the
- *	  source.  first_birth is added to the births, *documents and *postings are their numbers so far; those of the
- *	  run are added.
+ *	  source.  first_birth is added to the births; *documents and *postings are
+ *	  their numbers so far, to which those of the run are added.
  */
 PostingSource *
 run_source(BufFile *file, SegmentWriter *writer, uint32 first_birth,

@@ -1,19 +1,11 @@
 /*-------------------------------------------------------------------------
  *
  * rabitq.c
- *	  RaBitQ codes: encoding, scalar kernels.
+ *	  RaBitQ codes: decoding, centres, scalar kernels.
  *
  *-------------------------------------------------------------------------
  */
 #include "math/rabitq_sets.h"
-
-/*
- * The best step of a uniform quantiser of 16 levels for a normal variable, in
- * standard deviations (Max, IRE Trans. Inf. Theory 1960, table II).  Rotated
- * residuals are close to normal, so the search for the best step of each
- * vector that the paper describes gains next to nothing.
- */
-#define FOUR_BIT_STEP	0.3352f
 
 static uint32_t
 scan_scalar(const RabitqQuery *query, const uint8_t *block,
@@ -67,8 +59,23 @@ prepare_scalar(RabitqQuery *query)
 	prepare_lanes(query);
 }
 
+static void
+encode_scalar(int dims, int coded, const float *vector, const float *center,
+			  float lost, bool inner, uint8_t *bits, RabitqFactors *factors)
+{
+	encode_lanes(dims, coded, vector, center, lost, inner, bits, factors);
+}
+
+static void
+refine_encode_scalar(int dims, const float *vector, const float *center,
+					 bool inner, uint8_t *code, RabitqFactors *factors)
+{
+	refine_encode_lanes(dims, vector, center, inner, code, factors);
+}
+
 static const RabitqSet set_scalar = {
-	"scalar", scan_scalar, dot_scalar, center_lead_scalar, prepare_scalar
+	"scalar", scan_scalar, dot_scalar, center_lead_scalar, prepare_scalar,
+	encode_scalar, refine_encode_scalar
 };
 
 const char *rabitq_kernels = "scalar";
@@ -79,6 +86,12 @@ void		(*rabitq_center_lead) (const RabitqQuery *query, const uint8_t *codes,
 								   float minimum, float step, bool inner,
 								   float *lead, float *distance) = center_lead_scalar;
 void		(*rabitq_query_prepare) (RabitqQuery *query) = prepare_scalar;
+void		(*rabitq_encode) (int dims, int coded, const float *vector, const float *center,
+							  float lost, bool inner, uint8_t *bits,
+							  RabitqFactors *factors) = encode_scalar;
+void		(*rabitq_refine_encode) (int dims, const float *vector, const float *center,
+									 bool inner, uint8_t *code,
+									 RabitqFactors *factors) = refine_encode_scalar;
 
 bool
 rabitq_select(const char *name)
@@ -99,71 +112,11 @@ rabitq_select(const char *name)
 		rabitq_dot = sets[i]->dot;
 		rabitq_center_lead = sets[i]->center_lead;
 		rabitq_query_prepare = sets[i]->prepare;
+		rabitq_encode = sets[i]->encode;
+		rabitq_refine_encode = sets[i]->refine_encode;
 		return true;
 	}
 	return false;
-}
-
-/*
- * finish_factors
- *	  The stored numbers from the sums they are made of.
- *
- * length: |r|^2 with what was lost; known: |r|^2 without; xr: <r, x>,
- * xx: |x|^2, xc: <x, c>, rc: <r, c>
- */
-static void
-finish_factors(int dims, bool inner, double length, double known, double xr, double xx,
-			   double xc, double rc, RabitqFactors *factors)
-{
-	double		k = xr > 0 ? known / xr : 0;
-	double		spread = k * k * xx - known;
-
-	factors->add = (float) ((inner ? -2 * rc : length) + 2 * k * xc);
-	factors->scale = (float) (-2 * k);
-	factors->error = (float) sqrt((spread > 0 ? spread : 0) / (dims - 1));
-}
-
-void
-rabitq_encode(int dims, int coded, const float *vector, const float *center,
-			  float lost, bool inner, uint8_t *bits, RabitqFactors *factors)
-{
-	v16			length = V16_ALL(0.0f);
-	v16			absolute = V16_ALL(0.0f);
-	v16			signed_center = V16_ALL(0.0f);
-	v16			product = V16_ALL(0.0f);
-	double		known;
-
-	for (int i = 0; i < dims; i += 16)
-	{
-		v16			v;
-		v16			c;
-		v16			r;
-
-		V16_LOAD(v, vector + i);
-		V16_LOAD(c, center + i);
-		r = v - c;
-		length += r * r;
-		product += r * c;
-		if (i < coded)
-		{
-			v16i		positive = r > 0.0f;
-			v16			sign = __builtin_convertvector(-2 * positive - 1, v16);
-			uint32_t	mask = 0;
-
-			for (int j = 0; j < 16; j++)
-				mask |= (uint32_t) (positive[j] & 1) << j;
-			bits[i / 8] = (uint8_t) mask;
-			bits[i / 8 + 1] = (uint8_t) (mask >> 8);
-			absolute += r * sign;
-			signed_center += c * sign;
-		}
-	}
-
-	/* x is half the sign */
-	known = v16_sum(&length);
-	finish_factors(dims, inner, known + lost, known, 0.5 * v16_sum(&absolute),
-				   0.25 * coded, 0.5 * v16_sum(&signed_center), v16_sum(&product),
-				   factors);
 }
 
 void
@@ -190,69 +143,6 @@ rabitq_block_get(int coded, const uint8_t *block, int slot, uint8_t *bits)
 	memset(bits, 0, coded / 8);
 	for (int g = 0; g < coded / 4; g++)
 		bits[g / 2] |= (uint8_t) (((block[g * 16 + at] >> shift) & 15) << (g % 2 * 4));
-}
-
-void
-rabitq_refine_encode(int dims, const float *vector, const float *center,
-					 bool inner, uint8_t *code, RabitqFactors *factors)
-{
-	v16			squares = V16_ALL(0.0f);
-	v16			xr = V16_ALL(0.0f);
-	v16			xx = V16_ALL(0.0f);
-	v16			xc = V16_ALL(0.0f);
-	v16			rc = V16_ALL(0.0f);
-	float		length;
-	float		step;
-	v16			inverse;
-
-	for (int i = 0; i < dims; i += 16)
-	{
-		v16			v;
-		v16			c;
-
-		V16_LOAD(v, vector + i);
-		V16_LOAD(c, center + i);
-		squares += (v - c) * (v - c);
-	}
-	length = v16_sum(&squares);
-	step = FOUR_BIT_STEP * sqrtf(length / dims);
-	inverse = V16_ALL((step > 0 ? 1.0f / step : 0.0f));
-
-	for (int i = 0; i < dims; i += 64)
-	{
-		uint8_t		level[64];
-
-		for (int j = 0; j < 64; j += 16)
-		{
-			v16			v;
-			v16			c;
-			v16			r;
-			v16			x;
-			v16i		u;
-			v16i		over;
-
-			V16_LOAD(v, vector + i + j);
-			V16_LOAD(c, center + i + j);
-			r = v - c;
-			/* far beyond the range is cut before it could overflow */
-			x = r * inverse + 8.0f;
-			x = (v16) ((v16i) x & (v16i) (x > 0.0f));
-			over = x > 15.0f;
-			u = __builtin_convertvector((v16) (((v16i) x & ~over) |
-											   ((v16i) V16_ALL(15.0f) & over)), v16i);
-			x = __builtin_convertvector(u, v16) - 7.5f;
-			xr += x * r;
-			xx += x * x;
-			xc += x * c;
-			rc += r * c;
-			for (int k = 0; k < 16; k++)
-				level[j + k] = (uint8_t) u[k];
-		}
-		for (int j = 0; j < 32; j++)
-			code[i / 2 + j] = (uint8_t) (level[j] | (level[j + 32] << 4));
-	}
-	finish_factors(dims, inner, length, length, v16_sum(&xr), v16_sum(&xx),
-				   v16_sum(&xc), v16_sum(&rc), factors);
 }
 
 float

@@ -87,9 +87,9 @@ extern const char *rabitq_kernels;
  *		 from a code; 0 for a vector known exactly
  * bits: coded / 8 bytes, bit i % 8 of byte i / 8 is the sign of dimension i
  */
-extern void rabitq_encode(int dims, int coded, const float *vector,
-						  const float *center, float lost, bool inner,
-						  uint8_t *bits, RabitqFactors *factors);
+extern void (*rabitq_encode) (int dims, int coded, const float *vector,
+							  const float *center, float lost, bool inner,
+							  uint8_t *bits, RabitqFactors *factors);
 
 /* Put one code into a block, or take it out. */
 extern void rabitq_block_put(int coded, uint8_t *block, int slot, const uint8_t *bits);
@@ -100,8 +100,8 @@ extern void rabitq_block_get(int coded, const uint8_t *block, int slot, uint8_t 
  *	  Four-bit code.  Within each 64 dimensions byte j holds dimension j in
  *	  its low half and dimension j + 32 in its high half.
  */
-extern void rabitq_refine_encode(int dims, const float *vector, const float *center,
-								 bool inner, uint8_t *code, RabitqFactors *factors);
+extern void (*rabitq_refine_encode) (int dims, const float *vector, const float *center,
+									 bool inner, uint8_t *code, RabitqFactors *factors);
 
 /*
  * rabitq_refine_decode

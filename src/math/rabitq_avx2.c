@@ -119,11 +119,26 @@ prepare_avx2(RabitqQuery *query)
 	prepare_lanes(query);
 }
 
+TARGET static void
+encode_avx2(int dims, int coded, const float *vector, const float *center,
+			float lost, bool inner, uint8_t *bits, RabitqFactors *factors)
+{
+	encode_lanes(dims, coded, vector, center, lost, inner, bits, factors);
+}
+
+TARGET static void
+refine_encode_avx2(int dims, const float *vector, const float *center,
+				   bool inner, uint8_t *code, RabitqFactors *factors)
+{
+	refine_encode_lanes(dims, vector, center, inner, code, factors);
+}
+
 const RabitqSet *
 rabitq_set_avx2(void)
 {
 	static const RabitqSet set = {
-		"avx2", scan_avx2, dot_avx2, center_lead_avx2, prepare_avx2
+		"avx2", scan_avx2, dot_avx2, center_lead_avx2, prepare_avx2,
+		encode_avx2, refine_encode_avx2
 	};
 
 	return __builtin_cpu_supports("avx2") ? &set : NULL;

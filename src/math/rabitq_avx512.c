@@ -116,11 +116,26 @@ prepare_avx512(RabitqQuery *query)
 	prepare_lanes(query);
 }
 
+TARGET static void
+encode_avx512(int dims, int coded, const float *vector, const float *center,
+			  float lost, bool inner, uint8_t *bits, RabitqFactors *factors)
+{
+	encode_lanes(dims, coded, vector, center, lost, inner, bits, factors);
+}
+
+TARGET static void
+refine_encode_avx512(int dims, const float *vector, const float *center,
+					 bool inner, uint8_t *code, RabitqFactors *factors)
+{
+	refine_encode_lanes(dims, vector, center, inner, code, factors);
+}
+
 const RabitqSet *
 rabitq_set_avx512(void)
 {
 	static const RabitqSet set = {
-		"avx512", scan_avx512, dot_avx512, center_lead_avx512, prepare_avx512
+		"avx512", scan_avx512, dot_avx512, center_lead_avx512, prepare_avx512,
+		encode_avx512, refine_encode_avx512
 	};
 
 	if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&

@@ -88,11 +88,26 @@ prepare_neon(RabitqQuery *query)
 	prepare_lanes(query);
 }
 
+static void
+encode_neon(int dims, int coded, const float *vector, const float *center,
+			float lost, bool inner, uint8_t *bits, RabitqFactors *factors)
+{
+	encode_lanes(dims, coded, vector, center, lost, inner, bits, factors);
+}
+
+static void
+refine_encode_neon(int dims, const float *vector, const float *center,
+				   bool inner, uint8_t *code, RabitqFactors *factors)
+{
+	refine_encode_lanes(dims, vector, center, inner, code, factors);
+}
+
 const RabitqSet *
 rabitq_set_neon(void)
 {
 	static const RabitqSet set = {
-		"neon", scan_neon, dot_neon, center_lead_neon, prepare_neon
+		"neon", scan_neon, dot_neon, center_lead_neon, prepare_neon,
+		encode_neon, refine_encode_neon
 	};
 
 	return &set;

@@ -28,6 +28,7 @@
 /* Sixteen lanes; the compiler lowers them to what the target has. */
 typedef float v16 __attribute__((vector_size(64)));
 typedef int32_t v16i __attribute__((vector_size(64)));
+typedef uint8_t u8x16 __attribute__((vector_size(16)));
 
 #define V16_ALL(x) ((v16) {x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x})
 #define V16I_ALL(x) ((v16i) {x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x})
@@ -60,7 +61,6 @@ center_lead_lanes(const RabitqQuery *query, const uint8_t *codes,
 
 	for (int i = 0; i < query->dims; i += 16)
 	{
-		typedef uint8_t u8x16 __attribute__((vector_size(16)));
 		u8x16		bytes;
 		v16			center;
 		v16			difference;
@@ -123,7 +123,6 @@ one_bit_table(RabitqQuery *query)
 		const v16	bit1 = {0, 0, 1, 1, 0, 0, 1, 1, 0, 0, 1, 1, 0, 0, 1, 1};
 		const v16	bit2 = {0, 0, 0, 0, 1, 1, 1, 1, 0, 0, 0, 0, 1, 1, 1, 1};
 		const v16	bit3 = {0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1};
-		typedef uint8_t u8x16 __attribute__((vector_size(16)));
 		v16			entry;
 		u8x16		rounded;
 
@@ -213,6 +212,166 @@ prepare_lanes(RabitqQuery *query)
 								   sqrt(query->dims - 1.0));
 }
 
+/*
+ * The best step of a uniform quantiser of 16 levels for a normal variable, in
+ * standard deviations (Max, IRE Trans. Inf. Theory 1960, table II).  Rotated
+ * residuals are close to normal, so the search for the best step of each
+ * vector that the paper describes gains next to nothing.
+ */
+#define FOUR_BIT_STEP	0.3352f
+
+/*
+ * finish_factors
+ *	  The stored numbers from the sums they are made of.
+ *
+ * length: |r|^2 with what was lost; known: |r|^2 without; xr: <r, x>,
+ * xx: |x|^2, xc: <x, c>, rc: <r, c>
+ */
+ALWAYS_INLINE void
+finish_factors(int dims, bool inner, double length, double known, double xr, double xx,
+			   double xc, double rc, RabitqFactors *factors)
+{
+	double		k = xr > 0 ? known / xr : 0;
+	double		spread = k * k * xx - known;
+
+	factors->add = (float) ((inner ? -2 * rc : length) + 2 * k * xc);
+	factors->scale = (float) (-2 * k);
+	factors->error = (float) sqrt((spread > 0 ? spread : 0) / (dims - 1));
+}
+
+/* Sixteen lanes that are 0 or -1 as bits, lane 0 the lowest. */
+ALWAYS_INLINE uint32_t
+lanes_to_bits(const v16i *lanes)
+{
+	u8x16		bytes = __builtin_convertvector(*lanes, u8x16);
+	uint8_t		each[16];
+	uint32_t	bits = 0;
+
+	memcpy(each, &bytes, sizeof(each));
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	for (int half = 0; half < 2; half++)
+	{
+		uint64_t	eight;
+
+		/* the product has the low bit of byte i at bit 56 + i */
+		memcpy(&eight, each + half * 8, sizeof(eight));
+		eight = (eight & UINT64_C(0x0101010101010101)) * UINT64_C(0x0102040810204080);
+		bits |= (uint32_t) (eight >> 56) << (half * 8);
+	}
+#else
+	for (int j = 0; j < 16; j++)
+		bits |= (uint32_t) (each[j] & 1) << j;
+#endif
+	return bits;
+}
+
+/* The form of rabitq_encode. */
+ALWAYS_INLINE void
+encode_lanes(int dims, int coded, const float *vector, const float *center,
+			 float lost, bool inner, uint8_t *bits, RabitqFactors *factors)
+{
+	v16			length = V16_ALL(0.0f);
+	v16			absolute = V16_ALL(0.0f);
+	v16			signed_center = V16_ALL(0.0f);
+	v16			product = V16_ALL(0.0f);
+	double		known;
+
+	for (int i = 0; i < dims; i += 16)
+	{
+		v16			v;
+		v16			c;
+		v16			r;
+
+		V16_LOAD(v, vector + i);
+		V16_LOAD(c, center + i);
+		r = v - c;
+		length += r * r;
+		product += r * c;
+		if (i < coded)
+		{
+			v16i		positive = r > 0.0f;
+			v16			sign = __builtin_convertvector(-2 * positive - 1, v16);
+			uint32_t	mask = lanes_to_bits(&positive);
+
+			bits[i / 8] = (uint8_t) mask;
+			bits[i / 8 + 1] = (uint8_t) (mask >> 8);
+			absolute += r * sign;
+			signed_center += c * sign;
+		}
+	}
+
+	/* x is half the sign */
+	known = v16_sum(&length);
+	finish_factors(dims, inner, known + lost, known, 0.5 * v16_sum(&absolute),
+				   0.25 * coded, 0.5 * v16_sum(&signed_center), v16_sum(&product),
+				   factors);
+}
+
+/* The form of rabitq_refine_encode. */
+ALWAYS_INLINE void
+refine_encode_lanes(int dims, const float *vector, const float *center,
+					bool inner, uint8_t *code, RabitqFactors *factors)
+{
+	v16			squares = V16_ALL(0.0f);
+	v16			xr = V16_ALL(0.0f);
+	v16			xx = V16_ALL(0.0f);
+	v16			xc = V16_ALL(0.0f);
+	v16			rc = V16_ALL(0.0f);
+	float		length;
+	float		step;
+	v16			inverse;
+
+	for (int i = 0; i < dims; i += 16)
+	{
+		v16			v;
+		v16			c;
+
+		V16_LOAD(v, vector + i);
+		V16_LOAD(c, center + i);
+		squares += (v - c) * (v - c);
+	}
+	length = v16_sum(&squares);
+	step = FOUR_BIT_STEP * sqrtf(length / dims);
+	inverse = V16_ALL((step > 0 ? 1.0f / step : 0.0f));
+
+	for (int i = 0; i < dims; i += 64)
+	{
+		uint8_t		level[64];
+
+		for (int j = 0; j < 64; j += 16)
+		{
+			v16			v;
+			v16			c;
+			v16			r;
+			v16			x;
+			v16i		u;
+			v16i		over;
+			u8x16		bytes;
+
+			V16_LOAD(v, vector + i + j);
+			V16_LOAD(c, center + i + j);
+			r = v - c;
+			/* far beyond the range is cut before it could overflow */
+			x = r * inverse + 8.0f;
+			x = (v16) ((v16i) x & (v16i) (x > 0.0f));
+			over = x > 15.0f;
+			u = __builtin_convertvector((v16) (((v16i) x & ~over) |
+											   ((v16i) V16_ALL(15.0f) & over)), v16i);
+			x = __builtin_convertvector(u, v16) - 7.5f;
+			xr += x * r;
+			xx += x * x;
+			xc += x * c;
+			rc += r * c;
+			bytes = __builtin_convertvector(u, u8x16);
+			memcpy(level + j, &bytes, sizeof(bytes));
+		}
+		for (int j = 0; j < 32; j++)
+			code[i / 2 + j] = (uint8_t) (level[j] | (level[j + 32] << 4));
+	}
+	finish_factors(dims, inner, length, length, v16_sum(&xr), v16_sum(&xx),
+				   v16_sum(&xc), v16_sum(&rc), factors);
+}
+
 /* What turns sums of table entries into scores; see rabitq_scan. */
 ALWAYS_INLINE uint32_t
 scores_of_sums(const RabitqQuery *query, const uint16_t *sums, const float *factors,
@@ -244,6 +403,10 @@ typedef struct RabitqSet
 								float minimum, float step, bool inner,
 								float *lead, float *distance);
 	void		(*prepare) (RabitqQuery *query);
+	void		(*encode) (int dims, int coded, const float *vector, const float *center,
+						   float lost, bool inner, uint8_t *bits, RabitqFactors *factors);
+	void		(*refine_encode) (int dims, const float *vector, const float *center,
+								  bool inner, uint8_t *code, RabitqFactors *factors);
 } RabitqSet;
 
 /* NULL where the CPU does not have it, or the build is for another one */

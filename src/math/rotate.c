@@ -14,6 +14,8 @@
 typedef float v8 __attribute__((vector_size(32)));
 typedef int32_t v8i __attribute__((vector_size(32)));
 
+#define ALWAYS_INLINE static inline __attribute__((always_inline))
+
 /* macros, because passing such values would depend on the target's ABI */
 #define LOAD8(v, p)		memcpy(&(v), (p), sizeof(v8))
 #define STORE8(p, v)	memcpy((p), &(v), sizeof(v8))
@@ -65,7 +67,7 @@ rotation_init(Rotation *rotation, int dims, uint64_t seed)
  *
  * The three innermost levels stay within one group of eight.
  */
-static void
+ALWAYS_INLINE void
 hadamard(float *x, int count, float factor)
 {
 	const v8	sign1 = {1, -1, 1, -1, 1, -1, 1, -1};
@@ -127,7 +129,7 @@ hadamard(float *x, int count, float factor)
 }
 
 /* Turn the two halves of x against each other by 45 degrees. */
-static void
+ALWAYS_INLINE void
 mix_halves(float *x, int count)
 {
 	const float root = 0.70710678118654752f;
@@ -150,8 +152,8 @@ mix_halves(float *x, int count)
 	}
 }
 
-void
-rotation_apply(const Rotation *rotation, const float *in, float *out)
+ALWAYS_INLINE void
+apply(const Rotation *rotation, const float *in, float *out)
 {
 	int			padded = rotation->padded;
 	int			stretch = rotation->stretch;
@@ -183,4 +185,32 @@ rotation_apply(const Rotation *rotation, const float *in, float *out)
 			mix_halves(out, padded);
 		}
 	}
+}
+
+static void
+apply_plain(const Rotation *rotation, const float *in, float *out)
+{
+	apply(rotation, in, out);
+}
+
+/* Without FMA, so that all forms give equal bits. */
+#if defined(__x86_64__)
+__attribute__((target("avx2"))) static void
+apply_avx2(const Rotation *rotation, const float *in, float *out)
+{
+	apply(rotation, in, out);
+}
+#endif
+
+void
+rotation_apply(const Rotation *rotation, const float *in, float *out)
+{
+#if defined(__x86_64__)
+	if (__builtin_cpu_supports("avx2"))
+	{
+		apply_avx2(rotation, in, out);
+		return;
+	}
+#endif
+	apply_plain(rotation, in, out);
 }

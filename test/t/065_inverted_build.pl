@@ -7,10 +7,9 @@ use warnings;
 use FindBin;
 use lib $FindBin::RealBin;
 use EmbedTest;
-use IPC::Run ();
 use PostgreSQL::Test::Utils;
 use Test::More;
-use Time::HiRes qw(sleep time);
+use Time::HiRes qw(time);
 
 my $seed = random_seed();
 my $node = embed_node(
@@ -50,44 +49,6 @@ sub answers
 		SELECT * FROM embed_index_check('$index')});
 }
 
-sub start_build
-{
-	my ($statement) = @_;
-	my $build = { out => '', err => '' };
-	$build->{run} = IPC::Run::start(
-		[ 'psql', '-XqAt', '-d', $node->connstr('postgres'), '-v', 'ON_ERROR_STOP=1', '-c', $statement ],
-		'<', \undef, '>', \$build->{out}, '2>', \$build->{err});
-	return $build;
-}
-
-sub running
-{
-	my ($build) = @_;
-	$build->{run}->pump_nb if $build->{run}->pumpable;
-	return $build->{run}->pumpable;
-}
-
-# Poll until $done says so; false after a minute.
-sub watch
-{
-	my ($sql, $done) = @_;
-	my $until = time + 60;
-	while (time < $until)
-	{
-		my $answer = $node->safe_psql('postgres', $sql);
-		return $answer if $done->($answer);
-		sleep(0.01);
-	}
-	return;
-}
-
-sub temporary_files
-{
-	return $node->safe_psql('postgres', q{SELECT count(*) FROM pg_ls_tmpdir() WHERE name NOT LIKE '%embed%'});
-}
-
-my $workers_running = q{SELECT string_agg(pid::text, ' ') FROM pg_stat_activity WHERE backend_type = 'parallel worker'};
-
 # ---------- the same index, however it is built ----------
 
 $node->safe_psql('postgres', q{
@@ -98,15 +59,15 @@ like($expected, qr/^$rows\|$rows\|[0-9a-f]+$/, 'every row is found once');
 
 # Watch a build by three processes.
 my (%phase, %seen);
-my $build = start_build('CREATE INDEX together ON docs USING inverted (v)');
-watch(q{
+my $build = start_statement($node, 'CREATE INDEX together ON docs USING inverted (v)');
+watch_until($node, q{
 	SELECT coalesce((SELECT concat_ws('|', phase, blocks_total, blocks_done, tuples_total, tuples_done)
 			FROM pg_stat_progress_create_index), 'none') || '|' ||
 		(SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'parallel worker')},
 	sub {
 		my ($answer) = @_;
 		my ($phase, $blocks, $blocks_done, $tuples, $done, $workers) = split /\|/, $answer;
-		return ++$seen{nothing} > 20 || !running($build) if $phase eq 'none';
+		return ++$seen{nothing} > 20 || !still_running($build) if $phase eq 'none';
 		$phase{$phase}++;
 		$seen{workers} = $workers if $workers > ($seen{workers} // 0);
 		$seen{blocks}++ if $blocks > 0 && $blocks_done > 0;
@@ -146,23 +107,23 @@ like($error, qr/different sparsevec dimensions 1[01] and 1[01]/, 'different dime
 
 # ---------- an end before the end ----------
 
-$build = start_build('CREATE INDEX cancelled ON docs USING inverted (v)');
-watch($workers_running, sub { $_[0] =~ / / });
+$build = start_statement($node, 'CREATE INDEX cancelled ON docs USING inverted (v)');
+watch_until($node, workers_running(), sub { $_[0] =~ / / });
 my $began = time;
 $node->safe_psql('postgres', q{SELECT pg_cancel_backend(pid) FROM pg_stat_progress_create_index});
 $build->{run}->finish;
 note(sprintf('cancelled within %.0f ms', 1000 * (time - $began)));
 like($build->{err}, qr/canceling statement due to user request/, 'a build can be cancelled');
-is(watch($workers_running, sub { $_[0] eq '' }), '', 'its workers are gone');
-is(temporary_files(), 0, 'no temporary file is left');
+is(watch_until($node, workers_running(), sub { $_[0] eq '' }), '', 'its workers are gone');
+is(temporary_files($node), 0, 'no temporary file is left');
 
-$build = start_build(q{SET maintenance_work_mem = '96MB'; CREATE INDEX lost ON docs USING inverted (v)});
-watch($workers_running, sub { $_[0] =~ / / && $node->safe_psql('postgres', q{
+$build = start_statement($node, q{SET maintenance_work_mem = '96MB'; CREATE INDEX lost ON docs USING inverted (v)});
+watch_until($node, workers_running(), sub { $_[0] =~ / / && $node->safe_psql('postgres', q{
 	SELECT count(pg_terminate_backend(pid)) FROM (SELECT pid FROM pg_stat_activity WHERE backend_type = 'parallel worker' LIMIT 1) x}) });
 $build->{run}->finish;
 like($build->{err}, qr/due to administrator command|lost connection to parallel worker/,
 	'the loss of a worker ends the build');
-is(temporary_files(), 0, 'no temporary file is left');
+is(temporary_files($node), 0, 'no temporary file is left');
 is($node->safe_psql('postgres', q{SELECT count(*) FROM pg_class WHERE relname IN ('cancelled', 'lost')}), 0, 'no index is left');
 is(answers('meanwhile'), $expected, 'the other index is as it was');
 

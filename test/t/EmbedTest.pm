@@ -13,11 +13,14 @@ use strict;
 use warnings;
 
 use Exporter 'import';
+use IPC::Run ();
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
+use Time::HiRes qw(sleep time);
 
-our @EXPORT = qw(embed_node error_of kill_server wait_for_death is_long real_data random_seed);
+our @EXPORT = qw(embed_node error_of kill_server wait_for_death is_long real_data random_seed
+	start_statement still_running watch_until temporary_files workers_running);
 
 # A running server with the extension in its database postgres.  It may have
 # standbys and logical subscribers.  Further arguments are lines of
@@ -49,6 +52,52 @@ sub error_of
 
 	fail("this should have failed: $sql") if $status == 0;
 	return $stderr;
+}
+
+# Run a statement in the background; its "err" is what psql prints to stderr,
+# its "run" can be finished.
+sub start_statement
+{
+	my ($node, $statement) = @_;
+	my $started = { out => '', err => '' };
+	$started->{run} = IPC::Run::start(
+		[ 'psql', '-XqAt', '-d', $node->connstr('postgres'), '-v', 'ON_ERROR_STOP=1', '-c', $statement ],
+		'<', \undef, '>', \$started->{out}, '2>', \$started->{err});
+	return $started;
+}
+
+sub still_running
+{
+	my ($started) = @_;
+	$started->{run}->pump_nb if $started->{run}->pumpable;
+	return $started->{run}->pumpable;
+}
+
+# Poll until $done says so of the answer; undef after a minute.
+sub watch_until
+{
+	my ($node, $sql, $done) = @_;
+	my $until = time + 60;
+	while (time < $until)
+	{
+		my $answer = $node->safe_psql('postgres', $sql);
+		return $answer if $done->($answer);
+		sleep(0.01);
+	}
+	return;
+}
+
+# How many there are, without the images of models.
+sub temporary_files
+{
+	my ($node) = @_;
+	return $node->safe_psql('postgres', q{SELECT count(*) FROM pg_ls_tmpdir() WHERE name NOT LIKE '%embed%'});
+}
+
+# SQL: process numbers of parallel workers.
+sub workers_running
+{
+	return q{SELECT string_agg(pid::text, ' ') FROM pg_stat_activity WHERE backend_type = 'parallel worker'};
 }
 
 # kill -9 of the postmaster and every child at once: what a power cut leaves,

@@ -6,35 +6,40 @@
  * 1. Sample blocks of the table; the mean of the sample becomes the origin.
  * 2. Divide space in partitions, each of a size that fits memory, by k-means
  *	  of the sample.
- * 3. Read the table once: rotate each vector, find its partition, and give
- *	  both to a sort by partition (16 bits a component).
+ * 3. Read the table once: rotate each vector, find its partition, put it
+ *	  there on disk (spool.c).
  * 4. For each partition: k-means of its vectors into leaves, write the
  *	  leaves, then inner nodes over them.
  * 5. Inner nodes over those, until one is left.  Then log all pages.
  *
- * When everything fits in memory there is one partition and no sort.  Memory
- * stays within maintenance_work_mem whatever the sample said: a partition
- * larger than expected is clustered in several portions.
+ * Steps 3 and 4 are done by several processes if the server grants them
+ * (../parallel.c): each reads a part of the table, waits for the others, and
+ * then takes one partition after the other, whoever read its rows.
+ *
+ * When everything fits in memory there is one partition and nothing goes to
+ * disk.  Memory stays within maintenance_work_mem whatever the sample said: a
+ * partition larger than expected is clustered in several portions.
  *
  *-------------------------------------------------------------------------
  */
 #include "embed.h"
 
+#include <fcntl.h>
 #include <math.h>
 
 #include "access/tableam.h"
 #include "access/xloginsert.h"
 #include "catalog/index.h"
-#include "catalog/pg_operator.h"
-#include "catalog/pg_type.h"
 #include "commands/progress.h"
 #include "miscadmin.h"
 #include "pgstat.h"
+#include "storage/buffile.h"
 #include "storage/bufmgr.h"
+#include "storage/condition_variable.h"
+#include "storage/spin.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/sampling.h"
-#include "utils/tuplesort.h"
 
 #include "index/ktree/build.h"
 #include "math/kmeans.h"
@@ -42,6 +47,25 @@
 
 #define SAMPLE_ROWS			20000
 #define PARTITION_ITERATIONS 8
+
+extern PGDLLEXPORT void embed_ktree_worker(dsm_segment *segment, shm_toc *toc);
+
+/* What the processes of a build share; the partitions' centers lie behind it. */
+typedef struct BuildShared
+{
+	SharedFileSet files;		/* rows, nodes and side rows of each process */
+	Size		memory;			/* for each process */
+	int			partitions;
+	pg_atomic_uint32 next_partition;	/* to be clustered */
+	ConditionVariable changed;	/* one of these two: */
+	pg_atomic_uint32 processes; /* 0: not yet known */
+	pg_atomic_uint32 loaded;	/* so many have read their rows */
+	slock_t		mutex;
+	double		indexed;		/* rows in all */
+} BuildShared;
+
+#define SHARED_CENTERS(shared) \
+	((float *) ((char *) (shared) + TYPEALIGN(64, sizeof(BuildShared))))
 
 static void
 phase(int number)
@@ -81,7 +105,7 @@ sample_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool al
 	{
 		if (build->sample == NULL)
 		{
-			Size		most = (Size) maintenance_work_mem * 1024 / 4 / (sizeof(float) * dims);
+			Size		most = build->memory / 4 / (sizeof(float) * dims);
 
 			build->sample_dims = dims;
 			build->sample_room = (int) Min(SAMPLE_ROWS, Max(most, 256));
@@ -130,6 +154,17 @@ take_sample(BuildState *build)
 	return visited > 0 ? build->sample_seen * blocks / visited : 0;
 }
 
+/* The metapage knows the dimensions: get what depends on them. */
+static void
+use_format(BuildState *build)
+{
+	build->cache = ktree_cache(build->index);
+	build->layout = &build->cache->layout;
+	build->image = ktree_image_create(build->layout);
+	build->code = palloc(sizeof(KtreeCode));
+	build->batch = palloc(sizeof(float) * BATCH * build->layout->padded);
+}
+
 /* Dimensions are known: write the origin, the mean of the sample in index space. */
 static void
 begin_format(BuildState *build, const float *first, int dims)
@@ -149,48 +184,52 @@ begin_format(BuildState *build, const float *first, int dims)
 	if (!build->inner)
 		rotation_apply(rotation, mean, origin);
 	ktree_begin_format(build->index, dims, origin);
-
-	build->cache = ktree_cache(build->index);
-	build->layout = &build->cache->layout;
-	build->image = ktree_image_create(build->layout);
-	build->code = palloc(sizeof(KtreeCode));
-	build->batch = palloc(sizeof(float) * BATCH * build->layout->padded);
+	use_format(build);
 	pfree(rotation);
 	pfree(mean);
 	pfree(origin);
 }
 
-/* Rows of padded floats that fit in half of maintenance_work_mem. */
+/* Rows of padded floats that fit in half of the memory. */
 static int
 rows_in_memory(const BuildState *build)
 {
 	Size		bytes = sizeof(float) * build->layout->padded + sizeof(ItemPointerData) +
 		2 * sizeof(int32);
-	Size		rows = (Size) maintenance_work_mem * 1024 / 2 / bytes;
+	Size		rows = build->memory / 2 / bytes;
 
 	return (int) Min(Max(rows, (Size) build->layout->capacity * 2), INT_MAX / 2);
 }
 
+/*
+ * choose_partitions
+ *	  How many there should be for so many rows and processes, and where.
+ *
+ * A row is compared with all partitions and then with the leaves of its own:
+ * cheapest with as many of the one as of the other.
+ */
 static void
-choose_partitions(BuildState *build, double rows)
+choose_partitions(BuildState *build, double rows, int processes)
 {
 	const KtreeLayout *layout = build->layout;
+	double		leaves = rows / (layout->capacity * LEAF_FILL);
 	double		node_rows = layout->capacity * INNER_FILL * layout->capacity * LEAF_FILL;
 	int			in_memory = rows_in_memory(build);
+	double		wanted = 1;
 	float	   *rotated;
 	float	   *centers;
 	void	   *work;
 
 	build->room = (int) Min(in_memory, rows * 1.2 + 1000);
-	build->partitions = 1;
-	if (rows * 1.1 > in_memory || rows > node_rows)
-		build->partitions = (int) ceil(Max(rows * 1.6 / in_memory, rows / node_rows));
-	build->partitions = Min(build->partitions, Max(build->sample_count / 10, 1));
+	if (rows > node_rows)
+		wanted = Min(rows / node_rows, Max(sqrt(leaves), 2));
+	if (rows * 1.1 > in_memory)
+		wanted = Max(wanted, rows * 1.6 / in_memory);
+	if (processes > 1)
+		wanted = Max(wanted, processes * PARTITIONS_EACH);
+	build->partitions = (int) Min(ceil(wanted), Max(build->sample_count / 10, 1));
 	if (build->partitions < 2)
-	{
-		build->partitions = 1;
 		return;
-	}
 
 	rotated = MemoryContextAllocHuge(CurrentMemoryContext,
 									 sizeof(float) * (Size) build->sample_count * layout->padded);
@@ -199,7 +238,8 @@ choose_partitions(BuildState *build, double rows)
 							 rotated + (Size) i * layout->padded);
 	pfree(build->sample);
 	build->sample = NULL;
-	centers = palloc(sizeof(float) * (Size) build->partitions * layout->padded);
+	centers = MemoryContextAllocHuge(CurrentMemoryContext,
+									 sizeof(float) * (Size) build->partitions * layout->padded);
 	work = MemoryContextAllocHuge(CurrentMemoryContext,
 								  kmeans_work_bytes(build->sample_count, build->partitions,
 													layout->padded));
@@ -211,24 +251,6 @@ choose_partitions(BuildState *build, double rows)
 										   kmeans_packed_bytes(build->partitions, layout->padded));
 	kmeans_pack(centers, build->partitions, layout->padded, build->packed);
 	pfree(centers);
-
-	{
-		TupleDesc	desc = CreateTemplateTupleDesc(3);
-		AttrNumber	keys[] = {1};
-		Oid			operators[] = {Int4LessOperator};
-		Oid			collations[] = {InvalidOid};
-		bool		nulls_first[] = {false};
-
-		TupleDescInitEntry(desc, 1, "partition", INT4OID, -1, 0);
-		TupleDescInitEntry(desc, 2, "tid", INT8OID, -1, 0);
-		TupleDescInitEntry(desc, 3, "vector", BYTEAOID, -1, 0);
-#if PG_VERSION_NUM >= 190000
-		TupleDescFinalize(desc);
-#endif
-		build->sort = tuplesort_begin_heap(desc, 1, keys, operators, collations, nulls_first,
-										   maintenance_work_mem / 2, NULL, false);
-		build->slot = MakeSingleTupleTableSlot(desc, &TTSOpsMinimalTuple);
-	}
 }
 
 static void
@@ -265,38 +287,7 @@ keep_row(BuildState *build, const float *vector, ItemPointer tid)
 	build->tids[build->count++] = *tid;
 }
 
-/* A vector for the sort: its largest magnitude, then 16 bits a component. */
-static bytea *
-pack_vector(const float *vector, int dims)
-{
-	Size		bytes = VARHDRSZ + sizeof(float) + sizeof(half) * dims;
-	bytea	   *packed = palloc(bytes);
-	float	   *scaled = palloc(sizeof(float) * dims);
-	float		largest = 0;
-
-	SET_VARSIZE(packed, bytes);
-	for (int d = 0; d < dims; d++)
-		largest = Max(largest, fabsf(vector[d]));
-	for (int d = 0; d < dims; d++)
-		scaled[d] = largest > 0 ? vector[d] / largest : 0;
-	memcpy(VARDATA(packed), &largest, sizeof(float));
-	float_to_half_kernel(dims, scaled, (half *) (VARDATA(packed) + sizeof(float)));
-	pfree(scaled);
-	return packed;
-}
-
-static void
-unpack_vector(bytea *packed, int dims, float *vector)
-{
-	float		largest;
-
-	memcpy(&largest, VARDATA_ANY(packed), sizeof(float));
-	half_to_float_kernel(dims, (half *) (VARDATA_ANY(packed) + sizeof(float)), vector);
-	for (int d = 0; d < dims; d++)
-		vector[d] *= largest;
-}
-
-/* Send the waiting rows to the sort. */
+/* Send the waiting rows to their partitions. */
 static void
 flush_batch(BuildState *build)
 {
@@ -306,22 +297,8 @@ flush_batch(BuildState *build)
 	kmeans_nearest(build->batch, build->batch_count, dims, build->packed, build->partitions,
 				   nearest, NULL);
 	for (int i = 0; i < build->batch_count; i++)
-	{
-		MemoryContext old = MemoryContextSwitchTo(build->scratch);
-		TupleTableSlot *slot = build->slot;
-		ItemPointer tid = &build->batch_tids[i];
-
-		ExecClearTuple(slot);
-		slot->tts_values[0] = Int32GetDatum(nearest[i]);
-		slot->tts_values[1] = Int64GetDatum(((int64) ItemPointerGetBlockNumber(tid) << 16) |
-											ItemPointerGetOffsetNumber(tid));
-		slot->tts_values[2] = PointerGetDatum(pack_vector(build->batch + (Size) i * dims, dims));
-		memset(slot->tts_isnull, 0, 3);
-		ExecStoreVirtualTuple(slot);
-		tuplesort_puttupleslot(build->sort, slot);
-		MemoryContextSwitchTo(old);
-		MemoryContextReset(build->scratch);
-	}
+		ktree_spool_add(build->spool, nearest[i], build->batch + (Size) i * dims,
+						&build->batch_tids[i]);
 	build->batch_count = 0;
 }
 
@@ -357,12 +334,12 @@ load_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool aliv
 			/* the sample met no vector */
 			MemoryContextSwitchTo(GetMemoryChunkContext(build));
 			begin_format(build, vector, dims);
-			choose_partitions(build, 1000);
+			choose_partitions(build, 1000, 1);
 			MemoryContextSwitchTo(build->scratch);
 		}
 		ktree_to_index_space(build->cache, vector,
 							 build->batch + (Size) build->batch_count * build->layout->padded);
-		if (build->partitions == 1)
+		if (build->spool == NULL)
 		{
 			MemoryContextSwitchTo(GetMemoryChunkContext(build));
 			keep_row(build, build->batch, tid);
@@ -372,9 +349,9 @@ load_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool aliv
 			build->batch_tids[build->batch_count++] = *tid;
 			if (build->batch_count == BATCH)
 			{
-				MemoryContextSwitchTo(old);
+				/* the spool's own memory is of the build's context */
+				MemoryContextSwitchTo(GetMemoryChunkContext(build));
 				flush_batch(build);
-				return;
 			}
 		}
 	}
@@ -382,37 +359,211 @@ load_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool aliv
 	MemoryContextReset(build->scratch);
 }
 
-/* Read the sorted rows back, partition by partition. */
 static void
-write_partitions(BuildState *build)
+take_row(void *state, const float *vector, ItemPointer tid)
 {
-	int			dims = build->layout->padded;
-	int32		current = -1;
-	float	   *vector = palloc(sizeof(float) * dims);
+	keep_row(state, vector, tid);
+}
+
+static char *
+result_name(int number)
+{
+	return psprintf("result.%d", number);
+}
+
+/* A worker's nodes and side rows, for the leader. */
+static void
+write_result(BuildState *build)
+{
+	BufFile    *file = BufFileCreateFileSet(FILE_SET(&build->shared->files),
+											result_name(build->number));
+
+	BufFileWrite(file, &build->built_count, sizeof(int));
+	for (int i = 0; i < build->built_count; i++)
+	{
+		BufFileWrite(file, &build->built[i].link, sizeof(KtreeLink));
+		BufFileWrite(file, build->built[i].center, sizeof(float) * build->layout->padded);
+	}
+	BufFileWrite(file, &build->side_count, sizeof(int));
+	if (build->side_count > 0)
+		BufFileWrite(file, build->side, sizeof(KtreeSideEntry) * (Size) build->side_count);
+	BufFileExportFileSet(file);
+	BufFileClose(file);
+}
+
+static void
+read_result(BuildState *build, int number)
+{
+	BufFile    *file = BufFileOpenFileSet(FILE_SET(&build->shared->files), result_name(number),
+										  O_RDONLY, false);
+	float	   *center = palloc(sizeof(float) * build->layout->padded);
+	int			count;
+
+	BufFileReadExact(file, &count, sizeof(int));
+	for (int i = 0; i < count; i++)
+	{
+		KtreeLink	link;
+
+		BufFileReadExact(file, &link, sizeof(link));
+		BufFileReadExact(file, center, sizeof(float) * build->layout->padded);
+		ktree_build_add(build, link, center);
+	}
+	BufFileReadExact(file, &count, sizeof(int));
+	for (int i = 0; i < count; i++)
+	{
+		KtreeSideEntry entry;
+
+		BufFileReadExact(file, &entry, sizeof(entry));
+		add_side_row(build, &entry.tid, entry.reason);
+	}
+	BufFileClose(file);
+	pfree(center);
+}
+
+/* Wait until all processes have read their part of the table. */
+static void
+wait_for_all(BuildShared *shared)
+{
+	pg_atomic_fetch_add_u32(&shared->loaded, 1);
+	ConditionVariableBroadcast(&shared->changed);
+	for (;;)
+	{
+		uint32		processes = pg_atomic_read_u32(&shared->processes);
+
+		if (processes > 0 && pg_atomic_read_u32(&shared->loaded) == processes)
+			break;
+		ConditionVariableSleep(&shared->changed, PG_WAIT_EXTENSION);
+	}
+	ConditionVariableCancelSleep();
+}
+
+/*
+ * load_and_cluster
+ *	  Steps 3 and 4 in one process: read rows, then make nodes of partitions.
+ */
+static double
+load_and_cluster(BuildState *build, IndexBuildProcess *process)
+{
+	BuildShared *shared = build->shared;
+	KtreeSpoolReader *reader;
+	double		rows;
+
+	if (build->partitions > 1)
+		build->spool = ktree_spool_create(build->partitions, build->layout->padded,
+										  build->memory / 2,
+										  shared ? &shared->files : NULL, build->number);
+	rows = index_build_read(process, load_row, build);
+	if (build->spool == NULL)
+	{
+		phase(KTREE_PHASE_CLUSTER);
+		ktree_build_portion(build, build->built_count == 0);
+		return rows;
+	}
 
 	flush_batch(build);
-	tuplesort_performsort(build->sort);
-	phase(KTREE_PHASE_CLUSTER);
-	while (tuplesort_gettupleslot(build->sort, true, false, build->slot, NULL))
+	ktree_spool_finish(build->spool);
+	if (shared != NULL)
 	{
-		bool		isnull;
-		int32		partition = DatumGetInt32(slot_getattr(build->slot, 1, &isnull));
-		int64		address = DatumGetInt64(slot_getattr(build->slot, 2, &isnull));
-		bytea	   *packed = (bytea *) DatumGetPointer(slot_getattr(build->slot, 3, &isnull));
-		ItemPointerData tid;
-
-		CHECK_FOR_INTERRUPTS();
-		if (partition != current)
-			ktree_build_portion(build, false);
-		current = partition;
-		ItemPointerSet(&tid, (BlockNumber) (address >> 16), (OffsetNumber) (address & 0xFFFF));
-		unpack_vector(packed, dims, vector);
-		keep_row(build, vector, &tid);
+		wait_for_all(shared);
+		reader = ktree_spool_read_shared(build->partitions, build->layout->padded,
+										 &shared->files,
+										 (int) pg_atomic_read_u32(&shared->processes));
 	}
-	ktree_build_portion(build, false);
-	tuplesort_end(build->sort);
-	ExecDropSingleTupleTableSlot(build->slot);
-	pfree(vector);
+	else
+		reader = ktree_spool_read_own(build->spool);
+	if (build->number == 0)
+		phase(KTREE_PHASE_CLUSTER);
+	for (uint32 at = 0;; at++)
+	{
+		uint32		partition = shared ?
+			pg_atomic_fetch_add_u32(&shared->next_partition, 1) : at;
+
+		if (partition >= (uint32) build->partitions)
+			break;
+		ktree_spool_partition(reader, (int) partition, take_row, build);
+		ktree_build_portion(build, false);
+	}
+	ktree_spool_close(reader);
+	return rows;
+}
+
+/* What leader and workers begin with. */
+static BuildState *
+create_state(IndexBuildProcess *process, Size memory)
+{
+	BuildState *build = palloc0(sizeof(BuildState));
+
+	build->heap = process->heap;
+	build->index = process->index;
+	build->info = process->info;
+	build->kind = ktree_kind(process->index);
+	build->inner = build->kind->metric == KTREE_INNER;
+	build->declared = ktree_column_dims(process->index);
+	build->partitions = 1;
+	build->memory = memory;
+	build->scratch = AllocSetContextCreate(CurrentMemoryContext, "ktree build row",
+										   ALLOCSET_DEFAULT_SIZES);
+	build->random = 42;
+	return build;
+}
+
+static void
+work(IndexBuildProcess *process)
+{
+	BuildShared *shared = process->shared;
+	BuildState *build = create_state(process, shared->memory);
+
+	SharedFileSetAttach(&shared->files, process->segment);
+	build->shared = shared;
+	build->number = process->number;
+	use_format(build);
+	build->room = rows_in_memory(build);
+	build->partitions = shared->partitions;
+	build->packed = SHARED_CENTERS(shared);
+	load_and_cluster(build, process);
+	write_result(build);
+	SpinLockAcquire(&shared->mutex);
+	shared->indexed += build->indexed;
+	SpinLockRelease(&shared->mutex);
+}
+
+void
+embed_ktree_worker(dsm_segment *segment, shm_toc *toc)
+{
+	index_parallel_work(segment, toc, work);
+}
+
+/* Start workers for a build with partitions; NULL: none were to be had. */
+static IndexParallelBuild *
+launch_workers(BuildState *build, IndexBuildProcess *process, int wanted)
+{
+	Size		centers = kmeans_packed_bytes(build->partitions, build->layout->padded);
+	IndexParallelBuild *parallel;
+	BuildShared *shared;
+	void	   *memory;
+	int			launched;
+
+	parallel = index_parallel_begin(build->heap, build->index, build->info,
+									"embed_ktree_worker", wanted,
+									TYPEALIGN(64, sizeof(BuildShared)) + centers, &memory);
+	if (parallel == NULL)
+		return NULL;
+	shared = memory;
+	index_parallel_join(parallel, process);
+	SharedFileSetInit(&shared->files, process->segment);
+	shared->memory = build->memory;
+	shared->partitions = build->partitions;
+	pg_atomic_init_u32(&shared->next_partition, 0);
+	pg_atomic_init_u32(&shared->processes, 0);
+	pg_atomic_init_u32(&shared->loaded, 0);
+	ConditionVariableInit(&shared->changed);
+	SpinLockInit(&shared->mutex);
+	memcpy(SHARED_CENTERS(shared), build->packed, centers);
+	build->shared = shared;
+	launched = index_parallel_launch(parallel);
+	pg_atomic_write_u32(&shared->processes, launched + 1);
+	ConditionVariableBroadcast(&shared->changed);
+	return parallel;
 }
 
 /* Write the rows that have no place in the tree. */
@@ -494,52 +645,50 @@ IndexBuildResult *
 ktree_build(Relation heap, Relation index, IndexInfo *info)
 {
 	IndexBuildResult *result = palloc(sizeof(IndexBuildResult));
+	IndexBuildProcess process = {heap, index, info};
+	IndexParallelBuild *parallel = NULL;
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "ktree build",
 												  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
-	BuildState *build = palloc0(sizeof(BuildState));
+	BuildState *build;
 	double		estimate;
 
 	if (RelationGetNumberOfBlocks(index) != 0)
 		elog(ERROR, "index \"%s\" already contains data", RelationGetRelationName(index));
-
-	build->heap = heap;
-	build->index = index;
-	build->info = info;
-	build->kind = ktree_kind(index);
-	build->inner = build->kind->metric == KTREE_INNER;
-	build->declared = ktree_column_dims(index);
-	build->partitions = 1;
-	build->scratch = AllocSetContextCreate(context, "ktree build row", ALLOCSET_DEFAULT_SIZES);
-	build->random = 42;
+	build = create_state(&process, (Size) maintenance_work_mem * 1024);
 	create_meta(index, MAIN_FORKNUM);
 
 	phase(KTREE_PHASE_SAMPLE);
 	estimate = take_sample(build);
 	if (build->sample_count > 0)
 	{
+		int			workers = index_build_workers(heap, index, info);
+
 		begin_format(build, NULL, build->sample_dims);
-		choose_partitions(build, estimate);
+		build->memory /= workers + 1;
+		choose_partitions(build, estimate, workers + 1);
 		if (build->sample != NULL)
 			pfree(build->sample);
 		build->sample = NULL;
+		if (workers > 0 && build->partitions > 1)
+			parallel = launch_workers(build, &process, workers);
 	}
 
 	phase(KTREE_PHASE_LOAD);
-	build->rows = table_index_build_scan(heap, index, info, true, true, load_row, build, NULL);
-	if (build->cache != NULL)
+	result->heap_tuples = load_and_cluster(build, &process);
+	if (parallel != NULL)
 	{
-		if (build->sort != NULL)
-			write_partitions(build);
-		else
-		{
-			phase(KTREE_PHASE_CLUSTER);
-			ktree_build_portion(build, build->built_count == 0);
-		}
-		while (build->built_count > 1)
-			ktree_build_level(build, 0, ++build->level);
+		result->heap_tuples = index_parallel_wait(parallel, info);
+		for (uint32 i = 1; i < pg_atomic_read_u32(&build->shared->processes); i++)
+			read_result(build, (int) i);
+		build->indexed += build->shared->indexed;
+		build->level = 1;
 	}
+	while (build->built_count > 1)
+		ktree_build_level(build, 0, ++build->level);
 	finish_meta(build);
+	if (parallel != NULL)
+		index_parallel_end(parallel);
 
 	phase(KTREE_PHASE_LOG);
 	if (RelationNeedsWAL(index))
@@ -548,7 +697,6 @@ ktree_build(Relation heap, Relation index, IndexInfo *info)
 	phase(KTREE_PHASE_CALIBRATE);
 	ktree_calibrate(index, build->indexed);
 
-	result->heap_tuples = build->rows;
 	result->index_tuples = build->indexed;
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);

@@ -12,18 +12,20 @@
 #include "embed.h"
 
 #include "index/ktree/ktree.h"
+#include "index/ktree/spool.h"
 #include "miscadmin.h"
 #include "nodes/execnodes.h"
-#include "utils/tuplesort.h"
 
 /* Share of a leaf's slots that a build means to use. */
 #define LEAF_FILL			0.75
 /* Share of an inner node's slots. */
 #define INNER_FILL			0.6
 /* Rows per cluster that k-means trains with. */
-#define TRAINING_ROWS		40
+#define TRAINING_ROWS		32
 /* Rows that are assigned to partitions at once. */
 #define BATCH				96
+/* Of several processes each should find so many partitions to do. */
+#define PARTITIONS_EACH		6
 
 /* A node of the level being made, for the level above. */
 typedef struct Built
@@ -43,8 +45,10 @@ typedef struct BuildState
 	const KtreeLayout *layout;
 	int			declared;		/* dimensions, or -1 */
 	MemoryContext scratch;		/* one row */
-	double		rows;			/* of the table, all kinds */
-	double		indexed;
+	double		indexed;		/* rows read by this process */
+	Size		memory;			/* for this process, in bytes */
+	struct BuildShared *shared; /* NULL if the leader is alone */
+	int			number;			/* 0: the leader */
 
 	/* sample */
 	float	   *sample;			/* raw vectors */
@@ -57,8 +61,7 @@ typedef struct BuildState
 	/* partitions */
 	int			partitions;
 	float	   *packed;
-	Tuplesortstate *sort;
-	TupleTableSlot *slot;
+	KtreeSpool *spool;			/* NULL: all rows are in memory */
 
 	/* rows waiting for their partition */
 	float	   *batch;
@@ -98,6 +101,9 @@ build_check_interrupts(void)
  * become the root.
  */
 extern void ktree_build_portion(BuildState *build, bool only);
+
+/* Remember a written node for the level above. */
+extern void ktree_build_add(BuildState *build, KtreeLink link, const float *center);
 
 /* Make the nodes above built[from ...], which they replace there. */
 extern void ktree_build_level(BuildState *build, int from, int level);

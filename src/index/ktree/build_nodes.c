@@ -13,6 +13,7 @@
 #include <math.h>
 
 #include "index/ktree/build.h"
+#include "math/distance.h"
 #include "math/kmeans.h"
 #include "storage/bufmgr.h"
 #include "utils/memutils.h"
@@ -23,23 +24,24 @@
 /* ... and below this one it is given to its neighbours. */
 #define SMALLEST_FILL		0.2
 
-#define LEAF_ITERATIONS		6
+#define LEAF_ITERATIONS		4
 
 /*
  * write_image
  *	  Append a node to the file, unlogged; the build logs all at its end.
+ *	  Other processes may append at the same time.
  */
 static void
 write_image(BuildState *build, KtreeImage *image)
 {
-	image->link.block = RelationGetNumberOfBlocks(build->index);
+	image->link.block = ktree_extend(build->index, build->layout->extent_pages);
 	image->link.generation = 1;
 	for (int part = 0; part < build->layout->extent_pages; part++)
 	{
-		Buffer		buffer = ReadBufferExtended(build->index, MAIN_FORKNUM, P_NEW,
+		Buffer		buffer = ReadBufferExtended(build->index, MAIN_FORKNUM,
+												image->link.block + part,
 												RBM_ZERO_AND_LOCK, NULL);
 
-		Assert(BufferGetBlockNumber(buffer) == image->link.block + part);
 		ktree_image_to_page(image, part, BufferGetPage(buffer));
 		MarkBufferDirty(buffer);
 		UnlockReleaseBuffer(buffer);
@@ -47,8 +49,8 @@ write_image(BuildState *build, KtreeImage *image)
 }
 
 /* Remember a written node for the level above. */
-static void
-add_built(BuildState *build, KtreeLink link, const float *center)
+void
+ktree_build_add(BuildState *build, KtreeLink link, const float *center)
 {
 	Built	   *built;
 
@@ -96,18 +98,15 @@ write_node(BuildState *build, const Members *members, const int32 *which, int co
 	for (int i = 0; i < count; i++)
 	{
 		const float *v = members->vectors + (Size) which[i] * dims;
-		float		distance = 0;
 
 		ktree_encode(build->layout, build->image->center, build->image->base, v, 0,
 					 build->inner, build->code);
 		ktree_image_add(build->image, &members->pointers[which[i]], build->code);
-		for (int d = 0; d < dims; d++)
-			distance += (v[d] - center[d]) * (v[d] - center[d]);
-		spread += distance;
+		spread += vector_l2_squared_kernel(dims, v, center);
 	}
 	build->image->node.spread = (float) sqrt(spread / count);
 	write_image(build, build->image);
-	add_built(build, build->image->link, build->image->center);
+	ktree_build_add(build, build->image->link, build->image->center);
 	pfree(center);
 }
 
@@ -155,14 +154,9 @@ write_cluster(BuildState *build, const Members *members, int32 *which, int count
 		for (int i = 0; i < count; i++)
 		{
 			const float *v = members->vectors + (Size) which[i] * dims;
-			float		one = 0;
-			float		two = 0;
+			float		one = vector_l2_squared_kernel(dims, v, centers);
+			float		two = vector_l2_squared_kernel(dims, v, centers + dims);
 
-			for (int d = 0; d < dims; d++)
-			{
-				one += (v[d] - centers[d]) * (v[d] - centers[d]);
-				two += (v[d] - centers[dims + d]) * (v[d] - centers[dims + d]);
-			}
 			if (one < two || (one == two && i % 2 == 0))
 			{
 				int32		swap = which[left];
@@ -179,6 +173,82 @@ write_cluster(BuildState *build, const Members *members, int32 *which, int count
 	pfree(centers);
 	write_cluster(build, members, which, left);
 	write_cluster(build, members, which + left, count - left);
+}
+
+static void
+assign(const float *vectors, int count, int dims, const float *packed, int clusters,
+	   int32 *nearest)
+{
+	for (int first = 0; first < count; first += 1024)
+	{
+		CHECK_FOR_INTERRUPTS();
+		kmeans_nearest(vectors + (Size) first * dims, Min(1024, count - first), dims,
+					   packed, clusters, nearest + first, NULL);
+	}
+}
+
+/*
+ * drop_small
+ *	  Clusters too small for a node of their own go to their neighbours.
+ *	  Returns how many are left, numbered anew; "packed" is overwritten.
+ */
+static int
+drop_small(BuildState *build, const Members *members, int count, float *centers,
+		   int clusters, float *packed, int32 *nearest)
+{
+	int			dims = build->layout->padded;
+	int32	   *sizes = palloc0(sizeof(int32) * clusters);
+	int			kept = 0;
+	float	   *moving;
+	int32		moved[BATCH];
+	int32		to[BATCH];
+	int			waiting = 0;
+
+	for (int i = 0; i < count; i++)
+		sizes[nearest[i]]++;
+	for (int c = 0; c < clusters; c++)
+	{
+		if (sizes[c] < build->layout->capacity * SMALLEST_FILL)
+		{
+			sizes[c] = -1;
+			continue;
+		}
+		if (kept != c)
+			memcpy(centers + (Size) kept * dims, centers + (Size) c * dims, sizeof(float) * dims);
+		sizes[c] = kept++;		/* its new number */
+	}
+	if (kept == clusters || kept == 0)
+	{
+		pfree(sizes);
+		return clusters;
+	}
+
+	kmeans_pack(centers, kept, dims, packed);
+	moving = palloc(sizeof(float) * BATCH * dims);
+	for (int i = 0; i <= count; i++)
+	{
+		if (waiting == BATCH || i == count)
+		{
+			CHECK_FOR_INTERRUPTS();
+			kmeans_nearest(moving, waiting, dims, packed, kept, to, NULL);
+			for (int m = 0; m < waiting; m++)
+				nearest[moved[m]] = to[m];
+			waiting = 0;
+		}
+		if (i == count)
+			break;
+		if (sizes[nearest[i]] >= 0)
+		{
+			nearest[i] = sizes[nearest[i]];
+			continue;
+		}
+		memcpy(moving + (Size) waiting * dims, members->vectors + (Size) i * dims,
+			   sizeof(float) * dims);
+		moved[waiting++] = i;
+	}
+	pfree(moving);
+	pfree(sizes);
+	return kept;
 }
 
 /*
@@ -211,40 +281,13 @@ write_level(BuildState *build, const Members *members, int count, double fill)
 													kmeans_packed_bytes(clusters, dims));
 		void	   *work = MemoryContextAllocHuge(CurrentMemoryContext,
 												  kmeans_work_bytes(training, clusters, dims));
-		int			kept = 0;
 
 		kmeans_train(members->vectors, training, dims, clusters, LEAF_ITERATIONS,
 					 (uint64) count, centers, work, build_check_interrupts);
 		pfree(work);
-		for (int pass = 0; pass < 2; pass++)
-		{
-			kmeans_pack(centers, clusters, dims, packed);
-			for (int first = 0; first < count; first += 1024)
-			{
-				CHECK_FOR_INTERRUPTS();
-				kmeans_nearest(members->vectors + (Size) first * dims, Min(1024, count - first),
-							   dims, packed, clusters, nearest + first, NULL);
-			}
-			if (pass == 1)
-				break;
-
-			/* clusters too small for a node of their own go to their neighbours */
-			memset(start, 0, sizeof(int32) * (clusters + 2));
-			for (int i = 0; i < count; i++)
-				start[nearest[i]]++;
-			for (int c = 0; c < clusters; c++)
-			{
-				if (start[c] < layout->capacity * SMALLEST_FILL)
-					continue;
-				if (kept != c)
-					memcpy(centers + (Size) kept * dims, centers + (Size) c * dims,
-						   sizeof(float) * dims);
-				kept++;
-			}
-			if (kept == clusters || kept == 0)
-				break;
-			clusters = kept;
-		}
+		kmeans_pack(centers, clusters, dims, packed);
+		assign(members->vectors, count, dims, packed, clusters, nearest);
+		clusters = drop_small(build, members, count, centers, clusters, packed, nearest);
 		pfree(centers);
 		pfree(packed);
 	}
@@ -306,14 +349,16 @@ ktree_build_level(BuildState *build, int from, int level)
 void
 ktree_build_portion(BuildState *build, bool only)
 {
-	int			dims = build->layout->padded;
 	int			from = build->built_count;
+	int			dims;
 	Members		members;
 	uint64		seed = 12345;
 	float	   *swap;
 
+	/* an empty table's index has no layout yet */
 	if (build->count == 0)
 		return;
+	dims = build->layout->padded;
 
 	/* a random order, so that any first rows are a fair sample */
 	swap = palloc(sizeof(float) * dims);

@@ -26,11 +26,16 @@
 
 #define SAMPLES		160
 
+/* A search for the truth ends when so many leaves have changed nothing. */
+#define TRUE_PATIENCE	256
+
 const int	ktree_patience_steps[KTREE_PATIENCE_STEPS] = {
 	1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512
 };
 
+/* A result of a hundred rows says more than one of ten: fewer are needed. */
 static const int curve_counts[KTREE_CURVES] = {10, 100};
+static const int curve_samples[KTREE_CURVES] = {SAMPLES, SAMPLES / 2};
 
 /*
  * ktree_margin
@@ -178,7 +183,7 @@ measure(KtreeSearch *search, struct TidSet *self, KtreeCurve *curve, double *rec
 
 	stop.count = curve->count + Max(6, curve->count / 8);
 	stop.margin = 4;
-	stop.patience = 2 * ktree_patience_steps[KTREE_PATIENCE_STEPS - 1];
+	stop.patience = TRUE_PATIENCE;
 	ktree_search_round(search, &stop, self);
 	found = ktree_search_result(search, &count);
 	qsort(found, count, sizeof(KtreeCandidate), compare_scores);
@@ -236,9 +241,11 @@ ktree_calibrate(Relation index, double tuples)
 			double		recall[KTREE_PATIENCE_STEPS] = {0};
 			double		leaves[KTREE_PATIENCE_STEPS] = {0};
 
+			int			some = Min(samples, curve_samples[c]);
+
 			curves[c].count = curve_counts[c];
-			curves[c].samples = samples;
-			for (int s = 0; s < samples; s++)
+			curves[c].samples = some;
+			for (int s = 0; s < some; s++)
 			{
 				struct TidSet *self = tidset_create();
 
@@ -251,8 +258,8 @@ ktree_calibrate(Relation index, double tuples)
 			}
 			for (int i = 0; i < KTREE_PATIENCE_STEPS; i++)
 			{
-				curves[c].recall[i] = (float) (recall[i] / samples);
-				curves[c].leaves[i] = (float) (leaves[i] / samples);
+				curves[c].recall[i] = (float) (recall[i] / some);
+				curves[c].leaves[i] = (float) (leaves[i] / some);
 			}
 		}
 	}

@@ -109,6 +109,9 @@ ktree_handler(PG_FUNCTION_ARGS)
 
 	routine->amstrategies = 1;
 	routine->amsupport = KTREE_PROCS;
+#if PG_VERSION_NUM >= 170000
+	routine->amcanbuildparallel = true;
+#endif
 
 	routine->ambuild = ktree_build;
 	routine->ambuildempty = ktree_build_empty;

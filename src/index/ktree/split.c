@@ -20,6 +20,7 @@
 #include "utils/rel.h"
 
 #include "index/ktree/ktree.h"
+#include "math/distance.h"
 
 /*
  * Four-bit codes are made anew when their base is farther from the vectors
@@ -71,22 +72,6 @@ compare_margins(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-static float
-squared_distance(const float *a, const float *b, int dims)
-{
-	float		lanes[16] = {0};
-	float		sum = 0;
-
-	for (int i = 0; i < dims; i += 16)
-	{
-		for (int j = 0; j < 16; j++)
-			lanes[j] += (a[i + j] - b[i + j]) * (a[i + j] - b[i + j]);
-	}
-	for (int j = 0; j < 16; j++)
-		sum += lanes[j];
-	return sum;
-}
-
 static int
 farthest_from(const float *vectors, int count, int dims, const float *from)
 {
@@ -95,7 +80,7 @@ farthest_from(const float *vectors, int count, int dims, const float *from)
 
 	for (int i = 0; i < count; i++)
 	{
-		float		distance = squared_distance(vectors + (Size) i * dims, from, dims);
+		float		distance = vector_l2_squared_kernel(dims, vectors + (Size) i * dims, from);
 
 		if (distance > largest)
 		{
@@ -124,7 +109,7 @@ ktree_two_means(const float *vectors, int count, int dims, uint8 *side, float *c
 	for (int i = 0; i < count; i++)
 	{
 		for (int d = 0; d < dims; d++)
-			one[d] += vectors[(Size) i * dims + d] / count;
+			one[d] += vectors[(Size) i * dims + d] * (1.0f / count);
 	}
 	memcpy(two, vectors + (Size) farthest_from(vectors, count, dims, one) * dims,
 		   sizeof(float) * dims);
@@ -141,7 +126,8 @@ ktree_two_means(const float *vectors, int count, int dims, uint8 *side, float *c
 		{
 			const float *v = vectors + (Size) i * dims;
 
-			margins[2 * i] = squared_distance(v, one, dims) - squared_distance(v, two, dims);
+			margins[2 * i] = vector_l2_squared_kernel(dims, v, one) -
+				vector_l2_squared_kernel(dims, v, two);
 			((int32 *) margins)[2 * i + 1] = i;
 			if (margins[2 * i] < 0)
 				cut++;
@@ -210,8 +196,8 @@ copy_slots(const KtreeCache *cache, Change *change, const float *vectors, const 
 			v = vectors + (Size) at * layout->padded;
 			if (side[at++] != wanted)
 				continue;
-			to_base += squared_distance(v, change->old[n]->base, layout->padded);
-			to_center += squared_distance(v, center, layout->padded);
+			to_base += vector_l2_squared_kernel(layout->padded, v, change->old[n]->base);
+			to_center += vector_l2_squared_kernel(layout->padded, v, center);
 			count++;
 		}
 	}
@@ -572,7 +558,8 @@ write_new_root(Relation index, const KtreeCache *cache, Change *change)
 	for (int d = 0; d < layout->padded; d++)
 		center[d] = 0.5f * (change->fresh[0]->center[d] + change->fresh[1]->center[d]);
 	ktree_image_begin(root, change->old[0]->node.level + 1, center, NULL);
-	root->node.spread = sqrtf(squared_distance(center, change->fresh[0]->center, layout->padded));
+	root->node.spread = sqrtf(vector_l2_squared_kernel(layout->padded, center,
+													  change->fresh[0]->center));
 	for (int n = 0; n < 2; n++)
 	{
 		KtreePointer pointer;

@@ -6,7 +6,6 @@ as they are in memory, and so does this.
 """
 import ctypes
 import ctypes.util
-import os
 import struct
 
 library = ctypes.CDLL(ctypes.util.find_library("pq") or "libpq.so.5")

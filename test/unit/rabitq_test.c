@@ -206,7 +206,37 @@ test_estimates(int dims, int coded, bool inner)
 	free(query.levels);
 }
 
-/* A prepared query must be the same whatever kernels prepared it. */
+/* What two sets of kernels make of a vector as data: the same bits. */
+static void
+test_encode_sets(const RabitqQuery *like, const float *vector, const float *center,
+				 const char *name)
+{
+	int			dims = like->dims;
+	uint8_t    *one = malloc(dims / 2);
+	uint8_t    *other = malloc(dims / 2);
+	RabitqFactors f;
+	RabitqFactors g;
+
+	for (int inner = 0; inner < 2; inner++)
+	{
+		rabitq_select("scalar");
+		rabitq_encode(dims, like->coded, vector, center, 0.1f, inner, one, &f);
+		rabitq_select(name);
+		rabitq_encode(dims, like->coded, vector, center, 0.1f, inner, other, &g);
+		CHECK(memcmp(one, other, like->coded / 8) == 0 && memcmp(&f, &g, sizeof(f)) == 0,
+			  "%s one-bit code, dims %d", name, dims);
+		rabitq_select("scalar");
+		rabitq_refine_encode(dims, vector, center, inner, one, &f);
+		rabitq_select(name);
+		rabitq_refine_encode(dims, vector, center, inner, other, &g);
+		CHECK(memcmp(one, other, dims / 2) == 0 && memcmp(&f, &g, sizeof(f)) == 0,
+			  "%s four-bit code, dims %d", name, dims);
+	}
+	free(one);
+	free(other);
+}
+
+/* A prepared query and codes must be the same whatever kernels made them. */
 static void
 test_prepare_sets(const RabitqQuery *like)
 {
@@ -214,6 +244,7 @@ test_prepare_sets(const RabitqQuery *like)
 	RabitqQuery one = *like;
 	RabitqQuery other = *like;
 	float	   *q = malloc(sizeof(float) * like->dims);
+	float	   *center = calloc(like->dims, sizeof(float));
 
 	one.vector = other.vector = q;
 	other.table = aligned_alloc(64, like->coded * 4);
@@ -236,9 +267,12 @@ test_prepare_sets(const RabitqQuery *like)
 			CHECK(one.table_step == other.table_step && one.table_base == other.table_base &&
 				  one.level_step == other.level_step && one.level_base == other.level_base &&
 				  one.norm_squared == other.norm_squared, "%s query, dims %d", names[n], like->dims);
+			test_encode_sets(like, q, center, names[n]);
 		}
+		memcpy(center, q, sizeof(float) * like->dims);
 	}
 	free(q);
+	free(center);
 	free(other.table);
 	free(other.levels);
 }

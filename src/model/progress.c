@@ -71,17 +71,6 @@ progress_begin(const char *activity, const char *unit)
 	return progress;
 }
 
-void
-progress_phase(Progress *progress, const char *phase, double total)
-{
-	pfree(progress->phase);
-	progress->phase = MemoryContextStrdup(GetMemoryChunkContext(progress),
-										  phase);
-	progress->total = total;
-	INSTR_TIME_SET_CURRENT(progress->phase_start);
-	progress->last_report = progress->phase_start;
-}
-
 static double
 seconds_since(instr_time start)
 {
@@ -164,6 +153,25 @@ show_activity(const char *line)
 		pfree(text);
 	}
 	pgstat_report_query_id(query, true);
+}
+
+/* pg_stat_activity tells of a phase at once, others only of one that lasts. */
+void
+progress_phase(Progress *progress, const char *phase, double total)
+{
+	StringInfoData line;
+
+	pfree(progress->phase);
+	progress->phase = MemoryContextStrdup(GetMemoryChunkContext(progress),
+										  phase);
+	progress->total = total;
+	INSTR_TIME_SET_CURRENT(progress->phase_start);
+	progress->last_report = progress->phase_start;
+
+	initStringInfo(&line);
+	compose_line(progress, 0, NAN, &line);
+	show_activity(line.data);
+	pfree(line.data);
 }
 
 static void

@@ -156,8 +156,8 @@ CREATE INDEX ktree_test_partial ON ktree_test_kinds USING ktree ((a::vector(3)) 
 INSERT INTO ktree_test_kinds VALUES (1001, '{1001,0,1}', true), (1002, NULL, true);
 SELECT * FROM embed_index_check('ktree_test_expression');
 SELECT * FROM embed_index_check('ktree_test_partial');
-EXPLAIN (COSTS OFF) SELECT id FROM ktree_test_kinds WHERE ok ORDER BY a::vector(3) <-> '[500,3,1]' LIMIT 3;
-SELECT id FROM ktree_test_kinds WHERE ok ORDER BY a::vector(3) <-> '[500,3,1]' LIMIT 3;
+EXPLAIN (COSTS OFF) SELECT id FROM ktree_test_kinds WHERE ok ORDER BY a::vector(3) <-> '[500.4,3,1]' LIMIT 3;
+SELECT id FROM ktree_test_kinds WHERE ok ORDER BY a::vector(3) <-> '[500.4,3,1]' LIMIT 3;
 SELECT id FROM ktree_test_kinds ORDER BY a::vector(3) <-> '[500.4,3,1]' LIMIT 3;
 DROP TABLE ktree_test_kinds;
 CREATE TABLE ktree_test_parts (id int, v vector(2)) PARTITION BY RANGE (id);

@@ -73,15 +73,7 @@ sub cancel_in_phase
 	ok($node->poll_query_until('postgres',
 			q{SELECT count(*) = 0 FROM pg_stat_activity WHERE backend_type = 'parallel worker'}),
 		'no worker is left');
-	is(temporary_files(), '', 'no temporary file is left');
-}
-
-# Names below base/pgsql_tmp, images of models apart
-sub temporary_files
-{
-	return $node->safe_psql('postgres', q{
-		SELECT coalesce(string_agg(f, ' '), '')
-		FROM pg_ls_dir('base/pgsql_tmp', true, false) f WHERE f NOT LIKE 'pgsql_tmp_embed.%'});
+	is(temporary_files($node), '', 'no temporary file is left');
 }
 
 cancel_in_phase('reading corpus', 'dims => 20, workers => 1',
@@ -109,7 +101,7 @@ my $trained = $node->safe_psql('postgres', q{
 	SELECT train_word2vec('small', 'SELECT body FROM texts', dims => 10, epochs => 1, workers => 2, seed => 1);
 	SELECT occurrences FROM small WHERE id = 0});
 like($trained, qr/^small\n(\d{7})$/, 'a corpus larger than maintenance_work_mem is trained on');
-is(temporary_files(), '', 'and its file is gone');
+is(temporary_files($node), '', 'and its file is gone');
 
 # A failure of a worker ends the whole.
 my $client = start_training('dims => 100, epochs => 1000, workers => 2');
@@ -130,7 +122,7 @@ ok($node->poll_query_until('postgres',
 kill_server($node);
 waitpid($client, 0);
 $node->start;
-is(temporary_files(), '', 'no temporary file after a crash');
+is(temporary_files($node), '', 'no temporary file after a crash');
 is($node->safe_psql('postgres', q{SELECT vector_dims(word_vector('small', 'w1'))}), '10', 'finished models are there');
 
 $node->stop;
@@ -156,7 +148,7 @@ SKIP:
 	like($error, qr/ERROR:  53[12]00: not enough shared memory for the weights\nDETAIL:  \d\d MB are needed: .*\nHINT:  Enlarge \/dev\/shm/,
 		'little shared memory is an error that says how much is needed, and what to do');
 	is($node->safe_psql('postgres', $catalog), $before, 'and leaves no table');
-	is(temporary_files(), '', 'nor a file');
+	is(temporary_files($node), '', 'nor a file');
 	is($node->safe_psql('postgres', q{
 		SELECT train_word2vec('fits', 'SELECT body FROM texts LIMIT 1000', dims => 4, min_count => 100, workers => 2);
 		SELECT word_vector('fits', 'w1') IS NOT NULL}), "fits\nt", 'a model that fits is trained in the same server');

@@ -115,7 +115,7 @@ $build->{run}->finish;
 note(sprintf('cancelled within %.0f ms', 1000 * (time - $began)));
 like($build->{err}, qr/canceling statement due to user request/, 'a build can be cancelled');
 is(watch_until($node, workers_running(), sub { $_[0] eq '' }), '', 'its workers are gone');
-is(temporary_files($node), 0, 'no temporary file is left');
+is(temporary_files($node), '', 'no temporary file is left');
 
 $build = start_statement($node, q{SET maintenance_work_mem = '96MB'; CREATE INDEX lost ON docs USING inverted (v)});
 watch_until($node, workers_running(), sub { $_[0] =~ / / && $node->safe_psql('postgres', q{
@@ -123,7 +123,7 @@ watch_until($node, workers_running(), sub { $_[0] =~ / / && $node->safe_psql('po
 $build->{run}->finish;
 like($build->{err}, qr/due to administrator command|lost connection to parallel worker/,
 	'the loss of a worker ends the build');
-is(temporary_files($node), 0, 'no temporary file is left');
+is(temporary_files($node), '', 'no temporary file is left');
 is($node->safe_psql('postgres', q{SELECT count(*) FROM pg_class WHERE relname IN ('cancelled', 'lost')}), 0, 'no index is left');
 is(answers('meanwhile'), $expected, 'the other index is as it was');
 

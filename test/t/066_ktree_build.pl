@@ -58,28 +58,36 @@ $node->safe_psql('postgres', q{
 	CREATE INDEX alone ON items USING ktree (v vector_l2_ops)});
 is_good('alone', 'one process');
 
-# Watch a build by three processes.
-my (%phase, %seen);
+# Watch a build by three processes, from within the server: loading takes only
+# some milliseconds.
+$node->safe_psql('postgres', 'CREATE TABLE watched (phase text, blocks bool, workers int)');
+my $watcher = start_statement($node, q{
+	DO $$
+	DECLARE
+		seen bool := false;
+		deadline timestamptz := clock_timestamp() + '1 minute';
+	BEGIN
+		WHILE clock_timestamp() < deadline LOOP
+			PERFORM pg_stat_clear_snapshot();
+			INSERT INTO watched SELECT phase, blocks_total > 0 AND blocks_done > 0,
+					(SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'parallel worker')
+				FROM pg_stat_progress_create_index;
+			EXIT WHEN seen AND NOT FOUND;
+			seen := seen OR FOUND;
+			PERFORM pg_sleep(0.001);
+		END LOOP;
+	END $$});
+watch_until($node, q{SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%seen OR FOUND%'}, sub { $_[0] > 1 });
 my $build = start_statement($node, 'CREATE INDEX together ON items USING ktree (v vector_l2_ops)');
-watch_until($node, q{
-	SELECT coalesce((SELECT concat_ws('|', phase, blocks_total, blocks_done)
-			FROM pg_stat_progress_create_index), 'none') || '|' ||
-		(SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'parallel worker')},
-	sub {
-		my ($answer) = @_;
-		my ($phase, $blocks, $done, $workers) = split /\|/, $answer;
-		return ++$seen{nothing} > 20 || !still_running($build) if $phase eq 'none';
-		$phase{$phase}++;
-		$seen{workers} = $workers if $workers > ($seen{workers} // 0);
-		$seen{blocks}++ if $blocks > 0 && $done > 0;
-		return 0;
-	});
 $build->{run}->finish;
 is($build->{err}, '', 'built by three processes');
-note("phases seen: " . join(', ', map { "$_ ($phase{$_})" } sort keys %phase));
-ok($phase{'building index: loading vectors'}, 'the progress view names the phase');
-ok($seen{blocks}, 'the progress view counts blocks');
-is($seen{workers}, 2, 'two workers took part');
+$watcher->{run}->finish;
+is($watcher->{err}, '', 'watched');
+note('phases seen: ' . $node->safe_psql('postgres', q{
+	SELECT string_agg(format('%s (%s)', phase, n), ', ') FROM (SELECT phase, count(*) AS n FROM watched GROUP BY phase) x}));
+is($node->safe_psql('postgres', q{
+	SELECT bool_or(phase = 'building index: loading vectors'), bool_or(blocks), max(workers) FROM watched}), 't|t|2',
+	'the progress view names the phase and counts blocks; two workers took part');
 is_good('together', 'three processes');
 
 foreach my $case ([ 'little', '1MB', 0 ], [ 'shares', '96MB', 2 ])
@@ -111,26 +119,46 @@ like($error, qr/expected 2 dimensions, not 3/, 'different dimensions are refused
 
 # ---------- an end before the end ----------
 
-foreach my $phase ('loading', 'clustering')
+# Do this as soon as the query returns a row, from within the server; the
+# statement that is struck, and the milliseconds from there to its end.
+sub strike
 {
-	$build = start_statement($node, 'CREATE INDEX cancelled ON items USING ktree (v vector_l2_ops)');
-	watch_until($node, 'SELECT phase FROM pg_stat_progress_create_index', sub { $_[0] =~ /$phase/ || !still_running($build) });
+	my ($statement, $query) = @_;
+	my $striker = start_statement($node, qq{
+		DO \$\$
+		DECLARE deadline timestamptz := clock_timestamp() + '1 minute';
+		BEGIN
+			WHILE clock_timestamp() < deadline LOOP
+				PERFORM pg_stat_clear_snapshot();
+				PERFORM * FROM ($query) AS struck;
+				EXIT WHEN FOUND;
+				PERFORM pg_sleep(0.0005);
+			END LOOP;
+		END \$\$});
+	watch_until($node, q{SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%AS struck%'}, sub { $_[0] > 1 });
+	my $struck = start_statement($node, $statement);
+	$striker->{run}->finish;
 	my $began = time;
-	$node->safe_psql('postgres', q{SELECT pg_cancel_backend(pid) FROM pg_stat_progress_create_index});
-	$build->{run}->finish;
-	note(sprintf('cancelled while %s within %.0f ms', $phase, 1000 * (time - $began)));
-	like($build->{err}, qr/canceling statement due to user request/, "a build can be cancelled while $phase");
-	is(watch_until($node, workers_running(), sub { $_[0] eq '' }), '', 'its workers are gone');
-	is(temporary_files($node), 0, 'no temporary file is left');
+	$struck->{run}->finish;
+	is($striker->{err}, '', 'struck');
+	return ($struck, 1000 * (time - $began));
 }
 
-$build = start_statement($node, 'CREATE INDEX lost ON items USING ktree (v vector_l2_ops)');
-watch_until($node, workers_running(), sub { $_[0] =~ / / && $node->safe_psql('postgres', q{
-	SELECT count(pg_terminate_backend(pid)) FROM (SELECT pid FROM pg_stat_activity WHERE backend_type = 'parallel worker' LIMIT 1) x}) });
-$build->{run}->finish;
+foreach my $phase ('loading', 'clustering')
+{
+	my ($build, $milliseconds) = strike('CREATE INDEX cancelled ON items USING ktree (v vector_l2_ops)',
+		"SELECT pg_cancel_backend(pid) FROM pg_stat_progress_create_index WHERE phase LIKE '%$phase%'");
+	note(sprintf('cancelled while %s within %.0f ms', $phase, $milliseconds));
+	like($build->{err}, qr/canceling statement due to user request/, "a build can be cancelled while $phase");
+	is(watch_until($node, workers_running(), sub { $_[0] eq '' }), '', 'its workers are gone');
+	is(temporary_files($node), '', 'no temporary file is left');
+}
+
+($build) = strike('CREATE INDEX lost ON items USING ktree (v vector_l2_ops)',
+	q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'parallel worker' LIMIT 1});
 like($build->{err}, qr/due to administrator command|lost connection to parallel worker/,
 	'the loss of a worker ends the build');
-is(temporary_files($node), 0, 'no temporary file is left');
+is(temporary_files($node), '', 'no temporary file is left');
 is($node->safe_psql('postgres', q{SELECT count(*) FROM pg_class WHERE relname IN ('cancelled', 'lost')}), 0, 'no index is left');
 is_good('meanwhile', 'the index made before');
 

@@ -87,11 +87,13 @@ sub watch_until
 	return;
 }
 
-# How many there are, without the images of models.
+# Their names, images of models apart
 sub temporary_files
 {
 	my ($node) = @_;
-	return $node->safe_psql('postgres', q{SELECT count(*) FROM pg_ls_tmpdir() WHERE name NOT LIKE '%embed%'});
+	return $node->safe_psql('postgres', q{
+		SELECT coalesce(string_agg(f, ' '), '')
+		FROM pg_ls_dir('base/pgsql_tmp', true, false) f WHERE f NOT LIKE 'pgsql_tmp_embed.%'});
 }
 
 # SQL: process numbers of parallel workers.

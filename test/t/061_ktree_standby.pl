@@ -14,7 +14,7 @@ use Time::HiRes qw(sleep time);
 
 my $seconds = is_long() ? 120 : 10;
 my $primary = embed_node('primary', 'autovacuum = off', 'fsync = off',
-	'wal_consistency_checking = generic', 'max_wal_size = 1GB');
+	'wal_consistency_checking = generic', 'max_wal_size = 1GB', 'wal_keep_size = 16GB');
 $primary->safe_psql('postgres', q{
 	CREATE TABLE t (id bigserial, kept bool DEFAULT false, v vector(5));
 	CREATE INDEX t_v ON t USING ktree (v vector_l2_ops);

@@ -21,7 +21,7 @@ my $primary = embed_node(
 	'wal_consistency_checking = generic',
 	'autovacuum = off',
 	'shared_buffers = 32MB',
-	'max_wal_size = 1GB',
+	'max_wal_size = 1GB', 'wal_keep_size = 16GB',
 	'jit = off',
 	'max_connections = 20',
 	'enable_seqscan = on');

@@ -147,7 +147,7 @@ def sweep(session, side, title, data, knobs):
 
 def at_recall(points, wanted):
     """Seconds a query at a recall, between measured points; None where it is not reached."""
-    points = sorted((r, s) for r, s, _ in points)
+    points = sorted((r, s) for r, s, _ in points if not any(a > r and b < s for a, b, _ in points))
     for (r0, s0), (r1, s1) in zip(points, points[1:]):
         if r0 <= wanted <= r1 and r1 > r0:
             share = (wanted - r0) / (r1 - r0)

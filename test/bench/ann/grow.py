@@ -1,0 +1,149 @@
+"""An index that grew row by row against one built at once, and what upkeep costs.
+
+usage: grow.py CACHE_DIRECTORY SET [--rows N] [--ours]      (see run.py)
+
+Printed: searches of a ktree grown from empty, in random order and sorted by
+the first coordinate, as a share of the bulk-built one's at equal recall;
+buffer accesses and WAL records an insert costs above the table's own; the
+processor time of VACUUM after a tenth is deleted, beside hnsw's; the size over
+twenty cycles of deleting a fifth, vacuuming and inserting it again; recall by
+default after all rows were replaced by those of another distribution.
+"""
+import argparse
+import re
+
+import numpy as np
+
+import libpq
+import run
+
+CYCLES = 20
+
+
+def index_size(session):
+    return int(session.rows("SELECT pg_relation_size('%s')" % run.OURS.index)[0])
+
+
+def empty(session, data, with_index=True):
+    session.rows("TRUNCATE %s; DROP INDEX IF EXISTS %s" % (run.OURS.table, run.OURS.index))
+    if with_index:
+        run.build(session, run.OURS, data)
+
+
+def insert(session, order, where="true"):
+    """Insert the rows kept aside, one by one as the access method sees it."""
+    plan = "\n".join(session.rows("EXPLAIN (ANALYZE, BUFFERS, WAL, TIMING OFF, COSTS OFF) INSERT INTO %s "
+                                  "SELECT * FROM ann_rows WHERE %s ORDER BY %s" % (run.OURS.table, where, order)))
+    first = plan.split("->")[0]
+    buffers = sum(int(n) for n in re.findall(r"(?:hit|read)=(\d+)", first.split("shared")[1].split("\n")[0]))
+    # the nodes below read the rows kept aside
+    below = plan.split("->")[1]
+    if "shared" in below:
+        buffers -= sum(int(n) for n in re.findall(r"(?:hit|read)=(\d+)", below.split("shared")[1].split("\n")[0]))
+    return buffers, int(re.search(r"WAL: records=(\d+)", first).group(1))
+
+
+def share(grown, bulk, title):
+    for wanted in (0.95, 0.99):
+        a, b = run.at_recall(grown, wanted), run.at_recall(bulk, wanted)
+        print("%s: at recall %.2f %s" % (title, wanted, "not reached" if a is None or b is None else
+                                         "%.0f %% of the bulk-built one's QPS" % (100 * b / a)), flush=True)
+
+
+def grown(session, data, bulk):
+    rows = len(data.base)
+    knobs = run.our_knobs(data.limit)
+    empty(session, data, with_index=False)
+    table = insert(session, "id")
+    for order, title in (("id", "inserted in random order"), ("(v::float4[])[1]", "inserted sorted by a coordinate")):
+        empty(session, data)
+        start = session.cpu()
+        cost = insert(session, order)
+        print("%s: %.1f s of processor time, %.1f buffer accesses and %.2f WAL records a row above the table's own"
+              % (title, session.cpu() - start, *[(c - t) / rows for c, t in zip(cost, table)]))
+        # as autovacuum does: it calibrates
+        session.rows("VACUUM ANALYZE %s" % run.OURS.table)
+        share(run.sweep(session, run.OURS, title, data, knobs), bulk, title)
+        print("%s: %.1f MB" % (title, index_size(session) / 1e6))
+
+
+def vacuum_seconds(session, table):
+    session.rows("DELETE FROM %s WHERE id %% 10 = 3" % table)
+    start = session.cpu()
+    session.rows("VACUUM (PARALLEL 0) %s" % table)
+    return session.cpu() - start
+
+
+def cycles(session):
+    sizes = [index_size(session)]
+    for cycle in range(CYCLES):
+        session.rows("DELETE FROM %s WHERE id %% 5 = %d" % (run.OURS.table, cycle % 5))
+        session.rows("VACUUM %s" % run.OURS.table)
+        insert(session, "id", "id %% 5 = %d" % (cycle % 5))
+        sizes.append(index_size(session))
+    print("size over %d cycles, MB: %s" % (CYCLES, " ".join("%.1f" % (s / 1e6) for s in sizes)), flush=True)
+
+
+def shifted(session, data):
+    """All rows replaced: every coordinate reversed and moved."""
+    data.base = (data.base[:, ::-1] * 0.5 + data.base.mean(axis=0) + 0.05).astype("f4")
+    data.queries = (data.queries[:, ::-1] * 0.5 + data.base.mean(axis=0) + 0.05).astype("f4")
+    if data.operator == "<=>":
+        data.base /= np.linalg.norm(data.base, axis=1, keepdims=True)
+        data.queries /= np.linalg.norm(data.queries, axis=1, keepdims=True)
+    data.exact = run.truth(data.base, data.queries, data.limit)
+    data.arguments = [libpq.binary_vector(q) for q in data.queries]
+    run.load("ann_rows", "public", data.base, True)
+    count = len(data.base)
+    for part in range(4):
+        these = "id >= %d AND id < %d" % (count * part // 4, count * (part + 1) // 4)
+        session.rows("DELETE FROM %s WHERE %s" % (run.OURS.table, these))
+        session.rows("VACUUM %s" % run.OURS.table)
+        insert(session, "id", these)
+    session.rows("VACUUM %s" % run.OURS.table)
+    session.rows("RESET embed.candidates; RESET embed.recall")
+    replaced = recalls(session, data)
+    session.rows("REINDEX INDEX %s" % run.OURS.index)
+    print("all rows replaced by another distribution, recall by default and with 10, 20, 40 probes: %s; after REINDEX %s"
+          % (replaced, recalls(session, data)), flush=True)
+
+
+def recalls(session, data):
+    found = []
+    for setting in ("RESET embed.probes", "SET embed.probes = 10", "SET embed.probes = 20", "SET embed.probes = 40"):
+        session.rows(setting)
+        run.prepare(session, run.OURS, data, data.limit)
+        found.append(run.recall_of(session, data, data.limit))
+    session.rows("RESET embed.probes")
+    return " ".join("%.4f" % r for r in found)
+
+
+def main():
+    parser = argparse.ArgumentParser(usage=__doc__)
+    parser.add_argument("cache")
+    parser.add_argument("set")
+    parser.add_argument("--rows", type=int)
+    parser.add_argument("--ours", action="store_true")
+    options = parser.parse_args()
+    options.limit, options.recall = 10, False
+    data = run.Data(options)
+    session = libpq.Session()
+    session.rows(run.SETTINGS)
+    run.load(run.OURS.table, "public", data.base, True)
+    run.build(session, run.OURS, data)
+    bulk = run.sweep(session, run.OURS, "built at once", data, run.our_knobs(data.limit))
+    ours = vacuum_seconds(session, run.OURS.table)
+    print("VACUUM after a tenth is deleted: %.3f s of processor time" % ours, flush=True)
+    run.load("ann_rows", "public", data.base, True)
+    if not options.ours:
+        run.load(run.THEIRS.table, run.THEIRS.schema, data.base, True)
+        run.build(session, run.THEIRS, data, 64)
+        theirs = vacuum_seconds(session, run.THEIRS.table)
+        print("hnsw's VACUUM: %.1f s, %.0f times ours" % (theirs, theirs / ours), flush=True)
+    grown(session, data, bulk)
+    cycles(session)
+    shifted(session, data)
+
+
+if __name__ == "__main__":
+    main()

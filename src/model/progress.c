@@ -155,38 +155,41 @@ show_activity(const char *line)
 	pgstat_report_query_id(query, true);
 }
 
-/* pg_stat_activity tells of a phase at once, others only of one that lasts. */
-void
-progress_phase(Progress *progress, const char *phase, double total)
-{
-	StringInfoData line;
-
-	pfree(progress->phase);
-	progress->phase = MemoryContextStrdup(GetMemoryChunkContext(progress),
-										  phase);
-	progress->total = total;
-	INSTR_TIME_SET_CURRENT(progress->phase_start);
-	progress->last_report = progress->phase_start;
-
-	initStringInfo(&line);
-	compose_line(progress, 0, NAN, &line);
-	show_activity(line.data);
-	pfree(line.data);
-}
-
-static void
-report(Progress *progress, double done, double loss)
+/* Show the line in pg_stat_activity, and return it. */
+static char *
+show_line(Progress *progress, double done, double loss)
 {
 	StringInfoData line;
 
 	initStringInfo(&line);
 	compose_line(progress, done, loss, &line);
 	show_activity(line.data);
+	return line.data;
+}
+
+/* pg_stat_activity tells of a phase at once, others only of one that lasts. */
+void
+progress_phase(Progress *progress, const char *phase, double total)
+{
+	pfree(progress->phase);
+	progress->phase = MemoryContextStrdup(GetMemoryChunkContext(progress),
+										  phase);
+	progress->total = total;
+	INSTR_TIME_SET_CURRENT(progress->phase_start);
+	progress->last_report = progress->phase_start;
+	pfree(show_line(progress, 0, NAN));
+}
+
+static void
+report(Progress *progress, double done, double loss)
+{
+	char	   *line = show_line(progress, done, loss);
+
 	if (progress_mode == PROGRESS_NOTICE)
-		ereport(NOTICE, (errmsg_internal("%s", line.data)));
+		ereport(NOTICE, (errmsg_internal("%s", line)));
 	else if (progress_mode == PROGRESS_LOG)
-		ereport(LOG_SERVER_ONLY, (errmsg_internal("%s", line.data)));
-	pfree(line.data);
+		ereport(LOG_SERVER_ONLY, (errmsg_internal("%s", line)));
+	pfree(line);
 }
 
 void

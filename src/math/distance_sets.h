@@ -12,6 +12,7 @@
 #define MATH_DISTANCE_SETS_H
 
 #include "math/distance.h"
+#include "math/inline.h"
 
 typedef float (*VectorKernel) (int dims, const float *a, const float *b);
 typedef CosineSums (*VectorCosineKernel) (int dims, const float *a, const float *b);
@@ -56,8 +57,6 @@ typedef enum TermKind
 	TERM_INNER,					/* a * b */
 	TERM_L1						/* |a - b| */
 } TermKind;
-
-#define ALWAYS_INLINE static inline __attribute__((always_inline))
 
 /*
  * One count this many times the other: the scalar and NEON sets search for

@@ -15,13 +15,14 @@
 #include <float.h>
 #include <string.h>
 
+#include "math/inline.h"
+
 #define GROUP 32
 
 typedef float v16 __attribute__((vector_size(64)));
 typedef int32_t v16i __attribute__((vector_size(64)));
 
 #define ALL(x) ((v16) {x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x})
-#define ALWAYS_INLINE static inline __attribute__((always_inline))
 
 static int
 groups_of(int count)

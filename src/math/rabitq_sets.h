@@ -23,7 +23,7 @@
 #include <math.h>
 #include <string.h>
 
-#define ALWAYS_INLINE static inline __attribute__((always_inline))
+#include "math/inline.h"
 
 /* Sixteen lanes; the compiler lowers them to what the target has. */
 typedef float v16 __attribute__((vector_size(64)));

@@ -10,11 +10,11 @@
 #include <math.h>
 #include <string.h>
 
+#include "math/inline.h"
+
 /* Eight floats at once; the compiler lowers it to what the CPU has. */
 typedef float v8 __attribute__((vector_size(32)));
 typedef int32_t v8i __attribute__((vector_size(32)));
-
-#define ALWAYS_INLINE static inline __attribute__((always_inline))
 
 /* macros, because passing such values would depend on the target's ABI */
 #define LOAD8(v, p)		memcpy(&(v), (p), sizeof(v8))

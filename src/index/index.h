@@ -19,6 +19,7 @@
 #include "access/tableam.h"
 #include "catalog/pg_amproc.h"
 #include "nodes/execnodes.h"
+#include "nodes/nodes.h"
 #include "storage/buf.h"
 #include "storage/dsm.h"
 #include "storage/shm_toc.h"
@@ -90,6 +91,19 @@ extern IndexAmRoutine *index_routine(void);
 /* validate.c */
 extern bool index_validate(Oid opclass, const char *access_method, int strategies,
 						   int functions, bool (*right) (Form_pg_amproc function));
+
+/* ---------- rows.c: the table's rows, read again ---------- */
+
+typedef struct IndexRows IndexRows;
+
+extern IndexRows *index_rows_begin(Relation heap, Relation index);
+extern void index_rows_reset(IndexRows *rows);
+extern void index_rows_end(IndexRows *rows);
+extern MemoryContext index_rows_scratch(IndexRows *rows);
+extern bool index_rows_fetch(IndexRows *rows, const ItemPointerData *tid, Snapshot snapshot,
+							 Datum *value, bool *null);
+extern void index_rows_clear(IndexRows *rows);
+extern Cost index_rows_cost(Relation index);
 
 /* ---------- distance.c: exact distances from the table's rows ---------- */
 

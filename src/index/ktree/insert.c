@@ -277,7 +277,7 @@ append(Relation index, const KtreeLayout *layout, KtreeLink leaf,
 
 /* Insert a vector of the normal kind. */
 static void
-insert_vector(Relation index, InsertState *state, const KtreeKind *kind,
+insert_vector(Relation index, Relation heap, InsertState *state, const KtreeKind *kind,
 			  const float *vector, int dims, ItemPointer tid)
 {
 	KtreePointer pointer;
@@ -325,7 +325,7 @@ insert_vector(Relation index, InsertState *state, const KtreeKind *kind,
 		else
 			full = true;
 		if (full)
-			ktree_split(index, state->cache, leaf, parent);
+			ktree_split(index, state->cache, heap, leaf, parent);
 	}
 }
 
@@ -365,7 +365,7 @@ ktree_insert(Relation index, Datum *values, bool *isnull,
 		switch (ktree_load_vector(kind, value, vector))
 		{
 			case KTREE_NORMAL:
-				insert_vector(index, state, kind, vector, dims, tid);
+				insert_vector(index, heap, state, kind, vector, dims, tid);
 				break;
 			case KTREE_ZERO:
 				ktree_side_add(index, tid, KTREE_SIDE_ZERO);

@@ -436,11 +436,11 @@ extern bool ktree_insert(Relation index, Datum *values, bool *isnull,
 						 IndexInfo *info);
 extern void ktree_side_add(Relation index, ItemPointer tid, KtreeSideReason reason);
 
-/* split.c */
+/* split.c, split_nodes.c */
 extern void ktree_two_means(const float *vectors, int count, int dims, uint8 *side,
 							float *centers);
-extern void ktree_split(Relation index, const KtreeCache *cache, KtreeLink link,
-						KtreeLink hint);
+extern void ktree_split(Relation index, const KtreeCache *cache, Relation heap,
+						KtreeLink link, KtreeLink hint);
 extern bool ktree_merge(Relation index, const KtreeCache *cache, KtreeLink parent,
 						KtreeLink one, KtreeLink other);
 extern bool ktree_compact(Relation index, const KtreeCache *cache, KtreeLink link);

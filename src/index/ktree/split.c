@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * split.c
- *	  Replacing nodes: split, compaction, merge.
+ *	  Replacing nodes: split, compaction, merge.  What is in the new nodes is
+ *	  made in split_nodes.c.
  *
  * Every change of the tree's structure is the same protocol (README,
  * "Changing the structure"): new nodes are written where nobody looks, their
@@ -19,37 +20,14 @@
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
-#include "index/ktree/ktree.h"
+#include "index/ktree/split.h"
 #include "math/distance.h"
-
-/*
- * Four-bit codes are made anew when their base is farther from the vectors
- * than the center by this factor (of squared distances).
- */
-#define REBASE_RATIO	2.25
 
 /* A full node with fewer live slots than this share is copied, not split. */
 #define COMPACT_SHARE	0.6
 
-/* Neither side of a split gets less than this share. */
-#define SMALLEST_SIDE	0.2
-
-#define SPLIT_ITERATIONS 8
-
-/* One change of structure on its way. */
-typedef struct Change
-{
-	int			old_count;
-	KtreeImage *old[2];
-	int			new_count;
-	KtreeImage *fresh[2];
-	KtreeLink	root;			/* new root, when the old node is the root */
-	/* where each slot of the old nodes went: new node * 1024 + slot, or -1 */
-	int16		moved[2][KTREE_MAX_CAPACITY];
-} Change;
-
-static void restructure(Relation index, const KtreeCache *cache, KtreeLink link,
-						KtreeLink hint);
+static void restructure(Relation index, const KtreeCache *cache, Relation heap,
+						KtreeLink link, KtreeLink hint);
 
 void
 ktree_lock_structure(Relation index)
@@ -61,244 +39,6 @@ void
 ktree_unlock_structure(Relation index)
 {
 	UnlockPage(index, KTREE_META_BLOCK, ExclusiveLock);
-}
-
-static int
-compare_margins(const void *a, const void *b)
-{
-	float		x = ((const float *) a)[0];
-	float		y = ((const float *) b)[0];
-
-	return x < y ? -1 : x > y;
-}
-
-static int
-farthest_from(const float *vectors, int count, int dims, const float *from)
-{
-	float		largest = -1;
-	int			result = 0;
-
-	for (int i = 0; i < count; i++)
-	{
-		float		distance = vector_l2_squared_kernel(dims, vectors + (Size) i * dims, from);
-
-		if (distance > largest)
-		{
-			largest = distance;
-			result = i;
-		}
-	}
-	return result;
-}
-
-/*
- * ktree_two_means
- *	  Divide vectors in two clusters.  Each gets at least SMALLEST_SIDE of them,
- *	  equal vectors included, which are divided arbitrarily.
- *
- * side: for each vector 0 or 1; centers: two vectors
- */
-void
-ktree_two_means(const float *vectors, int count, int dims, uint8 *side, float *centers)
-{
-	float	   *one = centers;
-	float	   *two = centers + dims;
-	float	   *margins = palloc(sizeof(float) * 2 * count);
-
-	memset(one, 0, sizeof(float) * dims);
-	for (int i = 0; i < count; i++)
-	{
-		for (int d = 0; d < dims; d++)
-			one[d] += vectors[(Size) i * dims + d] * (1.0f / count);
-	}
-	memcpy(two, vectors + (Size) farthest_from(vectors, count, dims, one) * dims,
-		   sizeof(float) * dims);
-	memcpy(one, vectors + (Size) farthest_from(vectors, count, dims, two) * dims,
-		   sizeof(float) * dims);
-
-	for (int iteration = 0; iteration < SPLIT_ITERATIONS; iteration++)
-	{
-		int			least = (int) ceil(count * SMALLEST_SIDE);
-		int			cut = 0;
-		bool		changed = (iteration == 0);
-
-		for (int i = 0; i < count; i++)
-		{
-			const float *v = vectors + (Size) i * dims;
-
-			margins[2 * i] = vector_l2_squared_kernel(dims, v, one) -
-				vector_l2_squared_kernel(dims, v, two);
-			((int32 *) margins)[2 * i + 1] = i;
-			if (margins[2 * i] < 0)
-				cut++;
-		}
-		if (cut < least || cut > count - least)
-		{
-			qsort(margins, count, 2 * sizeof(float), compare_margins);
-			cut = margins[0] == margins[2 * (count - 1)] ? count / 2 :
-				Min(Max(cut, least), count - least);
-			for (int i = 0; i < count; i++)
-				margins[2 * i] = i < cut ? -1 : 1;
-		}
-		for (int i = 0; i < count; i++)
-		{
-			int			which = ((int32 *) margins)[2 * i + 1];
-			uint8		now = margins[2 * i] < 0 ? 0 : 1;
-
-			changed |= (side[which] != now);
-			side[which] = now;
-		}
-		if (!changed)
-			break;
-		memset(centers, 0, sizeof(float) * 2 * dims);
-		for (int i = 0; i < count; i++)
-		{
-			float	   *center = side[i] ? two : one;
-			float		share = 1.0f / (side[i] ? count - cut : cut);
-
-			for (int d = 0; d < dims; d++)
-				center[d] += vectors[(Size) i * dims + d] * share;
-		}
-	}
-	pfree(margins);
-}
-
-/*
- * copy_slots
- *	  Fill a new node with the chosen slots of the old ones.
- *
- * vectors and lost: of all live slots, as decoded; chosen[i] says whether the
- * i-th goes here
- */
-static KtreeImage *
-copy_slots(const KtreeCache *cache, Change *change, const float *vectors, const float *lost,
-		   const uint8 *side, int wanted, const float *center)
-{
-	const KtreeLayout *layout = &cache->layout;
-	bool		inner = cache->kind.metric == KTREE_INNER;
-	KtreeImage *image = ktree_image_create(layout);
-	KtreeCode  *code = palloc(sizeof(KtreeCode));
-	double		to_base = 0;
-	double		to_center = 0;
-	bool		keep_base = (change->old_count == 1);
-	int			level = change->old[0]->node.level;
-	int			at = 0;
-	int			count = 0;
-
-	for (int n = 0; n < change->old_count; n++)
-	{
-		for (int slot = 0; slot < change->old[n]->node.used; slot++)
-		{
-			const float *v;
-
-			if (ktree_slot_dead(&change->old[n]->node, slot))
-				continue;
-			v = vectors + (Size) at * layout->padded;
-			if (side[at++] != wanted)
-				continue;
-			to_base += vector_l2_squared_kernel(layout->padded, v, change->old[n]->base);
-			to_center += vector_l2_squared_kernel(layout->padded, v, center);
-			count++;
-		}
-	}
-	if (to_base > REBASE_RATIO * to_center)
-		keep_base = false;
-	ktree_image_begin(image, level, center, keep_base ? change->old[0]->base : NULL);
-	image->node.spread = count > 0 ? (float) sqrt(to_center / count) : 0;
-
-	at = 0;
-	for (int n = 0; n < change->old_count; n++)
-	{
-		KtreeImage *old = change->old[n];
-
-		for (int slot = 0; slot < old->node.used; slot++)
-		{
-			const float *v;
-			float		missing;
-
-			if (ktree_slot_dead(&old->node, slot))
-			{
-				if (wanted == 0)
-					change->moved[n][slot] = -1;
-				continue;
-			}
-			v = vectors + (Size) at * layout->padded;
-			missing = lost[at];
-			if (side[at++] != wanted)
-				continue;
-			ktree_encode(layout, image->center, image->base, v, missing, inner, code);
-			if (keep_base)
-			{
-				memcpy(&code->four_bit, ktree_image_refine(old, slot), sizeof(RabitqFactors));
-				memcpy(code->refine, ktree_image_refine(old, slot) + sizeof(RabitqFactors),
-					   RABITQ_REFINE_BYTES(layout->padded));
-			}
-			else
-			{
-				/* what the old code had lost is an error of the new one too */
-				if (!inner)
-					code->four_bit.add += missing;
-				code->four_bit.error = sqrtf(code->four_bit.error * code->four_bit.error +
-											 missing / (layout->padded - 1));
-			}
-			change->moved[n][slot] =
-				(int16) (wanted * 1024 + ktree_image_add(image, ktree_image_pointer(old, slot), code));
-		}
-	}
-	pfree(code);
-	return image;
-}
-
-/*
- * make_new_nodes
- *	  S2: cluster the old nodes' live slots into change->new_count nodes and
- *	  write those.  Every page of them is logged before anybody can see them.
- */
-static void
-make_new_nodes(Relation index, const KtreeCache *cache, Change *change)
-{
-	const KtreeLayout *layout = &cache->layout;
-	int			dims = layout->padded;
-	int			most = change->old_count * layout->capacity;
-	float	   *vectors = MemoryContextAllocHuge(CurrentMemoryContext,
-												 sizeof(float) * (Size) most * dims);
-	float	   *lost = palloc(sizeof(float) * most);
-	uint8	   *side = palloc0(most);
-	float	   *centers = palloc0(sizeof(float) * 2 * dims);
-	int			count = 0;
-
-	for (int n = 0; n < change->old_count; n++)
-	{
-		for (int slot = 0; slot < change->old[n]->node.used; slot++)
-		{
-			if (ktree_slot_dead(&change->old[n]->node, slot))
-				continue;
-			lost[count] = ktree_image_decode(change->old[n], slot, vectors + (Size) count * dims);
-			count++;
-		}
-	}
-	if (change->new_count == 2)
-		ktree_two_means(vectors, count, dims, side, centers);
-	else
-	{
-		for (int i = 0; i < count; i++)
-		{
-			for (int d = 0; d < dims; d++)
-				centers[d] += vectors[(Size) i * dims + d] / count;
-		}
-		if (count == 0)
-			memcpy(centers, change->old[0]->center, sizeof(float) * dims);
-	}
-	for (int n = 0; n < change->new_count; n++)
-	{
-		change->fresh[n] = copy_slots(cache, change, vectors, lost, side, n, centers + n * dims);
-		change->fresh[n]->link = ktree_take_extent(index, layout);
-		ktree_image_write(index, change->fresh[n]);
-	}
-	pfree(vectors);
-	pfree(lost);
-	pfree(side);
-	pfree(centers);
 }
 
 /* Slot of a live child in an inner node; -1 when it is not there. */
@@ -437,7 +177,7 @@ write_parent_slot(Relation index, const KtreeCache *cache, KtreeLink parent,
 
 /* An old node in the switch: DEAD, forwarding to what replaces it. */
 static void
-retire(KtreeNode *node, const Change *change)
+retire(KtreeNode *node, const KtreeChange *change)
 {
 	node->state = KTREE_DEAD;
 	for (int n = 0; n < 2; n++)
@@ -451,7 +191,7 @@ retire(KtreeNode *node, const Change *change)
 
 /* A new node in the switch: dead bits set in the old ones meanwhile. */
 static void
-take_over_deaths(KtreeNode *node, const Change *change, int which, KtreeNode **old)
+take_over_deaths(KtreeNode *node, const KtreeChange *change, int which, KtreeNode **old)
 {
 	for (int n = 0; n < change->old_count; n++)
 	{
@@ -479,7 +219,7 @@ take_over_deaths(KtreeNode *node, const Change *change, int which, KtreeNode **o
  * node is the root and change->root, of level "height", takes its place
  */
 static bool
-switch_over(Relation index, Change *change, KtreeLink parent, const int *slots, int height)
+switch_over(Relation index, KtreeChange *change, KtreeLink parent, const int *slots, int height)
 {
 	Buffer		buffers[4];
 	Page		pages[4];
@@ -547,7 +287,7 @@ switch_over(Relation index, Change *change, KtreeLink parent, const int *slots, 
 
 /* A node above two new ones that replace the root. */
 static KtreeLink
-write_new_root(Relation index, const KtreeCache *cache, Change *change)
+write_new_root(Relation index, const KtreeCache *cache, KtreeChange *change)
 {
 	const KtreeLayout *layout = &cache->layout;
 	KtreeImage *root = ktree_image_create(layout);
@@ -585,7 +325,7 @@ write_new_root(Relation index, const KtreeCache *cache, Change *change)
  *	  old one changed meanwhile.
  */
 static bool
-put_in_place(Relation index, const KtreeCache *cache, Change *change, KtreeLink hint)
+put_in_place(Relation index, const KtreeCache *cache, KtreeChange *change, KtreeLink hint)
 {
 	KtreeLink	nowhere = {InvalidBlockNumber, 0};
 	KtreeLink	parent;
@@ -622,7 +362,7 @@ put_in_place(Relation index, const KtreeCache *cache, Change *change, KtreeLink 
 				break;
 			}
 			/* no room for the new entries: the parent goes first */
-			restructure(index, cache, parent, nowhere);
+			restructure(index, cache, change->heap, parent, nowhere);
 			ktree_read_meta(index, &meta);
 			hint = nowhere;
 		}
@@ -654,7 +394,7 @@ put_in_place(Relation index, const KtreeCache *cache, Change *change, KtreeLink 
 }
 
 static void
-free_change(Change *change)
+free_change(KtreeChange *change)
 {
 	for (int n = 0; n < change->old_count; n++)
 		ktree_image_free(change->old[n]);
@@ -668,13 +408,15 @@ free_change(Change *change)
 
 /* Split or copy a node that is full; the caller holds its lock. */
 static void
-restructure(Relation index, const KtreeCache *cache, KtreeLink link, KtreeLink hint)
+restructure(Relation index, const KtreeCache *cache, Relation heap, KtreeLink link,
+			KtreeLink hint)
 {
-	Change	   *change = palloc0(sizeof(Change));
+	KtreeChange *change = palloc0(sizeof(KtreeChange));
 	KtreeImage *old = ktree_image_create(&cache->layout);
 	bool		inner_node;
 
 	check_stack_depth();
+	change->heap = heap;
 	change->old_count = 1;
 	change->old[0] = old;
 	if (!ktree_image_read(index, link, old) || old->node.state != KTREE_LIVE ||
@@ -685,7 +427,7 @@ restructure(Relation index, const KtreeCache *cache, KtreeLink link, KtreeLink h
 	}
 	inner_node = old->node.level > 0;
 	change->new_count = old->node.live < COMPACT_SHARE * cache->layout.capacity ? 1 : 2;
-	make_new_nodes(index, cache, change);
+	ktree_make_new_nodes(index, cache, change);
 	if (!inner_node)
 		ktree_lock_structure(index);
 	(void) put_in_place(index, cache, change, hint);
@@ -696,17 +438,18 @@ restructure(Relation index, const KtreeCache *cache, KtreeLink link, KtreeLink h
 
 /*
  * ktree_split
- *	  Make room in a leaf that an insertion found full.
+ *	  Make room in a leaf that an insertion into "heap" found full.
  */
 void
-ktree_split(Relation index, const KtreeCache *cache, KtreeLink link, KtreeLink hint)
+ktree_split(Relation index, const KtreeCache *cache, Relation heap, KtreeLink link,
+			KtreeLink hint)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "ktree split",
 												  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
 
 	LockPage(index, link.block, ExclusiveLock);
-	restructure(index, cache, link, hint);
+	restructure(index, cache, heap, link, hint);
 	UnlockPage(index, link.block, ExclusiveLock);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);
@@ -724,7 +467,7 @@ ktree_merge(Relation index, const KtreeCache *cache, KtreeLink parent,
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "ktree merge",
 												  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
-	Change	   *change = palloc0(sizeof(Change));
+	KtreeChange *change = palloc0(sizeof(KtreeChange));
 	KtreeNode	header;
 	BlockNumber low = Min(one.block, other.block);
 	BlockNumber high = Max(one.block, other.block);
@@ -747,7 +490,7 @@ ktree_merge(Relation index, const KtreeCache *cache, KtreeLink parent,
 		find_child(index, &cache->layout, parent, other, &header) >= 0 &&
 		header.state == KTREE_LIVE)
 	{
-		make_new_nodes(index, cache, change);
+		ktree_make_new_nodes(index, cache, change);
 		done = put_in_place(index, cache, change, parent);
 	}
 	ktree_unlock_structure(index);
@@ -769,7 +512,7 @@ ktree_compact(Relation index, const KtreeCache *cache, KtreeLink link)
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "ktree compact",
 												  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
-	Change	   *change = palloc0(sizeof(Change));
+	KtreeChange *change = palloc0(sizeof(KtreeChange));
 	bool		done = false;
 
 	LockPage(index, link.block, ExclusiveLock);
@@ -779,7 +522,7 @@ ktree_compact(Relation index, const KtreeCache *cache, KtreeLink link)
 	if (ktree_image_read(index, link, change->old[0]) &&
 		change->old[0]->node.state == KTREE_LIVE)
 	{
-		make_new_nodes(index, cache, change);
+		ktree_make_new_nodes(index, cache, change);
 		done = put_in_place(index, cache, change, nowhere);
 	}
 	ktree_unlock_structure(index);

@@ -1,0 +1,432 @@
+/*-------------------------------------------------------------------------
+ *
+ * split_nodes.c
+ *	  The contents of the nodes that take over from others.
+ *
+ * The live slots of the old nodes are divided by 2-means of what their codes
+ * tell.  Four-bit codes are copied as they are as long as their base is near
+ * enough; where they are to be made anew, the vectors come from where they
+ * are exact: the children's pages, or the table's rows (README, "Codes in a
+ * split").
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "embed.h"
+
+#include <math.h>
+
+#include "miscadmin.h"
+#include "optimizer/optimizer.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+
+#include "index/ktree/split.h"
+#include "math/distance.h"
+
+/*
+ * Four-bit codes are made anew when their base is farther from the vectors
+ * than the center by this factor (of squared distances).
+ */
+#define REBASE_RATIO	1.25
+
+/*
+ * A row's vector farther from what its code tells than this many times the
+ * square of the code's expected error is not that row's any more.
+ */
+#define STRANGER_RATIO	25
+
+/*
+ * An expression that costs more than so many operators, as one that runs a
+ * model does, is not computed again; a cast is.
+ */
+#define CHEAP_OPERATORS 100
+
+/* Neither side of a split gets less than this share. */
+#define SMALLEST_SIDE	0.2
+
+#define SPLIT_ITERATIONS 8
+
+/* The live slots of the old nodes, in order. */
+typedef struct Members
+{
+	int			count;
+	uint8	   *node;			/* which of the old ones */
+	int16	   *slot;			/* there */
+	uint8	   *side;			/* which of the new ones takes it */
+	float	   *vectors;		/* in index space */
+	float	   *lost;			/* expected squared error of that; 0: exact */
+} Members;
+
+static int
+compare_margins(const void *a, const void *b)
+{
+	float		x = ((const float *) a)[0];
+	float		y = ((const float *) b)[0];
+
+	return x < y ? -1 : x > y;
+}
+
+static int
+farthest_from(const float *vectors, int count, int dims, const float *from)
+{
+	float		largest = -1;
+	int			result = 0;
+
+	for (int i = 0; i < count; i++)
+	{
+		float		distance = vector_l2_squared_kernel(dims, vectors + (Size) i * dims, from);
+
+		if (distance > largest)
+		{
+			largest = distance;
+			result = i;
+		}
+	}
+	return result;
+}
+
+/*
+ * ktree_two_means
+ *	  Divide vectors in two clusters.  Each gets at least SMALLEST_SIDE of them,
+ *	  equal vectors included, which are divided arbitrarily.
+ *
+ * side: for each vector 0 or 1; centers: two vectors
+ */
+void
+ktree_two_means(const float *vectors, int count, int dims, uint8 *side, float *centers)
+{
+	float	   *one = centers;
+	float	   *two = centers + dims;
+	float	   *margins = palloc(sizeof(float) * 2 * count);
+
+	memset(one, 0, sizeof(float) * dims);
+	for (int i = 0; i < count; i++)
+	{
+		for (int d = 0; d < dims; d++)
+			one[d] += vectors[(Size) i * dims + d] * (1.0f / count);
+	}
+	memcpy(two, vectors + (Size) farthest_from(vectors, count, dims, one) * dims,
+		   sizeof(float) * dims);
+	memcpy(one, vectors + (Size) farthest_from(vectors, count, dims, two) * dims,
+		   sizeof(float) * dims);
+
+	for (int iteration = 0; iteration < SPLIT_ITERATIONS; iteration++)
+	{
+		int			least = (int) ceil(count * SMALLEST_SIDE);
+		int			cut = 0;
+		bool		changed = (iteration == 0);
+
+		for (int i = 0; i < count; i++)
+		{
+			const float *v = vectors + (Size) i * dims;
+
+			margins[2 * i] = vector_l2_squared_kernel(dims, v, one) -
+				vector_l2_squared_kernel(dims, v, two);
+			((int32 *) margins)[2 * i + 1] = i;
+			if (margins[2 * i] < 0)
+				cut++;
+		}
+		if (cut < least || cut > count - least)
+		{
+			qsort(margins, count, 2 * sizeof(float), compare_margins);
+			cut = margins[0] == margins[2 * (count - 1)] ? count / 2 :
+				Min(Max(cut, least), count - least);
+			for (int i = 0; i < count; i++)
+				margins[2 * i] = i < cut ? -1 : 1;
+		}
+		for (int i = 0; i < count; i++)
+		{
+			int			which = ((int32 *) margins)[2 * i + 1];
+			uint8		now = margins[2 * i] < 0 ? 0 : 1;
+
+			changed |= (side[which] != now);
+			side[which] = now;
+		}
+		if (!changed)
+			break;
+		memset(centers, 0, sizeof(float) * 2 * dims);
+		for (int i = 0; i < count; i++)
+		{
+			float	   *center = side[i] ? two : one;
+			float		share = 1.0f / (side[i] ? count - cut : cut);
+
+			for (int d = 0; d < dims; d++)
+				center[d] += vectors[(Size) i * dims + d] * share;
+		}
+	}
+	pfree(margins);
+}
+
+static inline float *
+member_vector(const Members *members, const KtreeLayout *layout, int i)
+{
+	return members->vectors + (Size) i * layout->padded;
+}
+
+static KtreePointer *
+member_pointer(const Members *members, const KtreeChange *change, int i)
+{
+	return ktree_image_pointer(change->old[members->node[i]], members->slot[i]);
+}
+
+/* All live slots, as their four-bit codes tell them. */
+static Members *
+read_members(const KtreeLayout *layout, KtreeChange *change)
+{
+	Members    *members = palloc0(sizeof(Members));
+	int			most = change->old_count * layout->capacity;
+
+	members->node = palloc(most);
+	members->slot = palloc(sizeof(int16) * most);
+	members->side = palloc0(most);
+	members->lost = palloc(sizeof(float) * most);
+	members->vectors = MemoryContextAllocHuge(CurrentMemoryContext,
+											  sizeof(float) * (Size) most * layout->padded);
+	for (int n = 0; n < change->old_count; n++)
+	{
+		for (int slot = 0; slot < change->old[n]->node.used; slot++)
+		{
+			int			i = members->count;
+
+			change->moved[n][slot] = -1;
+			if (ktree_slot_dead(&change->old[n]->node, slot))
+				continue;
+			members->node[i] = (uint8) n;
+			members->slot[i] = (int16) slot;
+			members->lost[i] = ktree_image_decode(change->old[n], slot,
+												  member_vector(members, layout, i));
+			members->count++;
+		}
+	}
+	return members;
+}
+
+/* Of an inner node: each child's page has the center of which the slot is a code. */
+static void
+read_children(Relation index, const KtreeLayout *layout, const KtreeChange *change,
+			  Members *members)
+{
+	KtreeImage *child = ktree_image_create(layout);
+
+	for (int i = 0; i < members->count; i++)
+	{
+		const KtreePointer *pointer = member_pointer(members, change, i);
+		KtreeLink	link;
+
+		CHECK_FOR_INTERRUPTS();
+		link.block = ktree_pointer_block(pointer);
+		link.generation = pointer->offset;
+		if (!ktree_image_read_centers(index, link, child))
+			continue;			/* as its code tells it, then */
+		memcpy(member_vector(members, layout, i), child->center,
+			   sizeof(float) * layout->padded);
+		members->lost[i] = 0;
+	}
+	ktree_image_free(child);
+}
+
+/* May rows be read, and their values be computed at little cost? */
+static bool
+rows_at_hand(Relation index, Relation heap)
+{
+	/* toasted values and expressions need a snapshot */
+	return heap != NULL && ActiveSnapshotSet() &&
+		index_rows_cost(index) <= CHEAP_OPERATORS * cpu_operator_cost;
+}
+
+/* A row's vector in index space; false when the row has none that fits. */
+static bool
+row_to_index_space(const KtreeCache *cache, Datum value, float *scratch, float *out)
+{
+	Datum		plain = PointerGetDatum(PG_DETOAST_DATUM(value));
+
+	if (ktree_datum_dims(&cache->kind, plain) != cache->layout.dims ||
+		ktree_load_vector(&cache->kind, plain, scratch) != KTREE_NORMAL)
+		return false;
+	ktree_to_index_space(cache, scratch, out);
+	return true;
+}
+
+/*
+ * read_rows
+ *	  Replace the vectors of one side's members by those of the table's rows.
+ *
+ * Rows that cannot be seen are left as their codes tell them: those of
+ * transactions under way, for one.  Any version of a row that carries the
+ * entry's TID has the entry's value (a HOT update changes no indexed column),
+ * so any snapshot does; the one for "what is true now" sees most.  A chain
+ * broken by CREATE INDEX, or a row that took the TID of one removed
+ * meanwhile, shows in its distance.
+ */
+static void
+read_rows(Relation index, const KtreeCache *cache, Relation heap, const KtreeChange *change,
+		  Members *members, int side)
+{
+	const KtreeLayout *layout = &cache->layout;
+	IndexRows  *rows = index_rows_begin(heap, index);
+	float	   *scratch = palloc(sizeof(float) * layout->dims);
+	float	   *exact = palloc(sizeof(float) * layout->padded);
+
+	for (int i = 0; i < members->count; i++)
+	{
+		float	   *vector = member_vector(members, layout, i);
+		ItemPointerData tid;
+		Datum		value;
+		bool		null;
+
+		if (members->side[i] != side)
+			continue;
+		CHECK_FOR_INTERRUPTS();
+		memcpy(&tid, member_pointer(members, change, i), sizeof(tid));
+		if (!index_rows_fetch(rows, &tid, SnapshotSelf, &value, &null))
+			continue;
+		if (!null)
+		{
+			MemoryContext old = MemoryContextSwitchTo(index_rows_scratch(rows));
+
+			if (row_to_index_space(cache, value, scratch, exact) &&
+				vector_l2_squared_kernel(layout->padded, vector, exact) <=
+				STRANGER_RATIO * members->lost[i])
+			{
+				memcpy(vector, exact, sizeof(float) * layout->padded);
+				members->lost[i] = 0;
+			}
+			MemoryContextSwitchTo(old);
+		}
+		index_rows_clear(rows);
+	}
+	index_rows_end(rows);
+	pfree(scratch);
+	pfree(exact);
+}
+
+/* Sums of squared distances of one side's members from its center and from "base". */
+static int
+measure_side(const KtreeLayout *layout, const Members *members, int side,
+			 const float *center, const float *base, double *to_center, double *to_base)
+{
+	int			count = 0;
+
+	*to_center = *to_base = 0;
+	for (int i = 0; i < members->count; i++)
+	{
+		const float *vector = member_vector(members, layout, i);
+
+		if (members->side[i] != side)
+			continue;
+		*to_center += vector_l2_squared_kernel(layout->padded, vector, center);
+		*to_base += vector_l2_squared_kernel(layout->padded, vector, base);
+		count++;
+	}
+	return count;
+}
+
+/* Both codes of a member, the four-bit one copied if its base is kept. */
+static void
+encode_member(const KtreeCache *cache, const KtreeChange *change, const Members *members,
+			  int i, const KtreeImage *image, bool keep_base, KtreeCode *code)
+{
+	const KtreeLayout *layout = &cache->layout;
+	bool		inner = cache->kind.metric == KTREE_INNER;
+	float		lost = members->lost[i];
+
+	ktree_encode(layout, image->center, image->base, member_vector(members, layout, i), lost,
+				 inner, code);
+	if (keep_base)
+	{
+		const uint8 *entry = ktree_image_refine(change->old[members->node[i]],
+												members->slot[i]);
+
+		memcpy(&code->four_bit, entry, sizeof(RabitqFactors));
+		memcpy(code->refine, entry + sizeof(RabitqFactors), RABITQ_REFINE_BYTES(layout->padded));
+		return;
+	}
+	/* what the old code had lost is an error of the new one too */
+	if (!inner)
+		code->four_bit.add += lost;
+	code->four_bit.error = sqrtf(code->four_bit.error * code->four_bit.error +
+								 lost / (layout->padded - 1));
+}
+
+/* Fill a new node with the members of its side. */
+static KtreeImage *
+make_node(Relation index, const KtreeCache *cache, KtreeChange *change, Members *members,
+		  int side, const float *center)
+{
+	const KtreeLayout *layout = &cache->layout;
+	KtreeImage *image = ktree_image_create(layout);
+	KtreeCode  *code = palloc(sizeof(KtreeCode));
+	int			level = change->old[0]->node.level;
+	double		to_center;
+	double		to_base;
+	int			count = measure_side(layout, members, side, center, change->old[0]->base,
+									 &to_center, &to_base);
+	bool		keep_base = level == 0 && change->old_count == 1 &&
+		to_base <= REBASE_RATIO * to_center;
+
+	if (!keep_base && level == 0 && rows_at_hand(index, change->heap))
+		read_rows(index, cache, change->heap, change, members, side);
+	ktree_image_begin(image, level, center, keep_base ? change->old[0]->base : NULL);
+	image->node.spread = count > 0 ? (float) sqrt(to_center / count) : 0;
+	for (int i = 0; i < members->count; i++)
+	{
+		if (members->side[i] != side)
+			continue;
+		encode_member(cache, change, members, i, image, keep_base, code);
+		change->moved[members->node[i]][members->slot[i]] =
+			(int16) (side * 1024 + ktree_image_add(image, member_pointer(members, change, i),
+												   code));
+	}
+	pfree(code);
+	return image;
+}
+
+/* The mean of all members; of none, the old node's center. */
+static void
+mean_of_members(const KtreeLayout *layout, const KtreeChange *change, const Members *members,
+				float *center)
+{
+	int			dims = layout->padded;
+
+	if (members->count == 0)
+		memcpy(center, change->old[0]->center, sizeof(float) * dims);
+	for (int i = 0; i < members->count; i++)
+	{
+		for (int d = 0; d < dims; d++)
+			center[d] += member_vector(members, layout, i)[d] / members->count;
+	}
+}
+
+/*
+ * ktree_make_new_nodes
+ *	  S2: cluster the old nodes' live slots into change->new_count nodes and
+ *	  write those.  Every page of them is logged before anybody can see them.
+ */
+void
+ktree_make_new_nodes(Relation index, const KtreeCache *cache, KtreeChange *change)
+{
+	const KtreeLayout *layout = &cache->layout;
+	int			dims = layout->padded;
+	float	   *centers = palloc0(sizeof(float) * 2 * dims);
+	Members    *members = read_members(layout, change);
+
+	if (change->old[0]->node.level > 0)
+		read_children(index, layout, change, members);
+	if (change->new_count == 2)
+		ktree_two_means(members->vectors, members->count, dims, members->side, centers);
+	else
+		mean_of_members(layout, change, members, centers);
+	for (int n = 0; n < change->new_count; n++)
+	{
+		change->fresh[n] = make_node(index, cache, change, members, n, centers + n * dims);
+		change->fresh[n]->link = ktree_take_extent(index, layout);
+		ktree_image_write(index, change->fresh[n]);
+	}
+	pfree(members->vectors);
+	pfree(members->lost);
+	pfree(members->side);
+	pfree(members->slot);
+	pfree(members->node);
+	pfree(members);
+	pfree(centers);
+}

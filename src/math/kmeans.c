@@ -19,11 +19,6 @@
 
 #define GROUP 32
 
-typedef float v16 __attribute__((vector_size(64)));
-typedef int32_t v16i __attribute__((vector_size(64)));
-
-#define ALL(x) ((v16) {x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x})
-
 static int
 groups_of(int count)
 {
@@ -63,123 +58,53 @@ kmeans_pack(const float *centers, int count, int dims, float *packed)
 	}
 }
 
-/*
- * nearest_few
- *	  "few" rows against all centers; few is a constant where it is inlined.
- */
-ALWAYS_INLINE void
-nearest_few(const int few, const float *rows, int dims, const float *packed,
-			int count, int32_t *nearest, float *distances)
-{
-	v16			best[6];
-	v16i		where[6];
-	v16i		lane = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
-
-	for (int p = 0; p < few; p++)
-	{
-		best[p] = ALL(FLT_MAX);
-		where[p] = lane;
-	}
-	for (int g = 0; g < groups_of(count); g++)
-	{
-		const float *group = packed + (size_t) g * GROUP * (dims + 1);
-		const float *values = group + GROUP;
-		v16			sum[6][2];
-
-		for (int p = 0; p < few; p++)
-			sum[p][0] = sum[p][1] = ALL(0.0f);
-		for (int d = 0; d < dims; d++)
-		{
-			v16			low;
-			v16			high;
-
-			memcpy(&low, values + (size_t) d * GROUP, sizeof(v16));
-			memcpy(&high, values + (size_t) d * GROUP + 16, sizeof(v16));
-			for (int p = 0; p < few; p++)
-			{
-				v16			x = ALL(rows[(size_t) p * dims + d]);
-
-				sum[p][0] += x * low;
-				sum[p][1] += x * high;
-			}
-		}
-		for (int half = 0; half < 2; half++)
-		{
-			v16			norm;
-
-			memcpy(&norm, group + half * 16, sizeof(v16));
-			for (int p = 0; p < few; p++)
-			{
-				v16			distance = norm - 2.0f * sum[p][half];
-				v16i		nearer = distance < best[p];
-
-				best[p] = (v16) (((v16i) distance & nearer) | ((v16i) best[p] & ~nearer));
-				where[p] = ((lane + (g * GROUP + half * 16)) & nearer) | (where[p] & ~nearer);
-			}
-		}
-	}
-	for (int p = 0; p < few; p++)
-	{
-		int			at = 0;
-
-		for (int j = 1; j < 16; j++)
-		{
-			if (best[p][j] < best[p][at] ||
-				(best[p][j] == best[p][at] && where[p][j] < where[p][at]))
-				at = j;
-		}
-		nearest[p] = where[p][at] < count ? where[p][at] : 0;
-		if (distances != NULL)
-			distances[p] = best[p][at];
-	}
-}
-
-#define NEAREST_BODY(few) \
-	int			p = 0; \
-	\
-	for (; p + few <= points; p += few) \
-		nearest_few(few, rows + (size_t) p * dims, dims, packed, count, \
-					nearest + p, distances ? distances + p : NULL); \
-	for (; p < points; p++) \
-		nearest_few(1, rows + (size_t) p * dims, dims, packed, count, \
-					nearest + p, distances ? distances + p : NULL)
-
-static void
-nearest_plain(const float *rows, int points, int dims, const float *packed,
-			  int count, int32_t *nearest, float *distances)
-{
-	NEAREST_BODY(2);
-}
+#define NEAREST nearest_plain
+#define LANES 4
+#define TARGET
+#include "math/kmeans_nearest.h"
 
 #if defined(__x86_64__)
-__attribute__((target("avx2,fma"))) static void
-nearest_avx2(const float *rows, int points, int dims, const float *packed,
-			 int count, int32_t *nearest, float *distances)
-{
-	NEAREST_BODY(3);
-}
+#define NEAREST nearest_avx2
+#define LANES 8
+#define TARGET __attribute__((target("avx2,fma")))
+#include "math/kmeans_nearest.h"
 
-__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl"))) static void
-nearest_avx512(const float *rows, int points, int dims, const float *packed,
-			   int count, int32_t *nearest, float *distances)
-{
-	NEAREST_BODY(6);
-}
+#define NEAREST nearest_avx512
+#define LANES 16
+#define TARGET __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl")))
+#include "math/kmeans_nearest.h"
 #endif
+
+KmeansNearest
+kmeans_nearest_function(int width)
+{
+	switch (width)
+	{
+		case 4:
+			return nearest_plain;
+#if defined(__x86_64__)
+		case 8:
+			return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ?
+				nearest_avx2 : NULL;
+		case 16:
+			return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+				__builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") ?
+				nearest_avx512 : NULL;
+#endif
+		default:
+			return NULL;
+	}
+}
 
 void
 kmeans_nearest(const float *rows, int points, int dims, const float *packed,
 			   int count, int32_t *nearest, float *distances)
 {
-#if defined(__x86_64__)
-	if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-		__builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
-		nearest_avx512(rows, points, dims, packed, count, nearest, distances);
-	else if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
-		nearest_avx2(rows, points, dims, packed, count, nearest, distances);
-	else
-#endif
-		nearest_plain(rows, points, dims, packed, count, nearest, distances);
+	KmeansNearest function = NULL;
+
+	for (int width = 16; function == NULL; width /= 2)
+		function = kmeans_nearest_function(width);
+	function(rows, points, dims, packed, count, nearest, distances);
 }
 
 static size_t

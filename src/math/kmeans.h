@@ -27,6 +27,16 @@ extern void kmeans_nearest(const float *rows, int points, int dims,
 						   int32_t *nearest, float *distances);
 
 /*
+ * kmeans_nearest_function
+ *	  The same by registers of so many floats: 4, 8 or 16.  NULL where the
+ *	  processor has none.
+ */
+typedef void (*KmeansNearest) (const float *rows, int points, int dims,
+							   const float *packed, int count,
+							   int32_t *nearest, float *distances);
+extern KmeansNearest kmeans_nearest_function(int width);
+
+/*
  * kmeans_train
  *	  Centers of "count" clusters of the rows, by "iterations" rounds from
  *	  randomly chosen rows.  Empty clusters are refilled with rows of large

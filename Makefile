@@ -58,7 +58,8 @@ $(OBJS): $(TREE_HEADERS)
 
 # Loops over elements that no kernel serves: for the compiler's vectorizer.
 src/type/aggregate.o src/type/arithmetic.o src/type/cast.o src/type/element.o \
-	src/index/ktree/split_nodes.o src/index/ktree/build_nodes.o src/math/kmeans.o: \
+	src/index/ktree/split_nodes.o src/index/ktree/build_nodes.o \
+	src/index/ktree/spool.o src/index/ktree/vector.o src/math/kmeans.o: \
 	override CFLAGS += -O3
 
 $(DATA_built): $(SQL_PARTS) embed.control

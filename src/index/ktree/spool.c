@@ -153,24 +153,39 @@ write_chunk(KtreeSpool *spool, int partition)
 	spool->filled[partition] = 0;
 }
 
+/* Magnitudes are in the order of their bits, and those the compiler vectorizes. */
+static float
+largest_magnitude(const float *vector, int dims)
+{
+	int32		largest = 0;
+	float		result;
+
+	for (int d = 0; d < dims; d++)
+	{
+		int32		bits;
+
+		memcpy(&bits, &vector[d], sizeof(bits));
+		bits &= PG_INT32_MAX;
+		largest = bits > largest ? bits : largest;
+	}
+	memcpy(&result, &largest, sizeof(result));
+	return result;
+}
+
 void
 ktree_spool_add(KtreeSpool *spool, int partition, const float *vector, ItemPointer tid)
 {
 	char	   *row = rows_of(spool, partition) + spool->filled[partition] * spool->row_bytes;
 	RowHead    *head = (RowHead *) row;
-	float		largest = 0;
+	float	   *scaled = spool->scaled;
+	int			dims = spool->dims;
+	float		largest = largest_magnitude(vector, dims);
 	float		inverse;
 
-	for (int d = 0; d < spool->dims; d++)
-	{
-		float		magnitude = fabsf(vector[d]);
-
-		largest = magnitude > largest ? magnitude : largest;
-	}
 	/* a denormal's inverse would overflow: such a vector is as good as zero */
 	inverse = largest > 1e-37f ? 1 / largest : 0;
-	for (int d = 0; d < spool->dims; d++)
-		spool->scaled[d] = vector[d] * inverse;
+	for (int d = 0; d < dims; d++)
+		scaled[d] = vector[d] * inverse;
 	head->largest = largest;
 	head->tid = *tid;
 	head->unused = 0;

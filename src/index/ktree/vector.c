@@ -13,6 +13,7 @@
 #include "utils/rel.h"
 
 #include "index/ktree/ktree.h"
+#include "math/distance.h"
 #include "type/vector.h"
 
 /*
@@ -88,15 +89,21 @@ KtreeClass
 ktree_load_vector(const KtreeKind *kind, Datum value, float *vector)
 {
 	int			dims = ktree_datum_dims(kind, value);
-	double		square = 0;
+	double		square;
 
 	if (kind->element == KTREE_VECTOR)
 		memcpy(vector, ((Vector *) DatumGetPointer(value))->x, sizeof(float) * dims);
 	else
 		half_to_float_kernel(dims, ((HalfVector *) DatumGetPointer(value))->x, vector);
 
-	for (int i = 0; i < dims; i++)
-		square += (double) vector[i] * vector[i];
+	square = vector_inner_kernel(dims, vector, vector);
+	if (!(square >= SMALLEST_SQUARE && square < LARGEST_SQUARE))
+	{
+		/* too small or too large for a sum of floats, perhaps */
+		square = 0;
+		for (int i = 0; i < dims; i++)
+			square += (double) vector[i] * vector[i];
+	}
 
 	if (kind->metric == KTREE_COSINE)
 	{
@@ -118,7 +125,10 @@ ktree_load_vector(const KtreeKind *kind, Datum value, float *vector)
 void
 ktree_to_index_space(const KtreeCache *cache, const float *vector, float *out)
 {
+	const float *origin = cache->origin;
+	int			padded = cache->layout.padded;
+
 	rotation_apply(cache->rotation, vector, out);
-	for (int i = 0; i < cache->layout.padded; i++)
-		out[i] -= cache->origin[i];
+	for (int i = 0; i < padded; i++)
+		out[i] -= origin[i];
 }

@@ -186,21 +186,24 @@ void
 rabitq_lead(const RabitqQuery *query, const float *center, bool inner,
 			float *lead, float *distance)
 {
-	v16			squares = V16_ALL(0.0f);
-	v16			products = V16_ALL(0.0f);
+	lanes		squares[PARTS] = {{0}};
+	lanes		products[PARTS] = {{0}};
 
 	for (int i = 0; i < query->dims; i += 16)
 	{
-		v16			q;
-		v16			c;
+		EACH_PART(p)
+		{
+			lanes		q;
+			lanes		c;
 
-		V16_LOAD(q, query->vector + i);
-		V16_LOAD(c, center + i);
-		squares += (q - c) * (q - c);
-		products += q * c;
+			LOAD(q, query->vector + i + p * LANES);
+			LOAD(c, center + i + p * LANES);
+			squares[p] += (q - c) * (q - c);
+			products[p] += q * c;
+		}
 	}
-	*distance = sqrtf(v16_sum(&squares));
-	*lead = inner ? -2.0f * v16_sum(&products) : v16_sum(&squares);
+	*distance = sqrtf(sum_lanes(squares));
+	*lead = inner ? -2.0f * sum_lanes(products) : sum_lanes(squares);
 }
 
 void

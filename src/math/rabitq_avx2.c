@@ -5,13 +5,13 @@
  *
  *-------------------------------------------------------------------------
  */
+#if defined(__x86_64__)
+#define LANES 8
+#define TARGET __attribute__((target("avx2")))
+#endif
 #include "math/rabitq_sets.h"
 
 #if defined(__x86_64__)
-
-#include <immintrin.h>
-
-#define TARGET __attribute__((target("avx2")))
 
 TARGET static uint32_t
 scan_avx2(const RabitqQuery *query, const uint8_t *block,

@@ -5,13 +5,13 @@
  *
  *-------------------------------------------------------------------------
  */
+#if defined(__x86_64__)
+#define LANES 16
+#define TARGET __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl")))
+#endif
 #include "math/rabitq_sets.h"
 
 #if defined(__x86_64__)
-
-#include <immintrin.h>
-
-#define TARGET __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl")))
 
 /*
  * Four tables of 16 entries in one register; bytes are added as 16-bit lanes

@@ -5,7 +5,7 @@
  *
  * Products and sums must not be contracted into fused operations: the sets
  * would differ in the last bit, and a standby may have another CPU.  This
- * header comes first in each of those files, before the intrinsics.
+ * header comes first in each of those files, and brings the intrinsics.
  *
  *-------------------------------------------------------------------------
  */
@@ -23,19 +23,115 @@
 #include <math.h>
 #include <string.h>
 
+#if defined(__x86_64__)
+#include <immintrin.h>
+#elif defined(__ARM_NEON)
+#include <arm_neon.h>
+#endif
+
 #include "math/inline.h"
 
-/* Sixteen lanes; the compiler lowers them to what the target has. */
-typedef float v16 __attribute__((vector_size(64)));
-typedef int32_t v16i __attribute__((vector_size(64)));
-typedef uint8_t u8x16 __attribute__((vector_size(16)));
+/*
+ * Everything is computed in sixteen lanes, so that all sets add in one order,
+ * and held in PARTS vectors as wide as the processor's registers.  A vector
+ * type wider than a register would do as well with clang, but gcc keeps its
+ * values in memory: it took five times as long.  A file that does not say
+ * otherwise is compiled for registers of four floats.
+ */
+#ifndef LANES
+#define LANES	4
+#define TARGET
+#endif
+#define PARTS	(16 / LANES)
 
-#define V16_ALL(x) ((v16) {x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x})
-#define V16I_ALL(x) ((v16i) {x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x})
-#define V16_LOAD(v, p) memcpy(&(v), (p), sizeof(v16))
+typedef float lanes __attribute__((vector_size(4 * LANES)));
+typedef int32_t lanes_int __attribute__((vector_size(4 * LANES)));
+typedef uint8_t bytes16 __attribute__((vector_size(16)));
 
-ALWAYS_INLINE float
-v16_sum(const v16 *v)
+/* Vectors in an array become registers only if the loop over them is unrolled. */
+#if defined(__clang__)
+#define EACH_PART(p) \
+	_Pragma("clang loop unroll(full)") \
+	for (int p = 0; p < PARTS; p++)
+#else
+#define EACH_PART(p) \
+	_Pragma("GCC unroll 4") \
+	for (int p = 0; p < PARTS; p++)
+#endif
+
+#define LOAD(v, from)	memcpy(&(v), (from), sizeof(v))
+
+/*
+ * Conversions of LANES values: from bytes in memory, and of non-negative values
+ * to bytes and of any to 16-bit integers, in memory.  The compilers' own
+ * (__builtin_convertvector) go value by value unless registers have sixteen.
+ */
+#if LANES == 16
+typedef int16_t lanes_short __attribute__((vector_size(32)));
+
+#define FROM_BYTES(v, from) \
+	do { \
+		bytes16		bytes_; \
+		LOAD(bytes_, from); \
+		(v) = __builtin_convertvector(bytes_, lanes); \
+	} while (0)
+#define TO_BYTES(to, v) \
+	do { \
+		bytes16		bytes_ = __builtin_convertvector(v, bytes16); \
+		memcpy(to, &bytes_, sizeof(bytes_)); \
+	} while (0)
+#define TO_SHORTS(to, v) \
+	do { \
+		lanes_short shorts_ = __builtin_convertvector(v, lanes_short); \
+		memcpy(to, &shorts_, sizeof(shorts_)); \
+	} while (0)
+
+#elif LANES == 8
+#define PACKED(v) \
+	_mm_packs_epi32(_mm256_castsi256_si128((__m256i) (v)), \
+					_mm256_extracti128_si256((__m256i) (v), 1))
+#define FROM_BYTES(v, from) \
+	((v) = (lanes) _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *) (from)))))
+#define TO_BYTES(to, v) \
+	_mm_storel_epi64((__m128i *) (to), _mm_packus_epi16(PACKED(v), PACKED(v)))
+#define TO_SHORTS(to, v) \
+	_mm_storeu_si128((__m128i *) (to), PACKED(v))
+
+#elif defined(__ARM_NEON)
+#define FROM_BYTES(v, from) \
+	do { \
+		uint32_t	word_; \
+		memcpy(&word_, from, sizeof(word_)); \
+		(v) = (lanes) vcvtq_f32_u32(vmovl_u16(vget_low_u16(vmovl_u8(vcreate_u8(word_))))); \
+	} while (0)
+#define TO_BYTES(to, v) \
+	do { \
+		uint16x4_t	half_ = vmovn_u32((uint32x4_t) (v)); \
+		uint8x8_t	bytes_ = vmovn_u16(vcombine_u16(half_, half_)); \
+		memcpy(to, &bytes_, 4); \
+	} while (0)
+#define TO_SHORTS(to, v)	vst1_s16(to, vmovn_s32((int32x4_t) (v)))
+
+#else
+#define FROM_BYTES(v, from) \
+	do { \
+		for (int j_ = 0; j_ < LANES; j_++) \
+			(v)[j_] = (from)[j_]; \
+	} while (0)
+#define TO_BYTES(to, v) \
+	do { \
+		for (int j_ = 0; j_ < LANES; j_++) \
+			(to)[j_] = (uint8_t) (v)[j_]; \
+	} while (0)
+#define TO_SHORTS(to, v) \
+	do { \
+		for (int j_ = 0; j_ < LANES; j_++) \
+			(to)[j_] = (int16_t) (v)[j_]; \
+	} while (0)
+#endif
+
+ALWAYS_INLINE TARGET float
+sum_lanes(const lanes *v)
 {
 	float		s[16];
 
@@ -48,34 +144,34 @@ v16_sum(const v16 *v)
 	return s[0];
 }
 
-/* The two forms of rabitq_center_lead, sixteen lanes in a fixed order. */
-ALWAYS_INLINE void
+/* The two forms of rabitq_center_lead. */
+ALWAYS_INLINE TARGET void
 center_lead_lanes(const RabitqQuery *query, const uint8_t *codes,
 				  float minimum, float step, bool inner,
 				  float *lead, float *distance)
 {
-	v16			squares = V16_ALL(0.0f);
-	v16			products = V16_ALL(0.0f);
-	v16			low = V16_ALL(minimum);
-	v16			scale = V16_ALL(step);
+	lanes		squares[PARTS] = {{0}};
+	lanes		products[PARTS] = {{0}};
 
 	for (int i = 0; i < query->dims; i += 16)
 	{
-		u8x16		bytes;
-		v16			center;
-		v16			difference;
-		v16			q;
+		EACH_PART(p)
+		{
+			lanes		center;
+			lanes		difference;
+			lanes		q;
 
-		memcpy(&bytes, codes + i, 16);
-		V16_LOAD(q, query->vector + i);
-		center = low + scale * __builtin_convertvector(bytes, v16);
-		difference = q - center;
-		squares += difference * difference;
-		if (inner)
-			products += q * center;
+			FROM_BYTES(center, codes + i + p * LANES);
+			LOAD(q, query->vector + i + p * LANES);
+			center = minimum + step * center;
+			difference = q - center;
+			squares[p] += difference * difference;
+			if (inner)
+				products[p] += q * center;
+		}
 	}
-	*distance = sqrtf(v16_sum(&squares));
-	*lead = inner ? -2.0f * v16_sum(&products) : v16_sum(&squares);
+	*distance = sqrtf(sum_lanes(squares));
+	*lead = inner ? -2.0f * sum_lanes(products) : sum_lanes(squares);
 }
 
 /*
@@ -83,16 +179,22 @@ center_lead_lanes(const RabitqQuery *query, const uint8_t *codes,
  *	  Entry n of a group's table is the sum of those of its four values whose
  *	  bit is set in n, less the least such sum.
  */
-ALWAYS_INLINE void
+ALWAYS_INLINE TARGET void
 one_bit_table(RabitqQuery *query)
 {
+	static const float bit[4][16] = {
+		{0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1},
+		{0, 0, 1, 1, 0, 0, 1, 1, 0, 0, 1, 1, 0, 0, 1, 1},
+		{0, 0, 0, 0, 1, 1, 1, 1, 0, 0, 0, 0, 1, 1, 1, 1},
+		{0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1}
+	};
 	const float *q = query->vector;
 	int			groups = query->coded / 4;
 	int			highest = 65535 / groups;
 	float		lows[RABITQ_MAX_CODED / 4];
 	float		range = 0;
 	float		base = 0;
-	v16			sums = V16_ALL(0.0f);
+	lanes		sums[PARTS] = {{0}};
 	float		inverse;
 
 	if (highest > 255)
@@ -119,84 +221,107 @@ one_bit_table(RabitqQuery *query)
 	for (int g = 0; g < groups; g++)
 	{
 		const float *v = q + g * 4;
-		const v16	bit0 = {0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1};
-		const v16	bit1 = {0, 0, 1, 1, 0, 0, 1, 1, 0, 0, 1, 1, 0, 0, 1, 1};
-		const v16	bit2 = {0, 0, 0, 0, 1, 1, 1, 1, 0, 0, 0, 0, 1, 1, 1, 1};
-		const v16	bit3 = {0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1};
-		v16			entry;
-		u8x16		rounded;
 
-		entry = bit0 * v[0] + bit1 * v[1] + bit2 * v[2] + bit3 * v[3] - lows[g];
-		entry = entry * inverse + 0.5f;
-		rounded = __builtin_convertvector(__builtin_convertvector(entry, v16i), u8x16);
-		memcpy(query->table + g * 16, &rounded, 16);
+		EACH_PART(p)
+		{
+			lanes		bit0;
+			lanes		bit1;
+			lanes		bit2;
+			lanes		bit3;
+			lanes		entry;
+			lanes_int	rounded;
+
+			LOAD(bit0, bit[0] + p * LANES);
+			LOAD(bit1, bit[1] + p * LANES);
+			LOAD(bit2, bit[2] + p * LANES);
+			LOAD(bit3, bit[3] + p * LANES);
+			entry = bit0 * v[0] + bit1 * v[1] + bit2 * v[2] + bit3 * v[3] - lows[g];
+			entry = entry * inverse + 0.5f;
+			rounded = __builtin_convertvector(entry, lanes_int);
+			TO_BYTES(query->table + g * 16 + p * LANES, rounded);
+		}
 	}
 	for (int i = 0; i < query->coded; i += 16)
 	{
-		v16			v;
+		EACH_PART(p)
+		{
+			lanes		v;
 
-		V16_LOAD(v, q + i);
-		sums += v;
+			LOAD(v, q + i + p * LANES);
+			sums[p] += v;
+		}
 	}
-	query->table_base = base - 0.5f * v16_sum(&sums);
+	query->table_base = base - 0.5f * sum_lanes(sums);
+}
+
+/* The largest magnitude, and the sum of squares. */
+ALWAYS_INLINE TARGET float
+largest_lane(const float *q, int dims, float *norm_squared)
+{
+	lanes		norms[PARTS] = {{0}};
+	lanes		most[PARTS] = {{0}};
+	float		magnitudes[16];
+	float		largest = 0;
+
+	for (int i = 0; i < dims; i += 16)
+	{
+		EACH_PART(p)
+		{
+			lanes		v;
+			lanes		magnitude;
+			lanes_int	more;
+
+			LOAD(v, q + i + p * LANES);
+			norms[p] += v * v;
+			magnitude = (lanes) ((lanes_int) v & INT32_MAX);
+			more = magnitude > most[p];
+			most[p] = (lanes) (((lanes_int) magnitude & more) | ((lanes_int) most[p] & ~more));
+		}
+	}
+	memcpy(magnitudes, most, sizeof(magnitudes));
+	for (int i = 0; i < 16; i++)
+		largest = magnitudes[i] > largest ? magnitudes[i] : largest;
+	*norm_squared = sum_lanes(norms);
+	return largest;
 }
 
 /* Levels for the four-bit code; its value u stands for x = u - 7.5. */
-ALWAYS_INLINE void
+ALWAYS_INLINE TARGET void
 four_bit_levels(RabitqQuery *query)
 {
-	typedef int16_t i16x16 __attribute__((vector_size(32)));
 	const float *q = query->vector;
-	v16			norms = V16_ALL(0.0f);
-	v16			most = V16_ALL(0.0f);
-	v16i		sums = {0};
-	float		magnitudes[16];
+	float		largest = largest_lane(q, query->dims, &query->norm_squared);
+	float		inverse = largest > 0 ? RABITQ_QUERY_LIMIT / largest : 0;
+	lanes_int	sums[PARTS] = {{0}};
 	int32_t		parts[16];
-	float		largest = 0;
 	double		sum = 0;
-	v16			inverse;
 
-	for (int i = 0; i < query->dims; i += 16)
-	{
-		v16			v;
-		v16			magnitude;
-		v16i		more;
-
-		V16_LOAD(v, q + i);
-		norms += v * v;
-		magnitude = (v16) ((v16i) v & V16I_ALL(0x7FFFFFFF));
-		more = magnitude > most;
-		most = (v16) (((v16i) magnitude & more) | ((v16i) most & ~more));
-	}
-	memcpy(magnitudes, &most, sizeof(most));
-	for (int i = 0; i < 16; i++)
-		largest = magnitudes[i] > largest ? magnitudes[i] : largest;
 	query->level_step = largest / RABITQ_QUERY_LIMIT;
-	inverse = V16_ALL((largest > 0 ? RABITQ_QUERY_LIMIT / largest : 0.0f));
 	for (int i = 0; i < query->dims; i += 16)
 	{
-		v16			v;
-		v16i		level;
-		i16x16		narrow;
+		EACH_PART(p)
+		{
+			lanes		v;
+			lanes		half = (lanes) {0} + 0.5f;
+			lanes_int	level;
 
-		V16_LOAD(v, q + i);
-		v *= inverse;
-		/* halves away from zero: add 0.5 with the sign of v */
-		v += (v16) (((v16i) v & V16I_ALL(INT32_MIN)) | (v16i) V16_ALL(0.5f));
-		level = __builtin_convertvector(v, v16i);
-		narrow = __builtin_convertvector(level, i16x16);
-		memcpy(query->levels + i, &narrow, sizeof(narrow));
-		sums += level;
+			LOAD(v, q + i + p * LANES);
+			v *= inverse;
+			/* halves away from zero: add 0.5 with the sign of v */
+			v += (lanes) (((lanes_int) v & INT32_MIN) | (lanes_int) half);
+			level = __builtin_convertvector(v, lanes_int);
+			TO_SHORTS(query->levels + i + p * LANES, level);
+			sums[p] += level;
+		}
 	}
-	memcpy(parts, &sums, sizeof(sums));
+	memcpy(parts, sums, sizeof(parts));
 	for (int i = 0; i < 16; i++)
 		sum += parts[i];
 	query->level_base = (float) (-7.5 * sum * query->level_step);
-	query->norm_squared = v16_sum(&norms);
 }
 
 /* The form of rabitq_query_prepare. */
-ALWAYS_INLINE void
+ALWAYS_INLINE TARGET void
 prepare_lanes(RabitqQuery *query)
 {
 	one_bit_table(query);
@@ -227,7 +352,7 @@ prepare_lanes(RabitqQuery *query)
  * length: |r|^2 with what was lost; known: |r|^2 without; xr: <r, x>,
  * xx: |x|^2, xc: <x, c>, rc: <r, c>
  */
-ALWAYS_INLINE void
+ALWAYS_INLINE TARGET void
 finish_factors(int dims, bool inner, double length, double known, double xr, double xx,
 			   double xc, double rc, RabitqFactors *factors)
 {
@@ -240,99 +365,118 @@ finish_factors(int dims, bool inner, double length, double known, double xr, dou
 }
 
 /* Sixteen lanes that are 0 or -1 as bits, lane 0 the lowest. */
-ALWAYS_INLINE uint32_t
-lanes_to_bits(const v16i *lanes)
+ALWAYS_INLINE TARGET uint32_t
+lanes_to_bits(const lanes_int *v)
 {
-	u8x16		bytes = __builtin_convertvector(*lanes, u8x16);
 	uint8_t		each[16];
 	uint32_t	bits = 0;
 
-	memcpy(each, &bytes, sizeof(each));
+	EACH_PART(p)
+	{
+		lanes_int	one = v[p] & 1;
+
+		TO_BYTES(each + p * LANES, one);
+	}
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
 	for (int half = 0; half < 2; half++)
 	{
 		uint64_t	eight;
 
-		/* the product has the low bit of byte i at bit 56 + i */
+		/* the product has byte i at bit 56 + i */
 		memcpy(&eight, each + half * 8, sizeof(eight));
-		eight = (eight & UINT64_C(0x0101010101010101)) * UINT64_C(0x0102040810204080);
+		eight *= UINT64_C(0x0102040810204080);
 		bits |= (uint32_t) (eight >> 56) << (half * 8);
 	}
 #else
 	for (int j = 0; j < 16; j++)
-		bits |= (uint32_t) (each[j] & 1) << j;
+		bits |= (uint32_t) each[j] << j;
 #endif
 	return bits;
 }
 
 /* The form of rabitq_encode. */
-ALWAYS_INLINE void
+ALWAYS_INLINE TARGET void
 encode_lanes(int dims, int coded, const float *vector, const float *center,
 			 float lost, bool inner, uint8_t *bits, RabitqFactors *factors)
 {
-	v16			length = V16_ALL(0.0f);
-	v16			absolute = V16_ALL(0.0f);
-	v16			signed_center = V16_ALL(0.0f);
-	v16			product = V16_ALL(0.0f);
+	lanes		length[PARTS] = {{0}};
+	lanes		absolute[PARTS] = {{0}};
+	lanes		signed_center[PARTS] = {{0}};
+	lanes		product[PARTS] = {{0}};
 	double		known;
 
 	for (int i = 0; i < dims; i += 16)
 	{
-		v16			v;
-		v16			c;
-		v16			r;
+		lanes		r[PARTS];
+		lanes		c[PARTS];
+		lanes_int	positive[PARTS];
+		uint32_t	mask;
 
-		V16_LOAD(v, vector + i);
-		V16_LOAD(c, center + i);
-		r = v - c;
-		length += r * r;
-		product += r * c;
-		if (i < coded)
+		EACH_PART(p)
 		{
-			v16i		positive = r > 0.0f;
-			v16			sign = __builtin_convertvector(-2 * positive - 1, v16);
-			uint32_t	mask = lanes_to_bits(&positive);
+			lanes		v;
 
-			bits[i / 8] = (uint8_t) mask;
-			bits[i / 8 + 1] = (uint8_t) (mask >> 8);
-			absolute += r * sign;
-			signed_center += c * sign;
+			LOAD(v, vector + i + p * LANES);
+			LOAD(c[p], center + i + p * LANES);
+			r[p] = v - c[p];
+			length[p] += r[p] * r[p];
+			product[p] += r[p] * c[p];
+			positive[p] = r[p] > 0.0f;
 		}
+		if (i >= coded)
+			continue;
+		EACH_PART(p)
+		{
+			lanes		sign = __builtin_convertvector(-2 * positive[p] - 1, lanes);
+
+			absolute[p] += r[p] * sign;
+			signed_center[p] += c[p] * sign;
+		}
+		mask = lanes_to_bits(positive);
+		bits[i / 8] = (uint8_t) mask;
+		bits[i / 8 + 1] = (uint8_t) (mask >> 8);
 	}
 
 	/* x is half the sign */
-	known = v16_sum(&length);
-	finish_factors(dims, inner, known + lost, known, 0.5 * v16_sum(&absolute),
-				   0.25 * coded, 0.5 * v16_sum(&signed_center), v16_sum(&product),
+	known = sum_lanes(length);
+	finish_factors(dims, inner, known + lost, known, 0.5 * sum_lanes(absolute),
+				   0.25 * coded, 0.5 * sum_lanes(signed_center), sum_lanes(product),
 				   factors);
 }
 
-/* The form of rabitq_refine_encode. */
-ALWAYS_INLINE void
-refine_encode_lanes(int dims, const float *vector, const float *center,
-					bool inner, uint8_t *code, RabitqFactors *factors)
+ALWAYS_INLINE TARGET float
+squared_distance_lanes(int dims, const float *vector, const float *center)
 {
-	v16			squares = V16_ALL(0.0f);
-	v16			xr = V16_ALL(0.0f);
-	v16			xx = V16_ALL(0.0f);
-	v16			xc = V16_ALL(0.0f);
-	v16			rc = V16_ALL(0.0f);
-	float		length;
-	float		step;
-	v16			inverse;
+	lanes		squares[PARTS] = {{0}};
 
 	for (int i = 0; i < dims; i += 16)
 	{
-		v16			v;
-		v16			c;
+		EACH_PART(p)
+		{
+			lanes		v;
+			lanes		c;
 
-		V16_LOAD(v, vector + i);
-		V16_LOAD(c, center + i);
-		squares += (v - c) * (v - c);
+			LOAD(v, vector + i + p * LANES);
+			LOAD(c, center + i + p * LANES);
+			squares[p] += (v - c) * (v - c);
+		}
 	}
-	length = v16_sum(&squares);
-	step = FOUR_BIT_STEP * sqrtf(length / dims);
-	inverse = V16_ALL((step > 0 ? 1.0f / step : 0.0f));
+	return sum_lanes(squares);
+}
+
+/* The form of rabitq_refine_encode. */
+ALWAYS_INLINE TARGET void
+refine_encode_lanes(int dims, const float *vector, const float *center,
+					bool inner, uint8_t *code, RabitqFactors *factors)
+{
+	float		length = squared_distance_lanes(dims, vector, center);
+	float		step = FOUR_BIT_STEP * sqrtf(length / dims);
+	float		inverse = step > 0 ? 1.0f / step : 0.0f;
+	lanes		most = (lanes) {0} + 15.0f;
+	lanes		xr[PARTS] = {{0}};
+	lanes		xx[PARTS] = {{0}};
+	lanes		xc[PARTS] = {{0}};
+	lanes		rc[PARTS] = {{0}};
 
 	for (int i = 0; i < dims; i += 64)
 	{
@@ -340,40 +484,49 @@ refine_encode_lanes(int dims, const float *vector, const float *center,
 
 		for (int j = 0; j < 64; j += 16)
 		{
-			v16			v;
-			v16			c;
-			v16			r;
-			v16			x;
-			v16i		u;
-			v16i		over;
-			u8x16		bytes;
+			EACH_PART(p)
+			{
+				lanes		v;
+				lanes		c;
+				lanes		r;
+				lanes		x;
+				lanes_int	u;
+				lanes_int	over;
 
-			V16_LOAD(v, vector + i + j);
-			V16_LOAD(c, center + i + j);
-			r = v - c;
-			/* far beyond the range is cut before it could overflow */
-			x = r * inverse + 8.0f;
-			x = (v16) ((v16i) x & (v16i) (x > 0.0f));
-			over = x > 15.0f;
-			u = __builtin_convertvector((v16) (((v16i) x & ~over) |
-											   ((v16i) V16_ALL(15.0f) & over)), v16i);
-			x = __builtin_convertvector(u, v16) - 7.5f;
-			xr += x * r;
-			xx += x * x;
-			xc += x * c;
-			rc += r * c;
-			bytes = __builtin_convertvector(u, u8x16);
-			memcpy(level + j, &bytes, sizeof(bytes));
+				LOAD(v, vector + i + j + p * LANES);
+				LOAD(c, center + i + j + p * LANES);
+				r = v - c;
+				/* far beyond the range is cut before it could overflow */
+				x = r * inverse + 8.0f;
+				x = (lanes) ((lanes_int) x & (lanes_int) (x > 0.0f));
+				over = x > 15.0f;
+				u = __builtin_convertvector((lanes) (((lanes_int) x & ~over) |
+													 ((lanes_int) most & over)), lanes_int);
+				x = __builtin_convertvector(u, lanes) - 7.5f;
+				xr[p] += x * r;
+				xx[p] += x * x;
+				xc[p] += x * c;
+				rc[p] += r * c;
+				TO_BYTES(level + j + p * LANES, u);
+			}
 		}
-		for (int j = 0; j < 32; j++)
-			code[i / 2 + j] = (uint8_t) (level[j] | (level[j + 32] << 4));
+		for (int j = 0; j < 32; j += 16)
+		{
+			bytes16		low;
+			bytes16		high;
+
+			LOAD(low, level + j);
+			LOAD(high, level + j + 32);
+			low |= high << 4;
+			memcpy(code + i / 2 + j, &low, sizeof(low));
+		}
 	}
-	finish_factors(dims, inner, length, length, v16_sum(&xr), v16_sum(&xx),
-				   v16_sum(&xc), v16_sum(&rc), factors);
+	finish_factors(dims, inner, length, length, sum_lanes(xr), sum_lanes(xx),
+				   sum_lanes(xc), sum_lanes(rc), factors);
 }
 
 /* What turns sums of table entries into scores; see rabitq_scan. */
-ALWAYS_INLINE uint32_t
+ALWAYS_INLINE TARGET uint32_t
 scores_of_sums(const RabitqQuery *query, const uint16_t *sums, const float *factors,
 			   float lead, float margin, float threshold, float *scores)
 {

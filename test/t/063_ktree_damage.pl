@@ -8,8 +8,10 @@ use EmbedTest;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
+my $seed = random_seed();
 my $node = embed_node('main', 'autovacuum = off', 'fsync = off', 'restart_after_crash = off');
-$node->safe_psql('postgres', q{
+$node->safe_psql('postgres', qq{
+	SELECT setseed(0.$seed);
 	CREATE TABLE t (id serial, v vector(5));
 	CREATE INDEX t_v ON t USING ktree (v vector_l2_ops);
 	INSERT INTO t (v) VALUES (NULL);
@@ -23,27 +25,47 @@ $node->stop;
 my $intact = slurp_file($path);
 my $pages = length($intact) / 8192;
 
-# Blocks: 0 is the metapage; find a leaf, an inner node, the side page.
+# Slots in use and not dead, of the first 32: the check passes over dead ones,
+# so damage to them would rightly go unnoticed.
+sub live_slots
+{
+	my ($page) = @_;
+	my $used = unpack('S', substr($page, 28, 2));
+	my $dead = substr($page, 24 + 72, 32);
+
+	return grep { $_ < $used && !vec($dead, $_, 1) } 0 .. 31;
+}
+
+# Blocks: 0 is the metapage; find a leaf, an inner node, a node on the free
+# list, and the side page.
 my ($leaf, $inner, $side, $free);
 foreach my $block (1 .. $pages - 1)
 {
 	my $page = substr($intact, $block * 8192, 8192);
 	my ($part, $kind) = unpack('SS', substr($page, 8192 - 8, 4));
 	my ($level, $state) = unpack('SS', substr($page, 24, 4));
-	$side //= $block if $kind == 3;
+	my $on_free_list = unpack('L', substr($page, 24 + 28, 4)) & 2;
+	$side //= $block if $kind == 3 && unpack('L', substr($page, 24 + 8, 4)) > 0;
 	next if $kind != 4 || $part != 0;
-	$leaf //= $block if $state == 1 && $level == 0;
-	$inner //= $block if $state == 1 && $level > 0;
-	$free //= $block if $state != 1;
+	$free //= $block if $state != 1 && $on_free_list;
+	next if $state != 1 || live_slots($page) < 2;
+	$leaf //= $block if $level == 0;
+	$inner //= $block if $level > 0;
 }
-ok(defined $leaf && defined $inner && defined $side && defined $free, 'every kind of page is there');
+ok(defined $leaf && defined $inner && defined $side && defined $free, 'every kind of page is there')
+	or die 'nothing to damage';
 
-my $codes = 128 + 64;	# first block of a node of 64 dimensions
-
-# the first live child of the inner node, and the next
-my @live = grep { !vec(substr($intact, $inner * 8192 + 24 + 72, 32), $_, 1) } 0 .. 31;
-my $child = $codes + 512 + 6 * $live[0];
-my $next = substr($intact, $inner * 8192 + $codes + 512 + 6 * $live[1], 6);
+# The first block of a node of 64 dimensions: codes, factors, pointers.
+my $codes = 128 + 64;
+my $factors = $codes + 256;
+my $pointers = $codes + 512;
+my $live = unpack('S', substr($intact, $leaf * 8192 + 30, 2));
+my ($slot, $other_slot) = live_slots(substr($intact, $leaf * 8192, 8192));
+my $other_row = substr($intact, $leaf * 8192 + $pointers + 6 * $other_slot, 6);
+my ($child_slot, $other_child_slot) = live_slots(substr($intact, $inner * 8192, 8192));
+my $child = $pointers + 6 * $child_slot;
+my $other_child = substr($intact, $inner * 8192 + $pointers + 6 * $other_child_slot, 6);
+note("leaf $leaf, slots $slot and $other_slot; inner node $inner, slots $child_slot and $other_child_slot");
 
 my @damage = (
 	[ 'magic', 0, 24, pack('L', 1), qr/1:/ ],
@@ -62,16 +84,16 @@ my @damage = (
 	[ 'level', $leaf, 24, pack('S', 3), qr/4:/ ],
 	[ 'state', $leaf, 26, pack('S', 2), qr/6:/ ],
 	[ 'used', $leaf, 28, pack('S', 60000), qr/5:/ ],
-	[ 'live', $leaf, 30, pack('S', 1), qr/5:/ ],
+	[ 'live', $leaf, 30, pack('S', $live + 1), qr/5:/ ],
 	[ 'dead map', $leaf, 24 + 72, "\xff" x 32, qr/5:/ ],
 	[ 'center', $leaf, 24 + 40, pack('L', 0x7fc00000), qr/8:/ ],
-	[ 'factor', $leaf, $codes + 256, pack('L', 0x7f800000), qr/8:/ ],
+	[ 'factor', $leaf, $factors + 4 * $slot, pack('L', 0x7f800000), qr/8:/ ],
 	[ 'codes', $leaf, $codes, join('', map { chr(255 - ord($_)) } split //, substr($intact, $leaf * 8192 + $codes, 256)), qr/8:/ ],
-	[ 'row address', $leaf, $codes + 512, "\0" x 6, qr/7:/ ],
-	[ 'row twice', $leaf, $codes + 512, substr($intact, $leaf * 8192 + $codes + 518, 6), qr/7:/ ],
+	[ 'row address', $leaf, $pointers + 6 * $slot, "\0" x 6, qr/7:/ ],
+	[ 'row twice', $leaf, $pointers + 6 * $slot, $other_row, qr/7:/ ],
 	[ 'child', $inner, $child, pack('SSS', 0xFF, 0xFFFF, 1), qr/6:/ ],
 	[ 'generation of child', $inner, $child + 4, pack('S', 999), qr/2:|6:/ ],
-	[ 'same child', $inner, $child, $next, qr/3:/ ],
+	[ 'same child', $inner, $child, $other_child, qr/3:/ ],
 	[ 'reason', $side, 24 + 16 + 6, pack('S', 9), qr/9:/ ],
 	[ 'side count', $side, 24 + 8, pack('L', 99999), qr/9:/ ],
 	[ 'flags of a free node', $free, 24 + 28, pack('L', 0), qr/3:/ ],

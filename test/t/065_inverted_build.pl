@@ -9,7 +9,6 @@ use lib $FindBin::RealBin;
 use EmbedTest;
 use PostgreSQL::Test::Utils;
 use Test::More;
-use Time::HiRes qw(time);
 
 my $seed = random_seed();
 my $node = embed_node(
@@ -57,32 +56,23 @@ $node->safe_psql('postgres', q{
 my $expected = answers('alone');
 like($expected, qr/^$rows\|$rows\|[0-9a-f]+$/, 'every row is found once');
 
-# Watch a build by three processes.
-my (%phase, %seen);
-my $build = start_statement($node, 'CREATE INDEX together ON docs USING inverted (v)');
-watch_until($node, q{
-	SELECT coalesce((SELECT concat_ws('|', phase, blocks_total, blocks_done, tuples_total, tuples_done)
-			FROM pg_stat_progress_create_index), 'none') || '|' ||
-		(SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'parallel worker')},
-	sub {
-		my ($answer) = @_;
-		my ($phase, $blocks, $blocks_done, $tuples, $done, $workers) = split /\|/, $answer;
-		return ++$seen{nothing} > 20 || !still_running($build) if $phase eq 'none';
-		$phase{$phase}++;
-		$seen{workers} = $workers if $workers > ($seen{workers} // 0);
-		$seen{blocks}++ if $blocks > 0 && $blocks_done > 0;
-		$seen{rows}++ if $phase =~ /reading/ && $done > 0;
-		$seen{postings}++ if $phase =~ /writing postings/ && $tuples > $rows && $done > 0 && $done <= $tuples;
-		return 0;
-	});
-$build->{run}->finish;
-is($build->{err}, '', 'built by three processes');
-note("phases seen: " . join(', ', map { "$_ ($phase{$_})" } sort keys %phase));
-ok($phase{'building index: reading rows'}, 'the progress view names the phase');
-ok($seen{blocks}, 'the progress view counts blocks');
-ok($seen{rows}, 'the progress view counts rows');
-ok($seen{postings}, 'the progress view counts postings');
-is($seen{workers}, 2, 'two workers took part');
+watch_build($node, 'CREATE INDEX together ON docs USING inverted (v)', q{
+	phase, blocks_total, blocks_done, tuples_total, tuples_done,
+	(SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'parallel worker') AS workers});
+note('phases seen: ' . $node->safe_psql('postgres', q{
+	SELECT string_agg(format('%s (%s)', phase, n), ', ') FROM (SELECT phase, count(*) AS n FROM watched GROUP BY phase) x}));
+
+sub was_seen
+{
+	my ($condition, $name) = @_;
+	is($node->safe_psql('postgres', "SELECT bool_or($condition) FROM watched"), 't', $name);
+}
+was_seen(q{phase = 'building index: reading rows'}, 'the progress view names the phase');
+was_seen('blocks_total > 0 AND blocks_done > 0', 'the progress view counts blocks');
+was_seen(q{phase ~ 'reading' AND tuples_done > 0}, 'the progress view counts rows');
+was_seen(qq{phase ~ 'writing postings' AND tuples_total > $rows AND tuples_done BETWEEN 1 AND tuples_total},
+	'the progress view counts postings');
+is($node->safe_psql('postgres', 'SELECT max(workers) FROM watched'), 2, 'two workers took part');
 is(answers('together'), $expected, 'an index built by three processes gives the same order');
 
 foreach my $case ([ 'little', '1MB', 0 ], [ 'shares', '96MB', 2 ])
@@ -107,20 +97,17 @@ like($error, qr/different sparsevec dimensions 1[01] and 1[01]/, 'different dime
 
 # ---------- an end before the end ----------
 
-$build = start_statement($node, 'CREATE INDEX cancelled ON docs USING inverted (v)');
-watch_until($node, workers_running(), sub { $_[0] =~ / / });
-my $began = time;
-$node->safe_psql('postgres', q{SELECT pg_cancel_backend(pid) FROM pg_stat_progress_create_index});
-$build->{run}->finish;
-note(sprintf('cancelled within %.0f ms', 1000 * (time - $began)));
+# once both workers are there
+my $both = q{(SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'parallel worker') = 2};
+my ($build, $milliseconds) = strike($node, 'CREATE INDEX cancelled ON docs USING inverted (v)',
+	"SELECT pg_cancel_backend(pid) FROM pg_stat_progress_create_index WHERE $both");
+note(sprintf('cancelled within %.0f ms', $milliseconds));
 like($build->{err}, qr/canceling statement due to user request/, 'a build can be cancelled');
 is(watch_until($node, workers_running(), sub { $_[0] eq '' }), '', 'its workers are gone');
 is(temporary_files($node), '', 'no temporary file is left');
 
-$build = start_statement($node, q{SET maintenance_work_mem = '96MB'; CREATE INDEX lost ON docs USING inverted (v)});
-watch_until($node, workers_running(), sub { $_[0] =~ / / && $node->safe_psql('postgres', q{
-	SELECT count(pg_terminate_backend(pid)) FROM (SELECT pid FROM pg_stat_activity WHERE backend_type = 'parallel worker' LIMIT 1) x}) });
-$build->{run}->finish;
+($build) = strike($node, q{SET maintenance_work_mem = '96MB'; CREATE INDEX lost ON docs USING inverted (v)},
+	"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'parallel worker' AND $both LIMIT 1");
 like($build->{err}, qr/due to administrator command|lost connection to parallel worker/,
 	'the loss of a worker ends the build');
 is(temporary_files($node), '', 'no temporary file is left');

@@ -9,7 +9,6 @@ use lib $FindBin::RealBin;
 use EmbedTest;
 use PostgreSQL::Test::Utils;
 use Test::More;
-use Time::HiRes qw(time);
 
 my $seed = random_seed();
 my $node = embed_node(
@@ -58,31 +57,9 @@ $node->safe_psql('postgres', q{
 	CREATE INDEX alone ON items USING ktree (v vector_l2_ops)});
 is_good('alone', 'one process');
 
-# Watch a build by three processes, from within the server: loading takes only
-# some milliseconds.
-$node->safe_psql('postgres', 'CREATE TABLE watched (phase text, blocks bool, workers int)');
-my $watcher = start_statement($node, q{
-	DO $$
-	DECLARE
-		seen bool := false;
-		deadline timestamptz := clock_timestamp() + '1 minute';
-	BEGIN
-		WHILE clock_timestamp() < deadline LOOP
-			PERFORM pg_stat_clear_snapshot();
-			INSERT INTO watched SELECT phase, blocks_total > 0 AND blocks_done > 0,
-					(SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'parallel worker')
-				FROM pg_stat_progress_create_index;
-			EXIT WHEN seen AND NOT FOUND;
-			seen := seen OR FOUND;
-			PERFORM pg_sleep(0.001);
-		END LOOP;
-	END $$});
-watch_until($node, q{SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%seen OR FOUND%'}, sub { $_[0] > 1 });
-my $build = start_statement($node, 'CREATE INDEX together ON items USING ktree (v vector_l2_ops)');
-$build->{run}->finish;
-is($build->{err}, '', 'built by three processes');
-$watcher->{run}->finish;
-is($watcher->{err}, '', 'watched');
+watch_build($node, 'CREATE INDEX together ON items USING ktree (v vector_l2_ops)', q{
+	phase, blocks_total > 0 AND blocks_done > 0 AS blocks,
+	(SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'parallel worker') AS workers});
 note('phases seen: ' . $node->safe_psql('postgres', q{
 	SELECT string_agg(format('%s (%s)', phase, n), ', ') FROM (SELECT phase, count(*) AS n FROM watched GROUP BY phase) x}));
 is($node->safe_psql('postgres', q{
@@ -119,34 +96,9 @@ like($error, qr/expected 2 dimensions, not 3/, 'different dimensions are refused
 
 # ---------- an end before the end ----------
 
-# Do this as soon as the query returns a row, from within the server; the
-# statement that is struck, and the milliseconds from there to its end.
-sub strike
-{
-	my ($statement, $query) = @_;
-	my $striker = start_statement($node, qq{
-		DO \$\$
-		DECLARE deadline timestamptz := clock_timestamp() + '1 minute';
-		BEGIN
-			WHILE clock_timestamp() < deadline LOOP
-				PERFORM pg_stat_clear_snapshot();
-				PERFORM * FROM ($query) AS struck;
-				EXIT WHEN FOUND;
-				PERFORM pg_sleep(0.0005);
-			END LOOP;
-		END \$\$});
-	watch_until($node, q{SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%AS struck%'}, sub { $_[0] > 1 });
-	my $struck = start_statement($node, $statement);
-	$striker->{run}->finish;
-	my $began = time;
-	$struck->{run}->finish;
-	is($striker->{err}, '', 'struck');
-	return ($struck, 1000 * (time - $began));
-}
-
 foreach my $phase ('loading', 'clustering')
 {
-	my ($build, $milliseconds) = strike('CREATE INDEX cancelled ON items USING ktree (v vector_l2_ops)',
+	my ($build, $milliseconds) = strike($node, 'CREATE INDEX cancelled ON items USING ktree (v vector_l2_ops)',
 		"SELECT pg_cancel_backend(pid) FROM pg_stat_progress_create_index WHERE phase LIKE '%$phase%'");
 	note(sprintf('cancelled while %s within %.0f ms', $phase, $milliseconds));
 	like($build->{err}, qr/canceling statement due to user request/, "a build can be cancelled while $phase");
@@ -154,7 +106,7 @@ foreach my $phase ('loading', 'clustering')
 	is(temporary_files($node), '', 'no temporary file is left');
 }
 
-($build) = strike('CREATE INDEX lost ON items USING ktree (v vector_l2_ops)',
+my ($build) = strike($node, 'CREATE INDEX lost ON items USING ktree (v vector_l2_ops)',
 	q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'parallel worker' LIMIT 1});
 like($build->{err}, qr/due to administrator command|lost connection to parallel worker/,
 	'the loss of a worker ends the build');

@@ -20,7 +20,7 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 
 our @EXPORT = qw(embed_node error_of kill_server wait_for_death is_long real_data random_seed
-	start_statement still_running watch_until temporary_files workers_running);
+	start_statement strike temporary_files watch_build watch_until workers_running);
 
 # A running server with the extension in its database postgres.  It may have
 # standbys and logical subscribers.  Further arguments are lines of
@@ -66,13 +66,6 @@ sub start_statement
 	return $started;
 }
 
-sub still_running
-{
-	my ($started) = @_;
-	$started->{run}->pump_nb if $started->{run}->pumpable;
-	return $started->{run}->pumpable;
-}
-
 # Poll until $done says so of the answer; undef after a minute.
 sub watch_until
 {
@@ -85,6 +78,78 @@ sub watch_until
 		sleep(0.01);
 	}
 	return;
+}
+
+# Wait until a DO statement with this text in it has begun; the question has it
+# too.
+sub wait_for_loop
+{
+	my ($node, $text) = @_;
+	watch_until($node, qq{SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%$text%'}, sub { $_[0] > 1 })
+		// die "no statement with $text";
+	return;
+}
+
+# Run a statement that builds an index.  Every millisecond of it leaves a row
+# of these columns of pg_stat_progress_create_index in the table "watched".
+# From within the server, because a phase may be over before a client has asked
+# twice.
+sub watch_build
+{
+	my ($node, $statement, $columns) = @_;
+	$node->safe_psql('postgres', qq{
+		DROP TABLE IF EXISTS watched;
+		CREATE TABLE watched AS SELECT $columns FROM pg_stat_progress_create_index WHERE false});
+	my $watcher = start_statement($node, qq{
+		DO \$\$
+		DECLARE
+			seen bool := false;
+			deadline timestamptz := clock_timestamp() + '1 minute';
+		BEGIN
+			WHILE clock_timestamp() < deadline LOOP
+				PERFORM pg_stat_clear_snapshot();
+				INSERT INTO watched SELECT $columns FROM pg_stat_progress_create_index;
+				EXIT WHEN seen AND NOT FOUND;
+				seen := seen OR FOUND;
+				PERFORM pg_sleep(0.001);
+			END LOOP;
+		END \$\$});
+	wait_for_loop($node, 'INTO watched');
+	my $build = start_statement($node, $statement);
+	$build->{run}->finish;
+	is($build->{err}, '', 'built');
+	$watcher->{run}->finish;
+	is($watcher->{err}, '', 'watched');
+	return;
+}
+
+# Run a statement, and this query from within the server until it has returned
+# a row: it cancels or terminates something as soon as it is there.  Gives the
+# statement, and the milliseconds from the blow to its end.
+sub strike
+{
+	my ($node, $statement, $query) = @_;
+	my $striker = start_statement($node, qq{
+		DO \$\$
+		DECLARE deadline timestamptz := clock_timestamp() + '1 minute';
+		BEGIN
+			LOOP
+				PERFORM pg_stat_clear_snapshot();
+				PERFORM * FROM ($query) AS struck;
+				EXIT WHEN FOUND;
+				IF clock_timestamp() > deadline THEN
+					RAISE 'nothing to strike within a minute';
+				END IF;
+				PERFORM pg_sleep(0.0005);
+			END LOOP;
+		END \$\$});
+	wait_for_loop($node, 'AS struck');
+	my $struck = start_statement($node, $statement);
+	$striker->{run}->finish;
+	my $began = time;
+	$struck->{run}->finish;
+	is($striker->{err}, '', 'struck');
+	return ($struck, 1000 * (time - $began));
 }
 
 # Their names, images of models apart

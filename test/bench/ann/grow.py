@@ -126,6 +126,7 @@ def main():
     parser.add_argument("--ours", action="store_true")
     options = parser.parse_args()
     options.limit, options.recall = 10, False
+    run.keep_awake()
     data = run.Data(options)
     session = libpq.Session()
     session.rows(run.SETTINGS)

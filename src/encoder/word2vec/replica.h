@@ -100,7 +100,7 @@ static inline void
 replica_wait_longer(Replica *replica, int32_t row)
 {
 	ReplicaWait *wait = &replica->waits[row];
-	int			longer = wait->whole + wait->whole / 4 + 1;
+	int			longer = 2 * wait->whole;
 
 	wait->whole = longer < replica->longest_wait ? longer :
 		replica->longest_wait;

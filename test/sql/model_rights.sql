@@ -21,6 +21,20 @@ SELECT tfidf('goods_terms', 'red car', norm => 'none', idf => 'none');
 SELECT model, method, dims, "rows", config, documents, occurrences, bytes > 0 AS has_size
 FROM embed_models WHERE model = 'goods_terms'::regclass;
 
+-- a model is its table and nothing else: the extension brings no registry and
+-- no event trigger, and embed_models shows what has the trigger
+SELECT count(*) AS tables_and_event_triggers FROM pg_depend d LEFT JOIN pg_class c ON d.classid = 'pg_class'::regclass AND c.oid = d.objid
+WHERE d.deptype = 'e' AND d.refclassid = 'pg_extension'::regclass
+	AND d.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'embed')
+	AND (d.classid = 'pg_event_trigger'::regclass OR c.relkind NOT IN ('v', 'c'));
+BEGIN;
+DROP TRIGGER embed_model ON goods_terms;
+SELECT count(*) FROM embed_models WHERE model = 'goods_terms'::regclass;
+ROLLBACK;
+SELECT count(*) FROM embed_models WHERE model = 'goods_terms'::regclass;
+-- no column of it is an OID under a name, which pg_upgrade would refuse
+SELECT attname, atttypid::regtype FROM pg_attribute WHERE attrelid = 'goods_terms'::regclass AND attnum > 0 ORDER BY attnum;
+
 -- not where she may not create, nor from what she may not read
 SELECT train_vocabulary('model_rights_shop.terms', 'SELECT body FROM goods');
 RESET ROLE;

@@ -20,8 +20,10 @@ my $known = q{SELECT string_agg(w, ' ' ORDER BY w) FROM unnest('{ant,bee,cow,dog
 
 # --- hot standby
 
+is($primary->safe_psql('postgres', $known), 'ant bee cow dog', 'the primary uses the model');
+is(scalar(my @of_primary = glob($primary->data_dir . '/base/pgsql_tmp/pgsql_tmp_embed.*')), 1, 'and has an image');
 $primary->backup('base');
-ok(!glob($primary->backup_dir . '/base/base/pgsql_tmp/*embed*'), 'no image in a base backup');
+is(join(' ', glob($primary->backup_dir . '/base/base/pgsql_tmp/*embed*')), '', 'that is not in a base backup');
 my $standby = PostgreSQL::Test::Cluster->new('standby');
 $standby->init_from_backup($primary, 'base', has_streaming => 1);
 $standby->start;

@@ -140,6 +140,24 @@ $writer->ask('COMMIT');
 like($other->ask(q{UPDATE terms SET term = 'gnu' WHERE term = 'bee'}), qr/could not serialize access/, 'a serialization failure where two would not see one another');
 $other->ask('ROLLBACK');
 
+# a model is opened without a query: neither its description nor row 0 needs
+# one.  The server logs what it parses; the function is there to see that.
+$node->safe_psql('postgres', q{CREATE FUNCTION asks() RETURNS bigint LANGUAGE plpgsql AS 'BEGIN RETURN (SELECT count(*) FROM terms); END'});
+sub parsed_by
+{
+	my ($statement) = @_;
+	my $log = -s $node->logfile;
+	$node->safe_psql('postgres', "SET debug_print_parse = on; $statement");
+	my $count = () = slurp_file($node->logfile, $log) =~ /parse tree:/g;
+	return $count;
+}
+my $one_use = q{SELECT one_hot('terms', 'bee')};
+my $without = parsed_by('SELECT 1');
+cmp_ok(parsed_by('SELECT asks()'), '>', $without, 'a query within a function is logged');
+is(parsed_by($one_use), $without, 'none is where a new session uses a model');
+$node->safe_psql('postgres', 'SELECT embed_images(clear => true)');
+is(parsed_by($one_use), $without, 'nor where it builds the image');
+
 # privileges end with the statement in which they were lost
 $other->ask('SET ROLE reader');
 is($other->ask("SELECT $known"), 'bee cow fox owl', 'the other role reads');

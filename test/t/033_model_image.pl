@@ -76,15 +76,15 @@ like(slurp_file($node->logfile, $log_before), qr/is rebuilt/, 'built again');
 
 sub spoil
 {
-	my ($what, $spoil) = @_;
+	my ($what, $spoil, $reason) = @_;
 	my ($file) = images();
 	my $log = -s $node->logfile;
 
 	$spoil->("$directory/$file");
 	is($node->safe_psql('postgres', $known), 'f|t', "$what: the answer is right");
 	is(image_is(1, "$what: one image"), $file, "$what: under the same name");
-	ok($node->safe_psql('postgres', $known) eq 'f|t' && slurp_file($node->logfile, $log) =~ /is rebuilt/,
-		"$what: the log tells");
+	ok($node->safe_psql('postgres', $known) eq 'f|t' && slurp_file($node->logfile, $log) =~ /is rebuilt\n.*The file cannot be used: \Q$reason\E/,
+		"$what: the log tells why");
 	return;
 }
 
@@ -99,14 +99,42 @@ sub overwrite
 	close($handle);
 	return;
 }
-spoil('empty', sub { truncate($_[0], 0) });
-spoil('cut in the header', sub { truncate($_[0], 100) });
-spoil('cut in the body', sub { truncate($_[0], 10000) });
-spoil('longer', sub { overwrite($_[0], -s $_[0], 'x' x 100) });
-spoil('another magic', sub { overwrite($_[0], 0, 'GARBAGE!') });
-spoil('another layout', sub { overwrite($_[0], 8, "\xff") });
-spoil('section out of bounds', sub { overwrite($_[0], 72, "\xff" x 8) });
-spoil('random bytes', sub { srand(7); overwrite($_[0], 0, join('', map { chr(int(rand(256))) } 1 .. 456)) });
+
+# Change a field of the header and give it the right checksum again.
+sub change
+{
+	my ($file, $position, $bytes) = @_;
+
+	overwrite($file, $position, $bytes);
+	overwrite($file, 68, "\0" x 4);
+	my $crc = 0xFFFFFFFF;
+	foreach my $byte (unpack('C*', substr(slurp_file($file), 0, 456)))
+	{
+		$crc ^= $byte;
+		$crc = ($crc >> 1) ^ (0x82F63B78 * ($crc & 1)) foreach 1 .. 8;
+	}
+	overwrite($file, 68, pack('L', $crc ^ 0xFFFFFFFF));
+	return;
+}
+spoil('empty', sub { truncate($_[0], 0) }, 'it is too short');
+spoil('cut in the header', sub { truncate($_[0], 100) }, 'it is too short');
+spoil('cut in the body', sub { truncate($_[0], 10000) }, 'its size is wrong');
+spoil('longer', sub { overwrite($_[0], -s $_[0], 'x' x 100) }, 'its size is wrong');
+spoil('another magic', sub { overwrite($_[0], 0, 'GARBAGE!') }, 'it does not begin like an image');
+spoil('another layout', sub { overwrite($_[0], 8, "\xff") }, 'it has another format');
+spoil('a field without its checksum', sub { overwrite($_[0], 72, "\xff" x 8) }, 'its header is damaged');
+spoil('random bytes', sub { srand(7); overwrite($_[0], 0, join('', map { chr(int(rand(256))) } 1 .. 456)) },
+	'it does not begin like an image');
+spoil('another format', sub { change($_[0], 12, pack('L', 77)) }, 'it has another format');
+spoil('another version', sub { change($_[0], 24, pack('L', 77)) }, 'it belongs to something else');
+spoil('another description', sub { change($_[0], 40, pack('Q', 77)) }, 'it belongs to something else');
+spoil('another database', sub { change($_[0], 56, pack('L', 77)) }, 'it belongs to something else');
+spoil('another size', sub { change($_[0], 48, pack('Q', 77)) }, 'its size is wrong');
+spoil('a longer table', sub { change($_[0], 60, pack('L', 77777)) }, 'the table is shorter now');
+spoil('another number of sections', sub { change($_[0], 64, pack('L', 24)) }, 'it has another number of sections');
+spoil('a section beyond the end', sub { change($_[0], 72, pack('Q', 1 << 40)) }, 'a section lies outside of it');
+spoil('a section out of line', sub { change($_[0], 72, pack('Q', 457)) }, 'a section lies outside of it');
+spoil('a section longer than the file', sub { change($_[0], 264, pack('Q', ~0)) }, 'a section lies outside of it');
 $node->safe_psql('postgres', q{SELECT train_vocabulary('other', 'SELECT ''other words'''); SELECT one_hot('other', 'words')});
 my ($terms) = grep { !/\Q@{[ $node->safe_psql('postgres', q{SELECT 'other'::regclass::oid}) ]}\E/ } images();
 my ($other) = grep { $_ ne $terms } images();
@@ -245,10 +273,13 @@ unlink("$directory/pgsql_tmp_embed.unreadable");
 # --- crash, restart, DROP
 
 my ($file) = images();
+append_to_file("$directory/embed.1", 'under a name that is not ours');
 kill_server($node);
 ok(-e "$directory/$file", 'the file survives a crash');
 $node->start;
 image_is(0, 'but not the start after it');
+ok(-e "$directory/embed.1", 'while a file of another name stays behind');
+unlink("$directory/embed.1");
 is($node->safe_psql('postgres', $known), 't|f', 'and is built again');
 $node->restart;
 image_is(0, 'nor a restart');
@@ -256,10 +287,14 @@ is($node->safe_psql('postgres', $known), 't|f', 'and is built again');
 $node->safe_psql('postgres', q{CREATE DATABASE passing});
 $node->safe_psql('passing', q{CREATE EXTENSION embed; SELECT train_vocabulary('m', 'SELECT ''a word'''); SELECT one_hot('m', 'word')});
 image_is(2, 'one image for each database');
-$node->safe_psql('postgres', q{DROP DATABASE passing; SELECT train_vocabulary('mine', 'SELECT ''a word'''); SELECT one_hot('mine', 'word')});
+$node->safe_psql('postgres', q{DROP DATABASE passing});
+image_is(2, 'DROP DATABASE leaves its image');
+$node->safe_psql('postgres', q{SELECT train_vocabulary('mine', 'SELECT ''a word'''); SELECT one_hot('mine', 'word')});
 image_is(2, 'the image of a dropped database goes with the next one built');
-$node->safe_psql('postgres', q{DROP TABLE terms; UPDATE mine SET documents = 1; SELECT one_hot('mine', 'word')});
-image_is(1, 'so does that of a dropped model');
+$node->safe_psql('postgres', q{DROP TABLE terms});
+image_is(2, 'so does DROP TABLE');
+$node->safe_psql('postgres', q{UPDATE mine SET documents = 1; SELECT one_hot('mine', 'word')});
+image_is(1, 'so does that of a dropped model, and of an older version');
 
 # an unlogged model is empty after a crash, and says so
 $node->safe_psql('postgres', q{CREATE UNLOGGED TABLE fleeting (LIKE mine); INSERT INTO fleeting SELECT * FROM mine;

@@ -25,15 +25,15 @@ $node->stop;
 my $intact = slurp_file($path);
 my $pages = length($intact) / 8192;
 
-# Slots in use and not dead, of the first 32: the check passes over dead ones,
-# so damage to them would rightly go unnoticed.
+# Slots in use and not dead: the check passes over dead ones, so damage to them
+# would rightly go unnoticed.
 sub live_slots
 {
 	my ($page) = @_;
 	my $used = unpack('S', substr($page, 28, 2));
 	my $dead = substr($page, 24 + 72, 32);
 
-	return grep { $_ < $used && !vec($dead, $_, 1) } 0 .. 31;
+	return grep { !vec($dead, $_, 1) } 0 .. $used - 1;
 }
 
 # Blocks: 0 is the metapage; find a leaf, an inner node, a node on the free
@@ -55,16 +55,19 @@ foreach my $block (1 .. $pages - 1)
 ok(defined $leaf && defined $inner && defined $side && defined $free, 'every kind of page is there')
 	or die 'nothing to damage';
 
-# The first block of a node of 64 dimensions: codes, factors, pointers.
+# A node of 64 dimensions has all its slots on its first page, 32 to a block:
+# codes, two factors each, pointers.
 my $codes = 128 + 64;
-my $factors = $codes + 256;
-my $pointers = $codes + 512;
+sub block_of { return $codes + (256 + 256 + 192) * int($_[0] / 32) }
+sub factor_of { return block_of($_[0]) + 256 + 4 * ($_[0] % 32) }
+sub pointer_of { return block_of($_[0]) + 256 + 256 + 6 * ($_[0] % 32) }
 my $live = unpack('S', substr($intact, $leaf * 8192 + 30, 2));
 my ($slot, $other_slot) = live_slots(substr($intact, $leaf * 8192, 8192));
-my $other_row = substr($intact, $leaf * 8192 + $pointers + 6 * $other_slot, 6);
+my $other_row = substr($intact, $leaf * 8192 + pointer_of($other_slot), 6);
 my ($child_slot, $other_child_slot) = live_slots(substr($intact, $inner * 8192, 8192));
-my $child = $pointers + 6 * $child_slot;
-my $other_child = substr($intact, $inner * 8192 + $pointers + 6 * $other_child_slot, 6);
+my $child = pointer_of($child_slot);
+my $other_child = substr($intact, $inner * 8192 + pointer_of($other_child_slot), 6);
+my $contradicting = join('', map { chr(255 - ord($_)) } split //, substr($intact, $leaf * 8192 + block_of($slot), 256));
 note("leaf $leaf, slots $slot and $other_slot; inner node $inner, slots $child_slot and $other_child_slot");
 
 my @damage = (
@@ -87,10 +90,10 @@ my @damage = (
 	[ 'live', $leaf, 30, pack('S', $live + 1), qr/5:/ ],
 	[ 'dead map', $leaf, 24 + 72, "\xff" x 32, qr/5:/ ],
 	[ 'center', $leaf, 24 + 40, pack('L', 0x7fc00000), qr/8:/ ],
-	[ 'factor', $leaf, $factors + 4 * $slot, pack('L', 0x7f800000), qr/8:/ ],
-	[ 'codes', $leaf, $codes, join('', map { chr(255 - ord($_)) } split //, substr($intact, $leaf * 8192 + $codes, 256)), qr/8:/ ],
-	[ 'row address', $leaf, $pointers + 6 * $slot, "\0" x 6, qr/7:/ ],
-	[ 'row twice', $leaf, $pointers + 6 * $slot, $other_row, qr/7:/ ],
+	[ 'factor', $leaf, factor_of($slot), pack('L', 0x7f800000), qr/8:/ ],
+	[ 'codes', $leaf, block_of($slot), $contradicting, qr/8:/ ],
+	[ 'row address', $leaf, pointer_of($slot), "\0" x 6, qr/7:/ ],
+	[ 'row twice', $leaf, pointer_of($slot), $other_row, qr/7:/ ],
 	[ 'child', $inner, $child, pack('SSS', 0xFF, 0xFFFF, 1), qr/6:/ ],
 	[ 'generation of child', $inner, $child + 4, pack('S', 999), qr/2:|6:/ ],
 	[ 'same child', $inner, $child, $other_child, qr/3:/ ],

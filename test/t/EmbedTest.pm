@@ -19,13 +19,12 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(sleep time);
 
-our @EXPORT = qw(embed_node error_of kill_server wait_for_death is_long real_data random_seed
+our @EXPORT = qw(embed_node init_node error_of kill_server wait_for_death is_long real_data random_seed
 	start_statement strike temporary_files watch_build watch_until workers_running);
 
-# A running server with the extension in its database postgres.  It may have
-# standbys and logical subscribers.  Further arguments are lines of
-# postgresql.conf.
-sub embed_node
+# A cluster that may have standbys and logical subscribers.  Further arguments
+# are lines of postgresql.conf.
+sub init_node
 {
 	my ($name, @settings) = @_;
 	my $node = PostgreSQL::Test::Cluster->new($name);
@@ -37,6 +36,14 @@ sub embed_node
 	push @options, '--no-data-checksums' if $node->pg_version >= 18;
 	$node->init(allows_streaming => 'logical', extra => \@options);
 	$node->append_conf('postgresql.conf', join("\n", @settings, ''));
+	return $node;
+}
+
+# The same, running, with the extension in its database postgres.
+sub embed_node
+{
+	my $node = init_node(@_);
+
 	$node->start;
 	$node->safe_psql('postgres', 'CREATE EXTENSION embed');
 	return $node;

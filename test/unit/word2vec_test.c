@@ -2,7 +2,8 @@
  *
  * word2vec_test.c
  *	  Would fail if a training step were not the gradient of the loss, if a
- *	  table of word2vec drew wrongly, or if subwords were not fastText's.
+ *	  table of word2vec drew wrongly, if subwords were not fastText's, or if
+ *	  what a worker taught its copy of a row did not reach the others.
  *
  *-------------------------------------------------------------------------
  */
@@ -95,6 +96,75 @@ test_step(const StepKernels *kernels, int stride, int count, Random *random)
 	free(exact_input);
 }
 
+/* Copies of the first rows; to be freed by the caller. */
+static void *
+copies_alloc(Replica *replica, int copies, int longest_wait)
+{
+	size_t		bytes = copies * replica_row_size(replica->stride);
+	void	   *memory = aligned_alloc(STEP_ALIGNMENT, (bytes + 63) / 64 * 64);
+
+	replica_attach(replica, copies, longest_wait, memory);
+	for (int row = 0; row < copies; row++)
+		replica_load(replica, row);
+	return memory;
+}
+
+/*
+ * Workers add small integers, which floats add exactly, to rows of a matrix:
+ * one in place, one to copies of all rows, one to copies of some.  In the end
+ * the matrix is the sum of everything, and until then no copy goes without a
+ * join for longer than it may.
+ */
+static void
+test_replicas(const StepKernels *kernels, Random *random)
+{
+	enum
+	{
+		ROWS = 9, STRIDE = 32, WORKERS = 3, LONGEST = 5
+	};
+	static const int copies[WORKERS] = {0, ROWS, 4};
+	float	   *shared = row_alloc(ROWS * STRIDE);
+	double		sums[ROWS] = {0};
+	int			waited[WORKERS][ROWS] = {{0}};
+	Replica		replicas[WORKERS];
+	Joins		joins[WORKERS] = {{0}};
+	void	   *memory[WORKERS];
+
+	for (int i = 0; i < ROWS * STRIDE; i++)
+		shared[i] = i / STRIDE;
+	for (int w = 0; w < WORKERS; w++)
+	{
+		replica_init(&replicas[w], shared, STRIDE);
+		memory[w] = copies_alloc(&replicas[w], copies[w], LONGEST);
+		joins[w].kernels = kernels;
+	}
+	for (int i = 0; i < 10000; i++)
+	{
+		int			w = random_below(random, WORKERS);
+		int			r = random_below(random, ROWS);
+		int			more = random_below(random, 10);
+		float	   *row = replica_use(&replicas[w], r, &joins[w]);
+
+		for (int d = 0; d < STRIDE; d++)
+			row[d] += more;
+		sums[r] += more;
+		waited[w][r] = joins[w].count > 0 || r >= copies[w] ? 0 : waited[w][r] + 1;
+		CHECK(waited[w][r] < LONGEST, "%s: no join after %d uses", kernels->name, waited[w][r]);
+		joins_run(&joins[w]);
+		CHECK(waited[w][r] > 0 || row[0] == shared[r * STRIDE], "%s: a join is not made", kernels->name);
+	}
+	for (int w = 0; w < WORKERS; w++)
+	{
+		for (int r = 0; r < copies[w]; r++)
+			replica_join(&replicas[w], r, kernels);
+		free(memory[w]);
+	}
+	for (int i = 0; i < ROWS * STRIDE; i++)
+		CHECK(shared[i] == i / STRIDE + sums[i / STRIDE], "%s: row %d is %g, not %g",
+			  kernels->name, i / STRIDE, shared[i], i / STRIDE + sums[i / STRIDE]);
+	free(shared);
+}
+
 static void
 test_steps(Random *random)
 {
@@ -110,6 +180,8 @@ test_steps(Random *random)
 		for (int c = 0; kernels != NULL && c < 9; c++)
 			for (int i = 0; i < 3; i++)
 				test_step(kernels, strides[i], counts[c], random);
+		if (kernels != NULL)
+			test_replicas(kernels, random);
 	}
 }
 
@@ -243,7 +315,7 @@ test_huffman(Random *random)
 			for (int n = 0; n < paths[i].length; n++)
 				CHECK(nodes[paths[i].start + n] >= 0 && nodes[paths[i].start + n] < words - 1,
 					  "node out of range");
-			CHECK(paths[i].length == 0 || nodes[paths[i].start] == words - 2, "a path does not begin at the root");
+			CHECK(paths[i].length == 0 || nodes[paths[i].start] == 0, "a path does not begin at the root");
 			for (int j = 0; j < i; j++)
 			{
 				int			n = paths[i].length < paths[j].length ? paths[i].length : paths[j].length;
@@ -321,8 +393,41 @@ no_report(SgdWorker *worker, int words)
 	worker->alpha = 0.05f;
 }
 
+/* More joins than a list holds are made, not forgotten. */
+static void
+test_many_joins(void)
+{
+	enum
+	{
+		ROWS = 3 * JOINS_MAX + 1, STRIDE = 16
+	};
+	float	   *shared = row_alloc(ROWS * STRIDE);
+	Replica		replica;
+	Joins		joins = {0};
+	void	   *memory;
+
+	memset(shared, 0, sizeof(float) * ROWS * STRIDE);
+	joins.kernels = step_kernels(NULL);
+	replica_init(&replica, shared, STRIDE);
+	memory = copies_alloc(&replica, ROWS, 1);
+	for (int row = 0; row < ROWS; row++)
+		*replica_row(&replica, row) = row;
+	for (int row = 0; row < ROWS; row++)
+		replica_use(&replica, row, &joins);
+	joins_run(&joins);
+	for (int row = 0; row < ROWS; row++)
+		CHECK(shared[row * STRIDE] == row, "the join of row %d was forgotten", row);
+	free(memory);
+	free(shared);
+
+	for (int workers = 1; workers <= 1024; workers++)
+		CHECK(replica_longest_wait(workers) >= 1 && replica_longest_wait(workers) <= UINT8_MAX &&
+			  (workers > 32 || replica_longest_wait(workers) * workers <= 32),
+			  "%d workers join after %d uses", workers, replica_longest_wait(workers));
+}
+
 static float
-train_toy(bool cbow, bool tree, int classes, float *first_weight)
+train_toy(bool cbow, bool tree, int copies, float *first_weight)
 {
 	enum
 	{
@@ -331,14 +436,15 @@ train_toy(bool cbow, bool tree, int classes, float *first_weight)
 	static const int32_t pairs[4][2] = {{0, 2}, {1, 4}, {3, 2}, {5, 4}};
 	int64_t		counts[WORDS] = {800, 700, 600, 500, 400, 300, 200, 100};
 	uint32_t	keep[WORDS];
-	AliasSlot	slots[2][WORDS];
+	AliasSlot	slots[WORDS];
 	HuffmanPath paths[WORDS];
 	int32_t		nodes[64];
 	char		scratch[WORDS * 32];
 	SgdModel	model = {0};
-	SgdModel	models[2];
 	SgdWorker	workers[2];
 	void	   *memory[2];
+	void	   *matrices[3];
+	int			count = copies > 0 ? 2 : 1;
 	Random		random;
 	float		alike = 0;
 	float		unlike = 0;
@@ -350,39 +456,47 @@ train_toy(bool cbow, bool tree, int classes, float *first_weight)
 	model.cbow = cbow;
 	model.hierarchical_softmax = tree;
 	model.input = row_alloc(STRIDE * WORDS);
-	model.negative_output = row_alloc(STRIDE * (WORDS + 2));
+	model.negative_output = row_alloc(STRIDE * WORDS);
 	model.tree_output = row_alloc(STRIDE * WORDS);
-	memset(model.negative_output, 0, sizeof(float) * STRIDE * (WORDS + 2));
+	memset(model.negative_output, 0, sizeof(float) * STRIDE * WORDS);
 	memset(model.tree_output, 0, sizeof(float) * STRIDE * WORDS);
 	random_seed(&random, 7);
 	for (int i = 0; i < WORDS; i++)
 		sgd_init_row(model.input + i * STRIDE, 10, STRIDE, &random);
 	sgd_build_keep(counts, WORDS, 3600, 0, keep);
+	sgd_build_negatives(counts, WORDS, 0.75, slots, scratch);
 	huffman_build(counts, WORDS, paths, nodes, scratch);
 	model.keep = keep;
-	model.classes = classes;
+	model.negatives = slots;
 	model.paths = paths;
 	model.nodes = nodes;
 
-	/* a worker for each class, by turns */
-	for (int c = 0; c < classes; c++)
+	for (int w = 0; w < count; w++)
 	{
-		int64_t		of_class[WORDS];
-		int			size = sgd_class_size(WORDS, classes, c);
-
-		for (int i = 0; i < size; i++)
-			of_class[i] = counts[i * classes + c];
-		sgd_build_negatives(of_class, size, 0.75, slots[c], scratch);
-		models[c] = model;
-		models[c].negatives = slots[c];
-		models[c].class_of_worker = c;
-		memory[c] = aligned_alloc(STEP_ALIGNMENT, (sgd_scratch_size(&model) + 63) / 64 * 64);
-		sgd_worker_init(&workers[c], &models[c], 11, memory[c]);
-		workers[c].report = no_report;
-		workers[c].alpha = 0.05f;
+		memory[w] = aligned_alloc(STEP_ALIGNMENT, (sgd_scratch_size(&model) + 63) / 64 * 64);
+		sgd_worker_init(&workers[w], &model, 11 + w, memory[w]);
+		workers[w].report = no_report;
+		workers[w].alpha = 0.05f;
 	}
+	if (copies > 0)
+	{
+		matrices[0] = copies_alloc(&workers[1].input, copies, 8);
+		matrices[1] = copies_alloc(&workers[1].negative_output, copies, 8);
+		matrices[2] = copies_alloc(&workers[1].tree_output, copies, 8);
+	}
+	/* by turns, so that each meets every pair */
 	for (int i = 0; i < 2000; i++)
-		sgd_train_document(&workers[i % classes], pairs[(i + i / 4) % 4], 2);
+		sgd_train_document(&workers[i % count], pairs[(i + i / 4) % 4], 2);
+	if (copies > 0)
+	{
+		size_t		bytes = sizeof(float) * STRIDE * copies;
+
+		sgd_join_all(&workers[1], 0.5);
+		CHECK(memcmp(workers[1].input.own, model.input, bytes) == 0 &&
+			  memcmp(workers[1].negative_output.own, model.negative_output, bytes) == 0 &&
+			  memcmp(workers[1].tree_output.own, model.tree_output, bytes) == 0,
+			  "%d copies: rows were not joined in the end", copies);
+	}
 
 	/* words 0 and 3 occur beside word 2, word 5 beside word 4 */
 	for (int d = 0; d < STRIDE; d++)
@@ -392,32 +506,14 @@ train_toy(bool cbow, bool tree, int classes, float *first_weight)
 		CHECK(d < 10 || model.input[d] == 0, "padding was trained");
 	}
 	*first_weight = model.input[0];
-	for (int c = 0; c < classes; c++)
-		free(memory[c]);
+	for (int w = 0; w < count; w++)
+		free(memory[w]);
+	for (int i = 0; copies > 0 && i < 3; i++)
+		free(matrices[i]);
 	free(model.input);
 	free(model.negative_output);
 	free(model.tree_output);
 	return alike - unlike;
-}
-
-/* Every word is in one class, and classes fit the rows there are for them. */
-static void
-test_classes(void)
-{
-	for (int words = 1; words < 40; words++)
-	{
-		for (int classes = 1; classes <= words; classes++)
-		{
-			int			sum = 0;
-
-			for (int c = 0; c < classes; c++)
-				sum += sgd_class_size(words, classes, c);
-			CHECK(sum == words, "%d classes of %d words hold %d", classes, words, sum);
-			CHECK(classes * sgd_class_size(words, classes, 0) < words + classes,
-				  "%d classes of %d words need too many rows", classes, words);
-		}
-	}
-	CHECK(sgd_classes(100, 2) == 1 && sgd_classes(100000, 3) == 3, "number of classes");
 }
 
 int
@@ -433,14 +529,16 @@ main(void)
 	test_huffman(&random);
 	test_huffman_limit();
 	test_subwords();
-	test_classes();
-	for (int kind = 0; kind < 8; kind++)
-	{
-		int			classes = kind < 4 ? 1 : 2;
-		float		weight[2];
-		float		gain = train_toy(kind & 1, kind & 2, classes, &weight[0]);
+	test_many_joins();
 
-		train_toy(kind & 1, kind & 2, classes, &weight[1]);
+	/* one worker; a second one with copies of all rows, or of some */
+	for (int kind = 0; kind < 12; kind++)
+	{
+		static const int copies[3] = {0, 8, 3};
+		float		weight[2];
+		float		gain = train_toy(kind & 1, kind & 2, copies[kind / 4], &weight[0]);
+
+		train_toy(kind & 1, kind & 2, copies[kind / 4], &weight[1]);
 		CHECK(gain > 0.3, "kind %d: words of one context are not more alike (%g)", kind, gain);
 		CHECK(weight[0] == weight[1], "kind %d: the same seed gave other bits", kind);
 	}

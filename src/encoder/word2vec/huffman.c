@@ -5,8 +5,8 @@
  *
  * The counts come sorted, most frequent first, so that the two smallest of
  * leaves and inner nodes are always found at two moving ends and the tree
- * takes linear time.  Inner nodes are numbered in the order they are made;
- * the root is the last one, words - 2.
+ * takes linear time.  Inner nodes are numbered from the last one made, the
+ * root, which is 0: like words, most frequent first.
  *
  *-------------------------------------------------------------------------
  */
@@ -61,7 +61,7 @@ huffman_build(const int64_t *counts, int words, HuffmanPath *paths,
 			if (length == HUFFMAN_MAX_CODE)
 				return -1;
 			code = (code << 1) | (uint64_t) branch[node];
-			path[length++] = parent[node] - words;
+			path[length++] = 2 * words - 2 - parent[node];
 		}
 		paths[word].start = (int32_t) total;
 		paths[word].length = length;

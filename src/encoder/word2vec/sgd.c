@@ -10,12 +10,6 @@
  * keeps their rows in the first cache and lets them be fetched while the
  * middle word before is still in work.
  *
- * With several workers each draws its negatives from a class of the words of
- * its own, so that these rows, most of those that a step writes, stay in the
- * caches of one processor; their rows lie together, or the processor would
- * fetch ahead into rows of others.  Which worker meets which text is chance,
- * so that over all workers a word is drawn as often as it would be.
- *
  * With subwords the direction is fastText's: the mean of the middle word's
  * rows predicts each word of the window, with negatives of its own.  Between
  * two predictions fastText adds the change to every row and computes the mean
@@ -53,47 +47,33 @@ typedef struct Targets
 } Targets;
 
 static inline float *
-row_of(float *matrix, int stride, int32_t row)
+input_row(SgdWorker *worker, int32_t row)
 {
-	return matrix + (size_t) row * stride;
-}
-
-static inline void
-prefetch_row(const float *row, int stride)
-{
-	for (int i = 0; i < stride; i += STEP_ALIGNMENT / sizeof(float))
-		__builtin_prefetch(row + i, 1, 3);
-}
-
-/* Classes of fewer words would be drawn too unevenly. */
-#define CLASS_LEAST_WORDS 1000
-
-int
-sgd_classes(int words, int workers)
-{
-	return words / workers >= CLASS_LEAST_WORDS ? workers : 1;
-}
-
-int
-sgd_class_size(int words, int classes, int class)
-{
-	return (words - class + classes - 1) / classes;
-}
-
-/* Where the rows of a class begin */
-static inline int32_t
-class_start(const SgdModel *model, int class)
-{
-	return class * sgd_class_size(model->words, model->classes, 0);
+	return replica_row(&worker->input, row);
 }
 
 static inline float *
-output_row(const SgdModel *model, int32_t word)
+output_row(SgdWorker *worker, int32_t word)
 {
-	int32_t		row = model->classes == 1 ? word :
-		class_start(model, word % model->classes) + word / model->classes;
+	return replica_use(&worker->negative_output, word, &worker->joins);
+}
 
-	return row_of(model->negative_output, model->stride, row);
+/*
+ * A word comes near the windows: its row is fetched, and joins of its rows are
+ * prepared.
+ */
+static inline void
+approach_word(SgdWorker *worker, int32_t word)
+{
+	const SgdModel *model = worker->model;
+	Replica    *input = &worker->input;
+
+	row_prefetch(replica_use(input, word, &worker->joins), model->stride);
+	if (model->subword_start == NULL || input->copies == 0)
+		return;
+	for (int64_t i = model->subword_start[word];
+		 i < model->subword_start[word + 1]; i++)
+		replica_use(input, model->subword_rows[i], &worker->joins);
 }
 
 size_t
@@ -122,14 +102,12 @@ sgd_worker_init(SgdWorker *worker, const SgdModel *model, uint64_t seed,
 	memset(worker, 0, sizeof(*worker));
 	worker->model = model;
 	worker->report_interval = report_interval(model);
-	if (model->negative > 0)
-	{
-		worker->class_size = sgd_class_size(model->words, model->classes,
-											model->class_of_worker);
-		worker->class_output = row_of(model->negative_output, model->stride,
-									  class_start(model, model->class_of_worker));
-	}
 	worker->kernels = step_kernels(NULL);
+	worker->joins.kernels = worker->kernels;
+	replica_init(&worker->input, model->input, model->stride);
+	replica_init(&worker->negative_output, model->negative_output,
+				 model->stride);
+	replica_init(&worker->tree_output, model->tree_output, model->stride);
 	random_seed(&worker->random, seed);
 	worker->hidden = memory;
 	worker->before = worker->hidden + model->stride;
@@ -146,12 +124,12 @@ sgd_init_row(float *row, int dims, int stride, Random *random)
 		row[i] = 0;
 }
 
-/* The number, in the worker's class, of a word drawn from it */
+/* A word drawn from the table of negatives */
 static inline int32_t
 draw_negative(SgdWorker *worker)
 {
 	uint64_t	r = random_next(&worker->random);
-	uint32_t	slot = ((r >> 32) * (uint64_t) worker->class_size) >> 32;
+	uint32_t	slot = ((r >> 32) * (uint64_t) worker->model->words) >> 32;
 	const AliasSlot *alias = &worker->model->negatives[slot];
 
 	return (uint32_t) r <= alias->threshold ? (int32_t) slot : alias->other;
@@ -165,21 +143,20 @@ static inline void
 targets_negative(SgdWorker *worker, int32_t word, Targets *targets)
 {
 	const SgdModel *model = worker->model;
-	float	   *own = output_row(model, word);
+	float	   *own = output_row(worker, word);
 	int			count = 0;
 
 	targets->rows[count] = own;
 	targets->labels[count++] = 1;
 	for (int i = 0; i < model->negative && model->words > 1; i++)
 	{
-		float	   *other = own;
+		int32_t		other = word;
 
-		for (int tries = 0; other == own && tries < 11; tries++)
-			other = row_of(worker->class_output, model->stride,
-						   draw_negative(worker));
-		if (other == own)
+		for (int tries = 0; other == word && tries < 11; tries++)
+			other = draw_negative(worker);
+		if (other == word)
 			continue;
-		targets->rows[count] = other;
+		targets->rows[count] = output_row(worker, other);
 		targets->labels[count++] = 0;
 	}
 	targets->count = count;
@@ -187,14 +164,16 @@ targets_negative(SgdWorker *worker, int32_t word, Targets *targets)
 
 /* The inner nodes on the way to a word; the label of branch 0 is 1. */
 static inline void
-targets_path(const SgdModel *model, int32_t word, Targets *targets)
+targets_path(SgdWorker *worker, int32_t word, Targets *targets)
 {
+	const SgdModel *model = worker->model;
 	const HuffmanPath *path = &model->paths[word];
 
 	for (int i = 0; i < path->length; i++)
 	{
-		targets->rows[i] = row_of(model->tree_output, model->stride,
-								  model->nodes[path->start + i]);
+		targets->rows[i] = replica_use(&worker->tree_output,
+									   model->nodes[path->start + i],
+									   &worker->joins);
 		targets->labels[i] = ((path->code >> i) & 1) ? 0 : 1;
 	}
 	targets->count = path->length;
@@ -204,7 +183,7 @@ static inline void
 targets_prefetch(const Targets *targets, int stride)
 {
 	for (int i = 0; i < targets->count; i++)
-		prefetch_row(targets->rows[i], stride);
+		row_prefetch(targets->rows[i], stride);
 }
 
 /* Minus the log likelihood of the targets. */
@@ -246,13 +225,13 @@ add_rows_of_word(SgdWorker *worker, int32_t word, float *sum)
 	const SgdModel *model = worker->model;
 	int			stride = model->stride;
 
-	worker->kernels->add(stride, sum, row_of(model->input, stride, word), 1);
+	worker->kernels->add(stride, sum, input_row(worker, word), 1);
 	if (model->subword_start == NULL)
 		return 1;
 	for (int64_t i = model->subword_start[word];
 		 i < model->subword_start[word + 1]; i++)
 		worker->kernels->add(stride, sum,
-							 row_of(model->input, stride, model->subword_rows[i]),
+							 input_row(worker, model->subword_rows[i]),
 							 1);
 	return 1 + (int) (model->subword_start[word + 1] -
 					  model->subword_start[word]);
@@ -263,7 +242,7 @@ move_row(SgdWorker *worker, int32_t row, const float *change)
 {
 	const SgdModel *model = worker->model;
 
-	worker->kernels->add(model->stride, row_of(model->input, model->stride, row),
+	worker->kernels->add(model->stride, input_row(worker, row),
 						 change, model->rates == NULL ? 1 : model->rates[row]);
 }
 
@@ -310,7 +289,7 @@ take_steps_in_part(SgdWorker *worker, int32_t word, Targets *negatives,
 {
 	const SgdModel *model = worker->model;
 
-	memcpy(worker->hidden, row_of(model->input, model->stride, word),
+	memcpy(worker->hidden, input_row(worker, word),
 		   sizeof(float) * model->stride);
 	hidden_begin(worker, 1);
 	take_step(worker, worker->hidden, negatives);
@@ -329,7 +308,7 @@ skipgram(SgdWorker *worker, const int32_t *words, int from, int to, int middle,
 
 	path.count = 0;
 	if (model->hierarchical_softmax)
-		targets_path(model, words[middle], &path);
+		targets_path(worker, words[middle], &path);
 
 	for (int i = from; i <= to; i++)
 	{
@@ -342,7 +321,7 @@ skipgram(SgdWorker *worker, const int32_t *words, int from, int to, int middle,
 			take_steps_in_part(worker, words[i], negatives, &path);
 			continue;
 		}
-		input = row_of(model->input, model->stride, words[i]);
+		input = input_row(worker, words[i]);
 		take_step(worker, input, negatives);
 		take_step(worker, input, &path);
 	}
@@ -367,6 +346,7 @@ skipgram_subwords(SgdWorker *worker, const int32_t *words, int from, int to,
 	{
 		if (i == middle)
 			continue;
+		joins_run(&worker->joins);
 		next = 1 - current;
 		targets[next].count = 0;
 		if (i <= to && model->negative > 0)
@@ -379,7 +359,7 @@ skipgram_subwords(SgdWorker *worker, const int32_t *words, int from, int to,
 		{
 			Targets		path;
 
-			targets_path(model, words[i], &path);
+			targets_path(worker, words[i], &path);
 			take_step(worker, worker->hidden, &path);
 		}
 		current = next;
@@ -412,7 +392,7 @@ cbow(SgdWorker *worker, const int32_t *words, int from, int to, int middle,
 	{
 		Targets		path;
 
-		targets_path(model, words[middle], &path);
+		targets_path(worker, words[middle], &path);
 		take_step(worker, worker->hidden, &path);
 	}
 	hidden_change(worker);
@@ -449,6 +429,8 @@ sgd_train_document(SgdWorker *worker, const int32_t *words, int count)
 	Targets		negatives[2];
 	int			kept = subsample(worker, words, count);
 	int			reported = 0;
+	int			near = 0;
+	int			ahead = model->window_size + INPUT_AHEAD;
 
 	negatives[0].count = negatives[1].count = 0;
 	if (per_middle && kept > 0)
@@ -463,10 +445,9 @@ sgd_train_document(SgdWorker *worker, const int32_t *words, int count)
 		Targets    *current = &negatives[middle % 2];
 		Targets    *next = &negatives[(middle + 1) % 2];
 
-		if (middle + model->window_size + INPUT_AHEAD < kept)
-			prefetch_row(row_of(model->input, model->stride,
-								worker->kept[middle + model->window_size +
-											 INPUT_AHEAD]), model->stride);
+		joins_run(&worker->joins);
+		for (; near < kept && near <= middle + ahead; near++)
+			approach_word(worker, worker->kept[near]);
 		if (per_middle && middle + 1 < kept)
 		{
 			targets_negative(worker, worker->kept[middle + 1], next);
@@ -490,6 +471,29 @@ sgd_train_document(SgdWorker *worker, const int32_t *words, int count)
 		}
 	}
 	worker->report(worker, count - reported);
+}
+
+static void
+join_all(SgdWorker *worker, Replica *replica, double first)
+{
+	int32_t		start = (int32_t) (first * replica->copies);
+
+	for (int32_t i = 0; i < replica->copies; i++)
+	{
+		replica_join(replica, (int32_t) (((int64_t) start + i) % replica->copies),
+					 worker->kernels);
+		if ((i + 1) % worker->report_interval == 0)
+			worker->report(worker, 0);
+	}
+}
+
+void
+sgd_join_all(SgdWorker *worker, double first)
+{
+	worker->joins.count = 0;
+	join_all(worker, &worker->input, first);
+	join_all(worker, &worker->negative_output, first);
+	join_all(worker, &worker->tree_output, first);
 }
 
 void

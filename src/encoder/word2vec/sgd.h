@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "encoder/word2vec/replica.h"
 #include "encoder/word2vec/step.h"
 #include "math/random.h"
 
@@ -53,15 +54,12 @@ typedef struct SgdModel
 	bool		hierarchical_softmax;
 
 	float	   *input;			/* words and buckets */
-	float	   *negative_output;	/* words rows and one a class, class by class;
-									 * NULL if negative is 0 */
+	float	   *negative_output;	/* words rows, NULL if negative is 0 */
 	float	   *tree_output;	/* words - 1 rows, NULL without hierarchical
 								 * softmax */
 	const uint32_t *keep;		/* per word: kept if a random 32-bit number is
 								 * not above it */
-	const AliasSlot *negatives; /* see sgd_class_size */
-	int			classes;		/* of words, 1 or one for each worker */
-	int			class_of_worker;	/* the one that it draws negatives from */
+	const AliasSlot *negatives; /* words slots */
 	const HuffmanPath *paths;	/* words */
 	const int32_t *nodes;		/* inner nodes of all paths */
 	const int64_t *subword_start;	/* words + 1, or NULL without subwords */
@@ -97,8 +95,12 @@ struct SgdWorker
 	float	   *before;
 	float	   *change;
 	uint32_t	steps;
-	int			class_size;		/* of the class it draws negatives from */
-	float	   *class_output;	/* its rows */
+
+	/* the matrices as this worker sees them; without copies after init */
+	Replica		input;
+	Replica		negative_output;
+	Replica		tree_output;
+	Joins		joins;
 	int			report_interval;	/* words kept between two reports */
 };
 
@@ -116,6 +118,12 @@ extern void sgd_worker_init(SgdWorker *worker, const SgdModel *model,
 /* Train on one document of at most SGD_MAX_DOCUMENT word ids. */
 extern void sgd_train_document(SgdWorker *worker, const int32_t *words, int count);
 
+/*
+ * Join all copies, which is to be done at the end; reports now and then.
+ * first: share of the rows to begin at, so that workers do not meet
+ */
+extern void sgd_join_all(SgdWorker *worker, double first);
+
 /* input rows uniform in (-0.5, 0.5) / dims, the other weights are zero */
 extern void sgd_init_row(float *row, int dims, int stride, Random *random);
 
@@ -126,10 +134,6 @@ extern void sgd_init_row(float *row, int dims, int stride, Random *random);
  *		a word of frequency f, as word2vec.c computes it
  * sgd_build_negatives: counts to the power "exponent"; scratch: words * 12
  *		bytes
- * sgd_classes: how many classes to divide the words into for so many workers
- * sgd_class_size: how many words a class has: those whose id is the class's
- *		number modulo the number of classes; slot n of its table of negatives
- *		is the n-th of them
  * huffman_build: the number of nodes of all paths, or -1 if a code would be
  *		longer than HUFFMAN_MAX_CODE; nodes may be NULL to learn the number;
  *		scratch: words * 32 bytes
@@ -138,8 +142,6 @@ extern void sgd_build_keep(const int64_t *counts, int words, int64_t total,
 						   double sample, uint32_t *keep);
 extern void sgd_build_negatives(const int64_t *counts, int words,
 								double exponent, AliasSlot *slots, void *scratch);
-extern int	sgd_classes(int words, int workers);
-extern int	sgd_class_size(int words, int classes, int class);
 extern int64_t huffman_build(const int64_t *counts, int words,
 							 HuffmanPath *paths, int32_t *nodes, void *scratch);
 

@@ -38,8 +38,8 @@ lay_out(Word2vecShared *layout, const Word2vecOptions *options,
 	layout->input = reserve(&bytes, layout->rows, row);
 	if (options->negative > 0)
 	{
-		layout->negative_output = reserve(&bytes, words + options->workers, row);
-		layout->counts = reserve(&bytes, words, sizeof(int64));
+		layout->negative_output = reserve(&bytes, words, row);
+		layout->negatives = reserve(&bytes, words, sizeof(AliasSlot));
 	}
 	if (options->hierarchical_softmax)
 	{
@@ -96,8 +96,14 @@ fill_tables(Word2vecShared *shared, const Word2vecOptions *options,
 	sgd_build_keep(counts, corpus->words, corpus->tokens, options->sample,
 				   part(shared, shared->keep));
 	if (shared->negative > 0)
-		memcpy(part(shared, shared->counts), counts,
-			   sizeof(int64) * corpus->words);
+	{
+		void	   *scratch = palloc_extended(mul_size(corpus->words, 12),
+											  MCXT_ALLOC_HUGE);
+
+		sgd_build_negatives(counts, corpus->words, 0.75,
+							part(shared, shared->negatives), scratch);
+		pfree(scratch);
+	}
 	if (shared->hierarchical_softmax)
 		build_tree(counts, corpus->words, part(shared, shared->paths),
 				   part(shared, shared->nodes));
@@ -215,6 +221,7 @@ model_of_shared(SgdModel *model, Word2vecShared *shared)
 	model->negative_output = part(shared, shared->negative_output);
 	model->tree_output = part(shared, shared->tree_output);
 	model->keep = part(shared, shared->keep);
+	model->negatives = part(shared, shared->negatives);
 	model->paths = part(shared, shared->paths);
 	model->nodes = part(shared, shared->nodes);
 	model->subword_start = part(shared, shared->subword_start);
@@ -223,32 +230,55 @@ model_of_shared(SgdModel *model, Word2vecShared *shared)
 }
 
 /*
- * The worker's own class of words, and the table to draw from it.
+ * Inner nodes near the root are used with nearly every word: their copies must
+ * not drift apart for as long as those of words may.
+ */
+#define TREE_SHORTER 4
+
+static void
+make_copies(Replica *replica, int64 copies, int longest_wait)
+{
+	void	   *memory;
+
+	if (copies == 0)
+		return;
+	memory = palloc_extended(add_size(mul_size(copies,
+											   replica_row_size(replica->stride)),
+									  STEP_ALIGNMENT), MCXT_ALLOC_HUGE);
+	replica_attach(replica, (int32_t) copies, longest_wait,
+				   (void *) TYPEALIGN(STEP_ALIGNMENT, memory));
+	for (int32 row = 0; row < copies; row++)
+	{
+		replica_load(replica, row);
+		if (row % 10000 == 0)
+			CHECK_FOR_INTERRUPTS();
+	}
+}
+
+/*
+ * All but one of the workers train copies.  The leader is the one that does
+ * not: it may be alone, and one set of copies less is half of them where there
+ * are two workers.  The copies of all workers together are kept within
+ * maintenance_work_mem; the rows with the lowest numbers have them, which are
+ * the most frequent ones.
  */
 static void
-choose_class(SgdModel *model, Word2vecShared *shared, Trainer *trainer)
+copy_rows(SgdWorker *worker, const Word2vecShared *shared, int workers)
 {
-	const int64 *counts = part(shared, shared->counts);
-	int64	   *of_class;
-	AliasSlot  *slots;
-	void	   *scratch;
-	int			size;
+	int64		rows = (int64) maintenance_work_mem * 1024 / workers /
+		replica_row_size(shared->stride);
+	int			matrices = 1 + (shared->negative > 0) +
+		shared->hierarchical_softmax;
+	int			longest_wait = replica_longest_wait(workers);
+	int64		outputs = Min(rows / matrices, shared->words);
 
-	model->classes = 1;
-	if (shared->negative == 0)
-		return;
-	model->classes = sgd_classes(shared->words, trainer_members(trainer));
-	model->class_of_worker = trainer->worker % model->classes;
-	size = sgd_class_size(shared->words, model->classes, model->class_of_worker);
-	of_class = palloc_extended(mul_size(size, sizeof(int64)), MCXT_ALLOC_HUGE);
-	for (int i = 0; i < size; i++)
-		of_class[i] = counts[(int64) i * model->classes + model->class_of_worker];
-	slots = palloc_extended(mul_size(size, sizeof(AliasSlot)), MCXT_ALLOC_HUGE);
-	scratch = palloc_extended(mul_size(size, 12), MCXT_ALLOC_HUGE);
-	sgd_build_negatives(of_class, size, 0.75, slots, scratch);
-	pfree(scratch);
-	pfree(of_class);
-	model->negatives = slots;
+	if (shared->negative > 0)
+		make_copies(&worker->negative_output, outputs, longest_wait);
+	if (shared->hierarchical_softmax)
+		make_copies(&worker->tree_output, outputs,
+					replica_longest_wait(workers * TREE_SHORTER));
+	make_copies(&worker->input,
+				Min(rows - outputs * (matrices - 1), shared->rows), longest_wait);
 }
 
 /* Documents of one slice; one that goes on in the next slice is cut there. */
@@ -277,10 +307,10 @@ word2vec_work(Trainer *trainer)
 	SgdWorker	worker;
 	TaskState	state = {trainer, shared, 0, 0};
 	void	   *scratch;
+	int			members = trainer_members(trainer);
 	int64		slice;
 
 	model_of_shared(&model, shared);
-	choose_class(&model, shared, trainer);
 	scratch = palloc(sgd_scratch_size(&model) + STEP_ALIGNMENT);
 	sgd_worker_init(&worker, &model, 0,
 					(void *) TYPEALIGN(STEP_ALIGNMENT, scratch));
@@ -288,6 +318,8 @@ word2vec_work(Trainer *trainer)
 	worker.report = task_report;
 	worker.report_state = &state;
 	task_report(&worker, 0);
+	if (trainer->worker > 0)
+		copy_rows(&worker, shared, members - 1);
 
 	while ((slice = trainer_next_slice(trainer)) >= 0)
 	{
@@ -296,6 +328,7 @@ word2vec_work(Trainer *trainer)
 
 		train_slice(&worker, ids, count);
 	}
+	sgd_join_all(&worker, (double) trainer->worker / members);
 	encoded_reader_close(reader);
 	pfree(scratch);
 	pfree(ids);

@@ -16,7 +16,8 @@
  * no kernel has a tail.  Zeros stay zero under training.
  *
  * Rows are shared by all workers without locks (Niu et al., "Hogwild!", NIPS
- * 2011): a lost update now and then is harmless.
+ * 2011): a lost update now and then is harmless.  See replica.h for how they
+ * keep out of each other's way.
  *
  *-------------------------------------------------------------------------
  */
@@ -50,6 +51,12 @@ typedef struct StepKernels
 
 	/* to += from * factor */
 	void		(*add) (int stride, float *to, const float *from, float factor);
+
+	/*
+	 * Join a worker's copy of a row with the shared one (replica.h): shared
+	 * += own - joined, and all three become that.
+	 */
+	void		(*join) (int stride, float *shared, float *own, float *joined);
 } StepKernels;
 
 /* The best set for this CPU; "name" asks for one of them (NULL if it cannot). */

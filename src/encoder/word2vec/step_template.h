@@ -195,4 +195,22 @@ step_add(int stride, float *to, const float *from, float factor)
 		LANE_STORE(to + i, LANE_FMA(f, LANE_LOAD(from + i), LANE_LOAD(to + i)));
 }
 
-static const StepKernels STEP_SET = {STEP_NAME, step_any, step_add};
+static STEP_TARGET void
+step_join(int stride, float *shared, float *own, float *joined)
+{
+	LANE		plus = LANE_SET(1.0f);
+	LANE		minus = LANE_SET(-1.0f);
+
+	for (int i = 0; i < stride; i += LANE_COUNT)
+	{
+		LANE		sum = LANE_FMA(minus, LANE_LOAD(joined + i),
+								   LANE_LOAD(own + i));
+
+		sum = LANE_FMA(plus, LANE_LOAD(shared + i), sum);
+		LANE_STORE(shared + i, sum);
+		LANE_STORE(own + i, sum);
+		LANE_STORE(joined + i, sum);
+	}
+}
+
+static const StepKernels STEP_SET = {STEP_NAME, step_any, step_add, step_join};

@@ -66,7 +66,7 @@ typedef struct Word2vecShared
 	Size		negative_output;	/* 0: none, as for the following */
 	Size		tree_output;
 	Size		keep;
-	Size		counts;
+	Size		negatives;
 	Size		paths;
 	Size		nodes;
 	Size		subword_start;

@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "math/inline.h"
+#include "math/random.h"
 
 #define GROUP 32
 
@@ -120,16 +121,6 @@ kmeans_work_bytes(int points, int count, int dims)
 		aligned(sizeof(int32_t) * points) + aligned(sizeof(int32_t) * count);
 }
 
-static uint64_t
-next_random(uint64_t *state)
-{
-	uint64_t	z = (*state += UINT64_C(0x9E3779B97F4A7C15));
-
-	z = (z ^ (z >> 30)) * UINT64_C(0xBF58476D1CE4E5B9);
-	z = (z ^ (z >> 27)) * UINT64_C(0x94D049BB133111EB);
-	return z ^ (z >> 31);
-}
-
 void
 kmeans_train(const float *rows, int points, int dims, int count, int iterations,
 			 uint64_t seed, float *centers, void *work, void (*check) (void))
@@ -143,7 +134,7 @@ kmeans_train(const float *rows, int points, int dims, int count, int iterations,
 	{
 		int64_t		from = (int64_t) points * c / count;
 		int64_t		to = (int64_t) points * (c + 1) / count;
-		int64_t		row = from + (to > from ? (int64_t) (next_random(&seed) % (uint64_t) (to - from)) : 0);
+		int64_t		row = from + (to > from ? (int64_t) (splitmix64(&seed) % (uint64_t) (to - from)) : 0);
 
 		memcpy(centers + (size_t) c * dims, rows + (size_t) row * dims, sizeof(float) * dims);
 	}
@@ -185,7 +176,7 @@ kmeans_train(const float *rows, int points, int dims, int count, int iterations,
 			else
 			{
 				/* a random row: more likely one of a large cluster */
-				uint64_t	row = next_random(&seed) % (uint64_t) points;
+				uint64_t	row = splitmix64(&seed) % (uint64_t) points;
 
 				memcpy(center, rows + row * dims, sizeof(float) * dims);
 			}

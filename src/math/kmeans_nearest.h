@@ -17,16 +17,9 @@
  *-------------------------------------------------------------------------
  */
 #define ROWS	6
-#define JOIN2(a, b) a##b
-#define JOIN(a, b)	JOIN2(a, b)
 #define FLOATS	JOIN(floats, LANES)
 #define INTS	JOIN(ints, LANES)
 #define FEW		JOIN(NEAREST, _few)
-#ifdef __clang__
-#define UNROLL	_Pragma("clang loop unroll(full)")
-#else
-#define UNROLL	_Pragma("GCC unroll 6")
-#endif
 
 typedef float FLOATS __attribute__((vector_size(4 * LANES)));
 typedef int32_t INTS __attribute__((vector_size(4 * LANES)));
@@ -120,12 +113,9 @@ NEAREST(const float *rows, int points, int dims, const float *packed, int count,
 }
 
 #undef ROWS
-#undef JOIN2
-#undef JOIN
 #undef FLOATS
 #undef INTS
 #undef FEW
-#undef UNROLL
 #undef NEAREST
 #undef LANES
 #undef TARGET

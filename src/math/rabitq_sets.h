@@ -48,16 +48,7 @@ typedef float lanes __attribute__((vector_size(4 * LANES)));
 typedef int32_t lanes_int __attribute__((vector_size(4 * LANES)));
 typedef uint8_t bytes16 __attribute__((vector_size(16)));
 
-/* Vectors in an array become registers only if the loop over them is unrolled. */
-#if defined(__clang__)
-#define EACH_PART(p) \
-	_Pragma("clang loop unroll(full)") \
-	for (int p = 0; p < PARTS; p++)
-#else
-#define EACH_PART(p) \
-	_Pragma("GCC unroll 4") \
-	for (int p = 0; p < PARTS; p++)
-#endif
+#define EACH_PART(p)	UNROLL for (int p = 0; p < PARTS; p++)
 
 #define LOAD(v, from)	memcpy(&(v), (from), sizeof(v))
 

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "math/inline.h"
+#include "math/random.h"
 
 /* Eight floats at once; the compiler lowers it to what the CPU has. */
 typedef float v8 __attribute__((vector_size(32)));
@@ -25,17 +26,6 @@ rotation_size(int dims)
 {
 	return offsetof(Rotation, signs) +
 		sizeof(float) * ROTATION_ROUNDS * (size_t) ROTATION_PADDED(dims);
-}
-
-/* splitmix64 (Steele, Lea and Flood, OOPSLA 2014) */
-static uint64_t
-next_random(uint64_t *state)
-{
-	uint64_t	z = (*state += UINT64_C(0x9E3779B97F4A7C15));
-
-	z = (z ^ (z >> 30)) * UINT64_C(0xBF58476D1CE4E5B9);
-	z = (z ^ (z >> 27)) * UINT64_C(0x94D049BB133111EB);
-	return z ^ (z >> 31);
 }
 
 void
@@ -55,7 +45,7 @@ rotation_init(Rotation *rotation, int dims, uint64_t seed)
 	for (int i = 0; i < count; i++)
 	{
 		if (i % 64 == 0)
-			bits = next_random(&seed);
+			bits = splitmix64(&seed);
 		rotation->signs[i] = (bits >> (i % 64)) & 1 ? -1.0f : 1.0f;
 	}
 }

@@ -13,8 +13,6 @@
  *
  *-------------------------------------------------------------------------
  */
-#define JOIN2(a, b) a##b
-#define JOIN(a, b)	JOIN2(a, b)
 #define FLOATS	JOIN(floats, LANES)
 #define COLUMNS	JOIN(SUM, _columns)
 
@@ -36,11 +34,7 @@ COLUMNS(int column, const int width, const float *const *rows,
 		if (r + AHEAD < count)
 			for (int i = 0; i < width * LANES; i += ROW_LANES)
 				__builtin_prefetch(rows[r + AHEAD] + column + i);
-#if defined(__clang__)
-#pragma clang loop unroll(full)
-#else
-#pragma GCC unroll 8
-#endif
+		UNROLL
 		for (int i = 0; i < width; i++)
 		{
 			FLOATS		values;
@@ -73,8 +67,6 @@ SUM(int stride, const float *const *rows, const float *weights, int count, float
 		COLUMNS(column, 1, rows, weights, count, sum);
 }
 
-#undef JOIN2
-#undef JOIN
 #undef FLOATS
 #undef COLUMNS
 #undef SUM

@@ -24,17 +24,9 @@
 #include <math.h>
 #include <string.h>
 
-#define GROUP 6
+#include "math/inline.h"
 
-/*
- * Sums and gradients are in registers only if the loops over a group are
- * unrolled, which -O2 leaves alone.
- */
-#if defined(__clang__)
-#define UNROLL_GROUP _Pragma("clang loop unroll(full)")
-#else
-#define UNROLL_GROUP _Pragma("GCC unroll 6")
-#endif
+#define GROUP 6
 
 /*
  * sigmoid(x), within 2e-7.
@@ -79,18 +71,18 @@ step_scores(int stride, const float *input, float *const *targets,
 {
 	LANE		sum[GROUP];
 
-	UNROLL_GROUP
+	UNROLL
 	for (int n = 0; n < count; n++)
 		sum[n] = LANE_ZERO();
 	for (int i = 0; i < stride; i += LANE_COUNT)
 	{
 		LANE		x = LANE_LOAD(input + i);
 
-		UNROLL_GROUP
+		UNROLL
 		for (int n = 0; n < count; n++)
 			sum[n] = LANE_FMA(x, LANE_LOAD(targets[n] + i), sum[n]);
 	}
-	UNROLL_GROUP
+	UNROLL
 	for (int n = 0; n < count; n++)
 		scores[n] = LANE_SUM(sum[n]);
 }
@@ -102,7 +94,7 @@ step_update(int stride, const float *input, float *const *targets,
 {
 	LANE		g[GROUP];
 
-	UNROLL_GROUP
+	UNROLL
 	for (int n = 0; n < count; n++)
 		g[n] = LANE_SET(gradients[n]);
 	for (int i = 0; i < stride; i += LANE_COUNT)
@@ -110,7 +102,7 @@ step_update(int stride, const float *input, float *const *targets,
 		LANE		x = LANE_LOAD(input + i);
 		LANE		sum = LANE_LOAD(change + i);
 
-		UNROLL_GROUP
+		UNROLL
 		for (int n = 0; n < count; n++)
 		{
 			LANE		t = LANE_LOAD(targets[n] + i);

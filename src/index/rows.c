@@ -16,7 +16,6 @@
 #include "executor/executor.h"
 #include "nodes/execnodes.h"
 #include "optimizer/cost.h"
-#include "optimizer/optimizer.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 

@@ -64,15 +64,52 @@ follow(KtreeSearch *search, const KtreeWaiting *from, const KtreeNode *node)
 	}
 }
 
-/* Scores of a node's center or base, whose codes may span pages. */
-static float
-lead_of(KtreeSearch *search, float minimum, float step, float *distance)
+static bool
+was_replaced(const KtreeNode *node, int level)
 {
-	float		lead;
+	return node->state == KTREE_DEAD && node->level == level;
+}
 
-	rabitq_center_lead(&search->query->code, search->codes, minimum, step,
-					   search->inner, &lead, distance);
-	return lead;
+/*
+ * enter_node
+ *	  Read the header of a node whose first page is locked.  False, with the
+ *	  lock given up, when it is not LIVE at this level; if it was replaced, what
+ *	  replaced it waits in its place.
+ */
+static bool
+enter_node(KtreeSearch *search, const KtreeWaiting *waiting, int level, Buffer buffer,
+		   KtreeNode *node)
+{
+	*node = *KtreePageNode(BufferGetPage(buffer));
+	ktree_check_slots(search->index, search->layout, node, waiting->link.block);
+	if (node->state == KTREE_LIVE && node->level == level)
+		return true;
+	UnlockReleaseBuffer(buffer);
+	if (was_replaced(node, level))
+		follow(search, waiting, node);
+	return false;
+}
+
+/*
+ * lead_of_piece
+ *	  Lead and distance of a node's center or base from a piece of its codes,
+ *	  which may span pages; set when the last piece comes.
+ */
+static void
+lead_of_piece(KtreeSearch *search, Page page, int from, int offset, int bytes,
+			  float minimum, float step, float *lead, float *distance)
+{
+	const uint8 *codes = (uint8 *) page + offset;
+
+	if (bytes < search->layout->padded)
+	{
+		memcpy(search->codes + from, codes, bytes);
+		if (from + bytes < search->layout->padded)
+			return;
+		codes = search->codes;
+	}
+	rabitq_center_lead(&search->query->code, codes, minimum, step, search->inner,
+					   lead, distance);
 }
 
 /*
@@ -95,15 +132,8 @@ read_base(KtreeSearch *search, KtreeLink link, const KtreeNode *node,
 		buffer = ktree_lock_part(search->index, link, part, BUFFER_LOCK_SHARE);
 		if (!BufferIsValid(buffer))
 			return false;
-		if (bytes == search->layout->padded)
-			rabitq_center_lead(&search->query->code, (uint8 *) BufferGetPage(buffer) + offset,
-							   node->base_minimum, node->base_step, search->inner,
-							   lead, distance);
-		else
-		{
-			memcpy(search->codes + from, (char *) BufferGetPage(buffer) + offset, bytes);
-			*lead = lead_of(search, node->base_minimum, node->base_step, distance);
-		}
+		lead_of_piece(search, BufferGetPage(buffer), from, offset, bytes,
+					  node->base_minimum, node->base_step, lead, distance);
 		UnlockReleaseBuffer(buffer);
 	}
 	return true;
@@ -313,31 +343,16 @@ ktree_visit_leaf(KtreeSearch *search, const KtreeWaiting *waiting)
 		page = BufferGetPage(buffer);
 		if (part == 0)
 		{
-			node = *KtreePageNode(page);
-			ktree_check_slots(search->index, layout, &node, waiting->link.block);
-			if (node.state != KTREE_LIVE || node.level != 0)
-			{
-				UnlockReleaseBuffer(buffer);
-				if (node.level != 0 || node.state != KTREE_DEAD)
-					return false;
-				follow(search, waiting, &node);
-				return true;
-			}
+			if (!enter_node(search, waiting, 0, buffer, &node))
+				return was_replaced(&node, 0);
 			search->leaves++;
 			last_index_scan.leaves++;
 		}
 		bytes = ktree_center_piece(layout, part, &from, &offset);
 		if (bytes > 0)
 		{
-			if (bytes == layout->padded)
-				rabitq_center_lead(query, (uint8 *) page + offset, node.center_minimum,
-								   node.center_step, search->inner, &lead, &distance);
-			else
-			{
-				memcpy(search->codes + from, page + offset, bytes);
-				if (from + bytes == layout->padded)
-					lead = lead_of(search, node.center_minimum, node.center_step, &distance);
-			}
+			lead_of_piece(search, page, from, offset, bytes, node.center_minimum,
+						  node.center_step, &lead, &distance);
 			margin = query->error_factor * distance;
 		}
 		for (int block = 0; block * RABITQ_BLOCK < node.used; block++)
@@ -439,26 +454,15 @@ ktree_open_inner(KtreeSearch *search, const KtreeWaiting *waiting, int level)
 		page = BufferGetPage(buffer);
 		if (part == 0)
 		{
-			node = *KtreePageNode(page);
-			ktree_check_slots(search->index, layout, &node, waiting->link.block);
-			if (node.state != KTREE_LIVE || node.level != level)
-			{
-				UnlockReleaseBuffer(buffer);
-				if (node.state != KTREE_DEAD || node.level != level)
-					return false;
-				follow(search, waiting, &node);
-				return true;
-			}
+			if (!enter_node(search, waiting, level, buffer, &node))
+				return was_replaced(&node, level);
 			if (node.spread > search->spread[level])
 				search->spread[level] = node.spread;
 		}
 		bytes = ktree_center_piece(layout, part, &from, &offset);
 		if (bytes > 0)
-		{
-			memcpy(search->codes + from, page + offset, bytes);
-			if (from + bytes == layout->padded)
-				lead = lead_of(search, node.center_minimum, node.center_step, &distance);
-		}
+			lead_of_piece(search, page, from, offset, bytes, node.center_minimum,
+						  node.center_step, &lead, &distance);
 		for (int block = 0; block * RABITQ_BLOCK < node.used; block++)
 		{
 			float		scores[RABITQ_BLOCK];

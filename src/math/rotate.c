@@ -63,7 +63,9 @@ hadamard(float *x, int count, float factor)
 	const v8	sign1 = {1, -1, 1, -1, 1, -1, 1, -1};
 	const v8	sign2 = {1, 1, -1, -1, 1, 1, -1, -1};
 	const v8	sign4 = {1, 1, 1, 1, -1, -1, -1, -1};
-	v8			scale = {factor, factor, factor, factor, factor, factor, factor, factor};
+	const v8	scale = {factor, factor, factor, factor, factor, factor, factor, factor};
+	const v8	one = {1, 1, 1, 1, 1, 1, 1, 1};
+	int			half;
 
 	for (int i = 0; i < count; i += 8)
 	{
@@ -89,31 +91,57 @@ hadamard(float *x, int count, float factor)
 		STORE8(x + i, a);
 	}
 
-	for (int half = 8; half < count; half *= 2)
+	/* two levels at a time, so that a pair of them takes one pass over memory */
+	half = 8;
+	for (; half * 2 < count; half *= 4)
 	{
-		int			last = (half * 2 == count);
+		const v8	end = half * 4 == count ? scale : one;
 
-		for (int i = 0; i < count; i += half * 2)
+		for (int i = 0; i < count; i += half * 4)
 		{
-			for (int j = i; j < i + half; j += 8)
+			for (float *p = x + i; p < x + i + half; p += 8)
 			{
 				v8			a;
 				v8			b;
+				v8			c;
+				v8			d;
 				v8			sum;
 				v8			difference;
 
-				LOAD8(a, x + j);
-				LOAD8(b, x + j + half);
+				LOAD8(a, p);
+				LOAD8(b, p + half);
+				LOAD8(c, p + half * 2);
+				LOAD8(d, p + half * 3);
 				sum = a + b;
 				difference = a - b;
-				if (last)
-				{
-					sum *= scale;
-					difference *= scale;
-				}
-				STORE8(x + j, sum);
-				STORE8(x + j + half, difference);
+				a = c + d;
+				b = c - d;
+				c = (sum + a) * end;
+				d = (difference + b) * end;
+				sum = (sum - a) * end;
+				difference = (difference - b) * end;
+				STORE8(p, c);
+				STORE8(p + half, d);
+				STORE8(p + half * 2, sum);
+				STORE8(p + half * 3, difference);
 			}
+		}
+	}
+	if (half < count)
+	{
+		for (float *p = x; p < x + half; p += 8)
+		{
+			v8			a;
+			v8			b;
+			v8			sum;
+			v8			difference;
+
+			LOAD8(a, p);
+			LOAD8(b, p + half);
+			sum = (a + b) * scale;
+			difference = (a - b) * scale;
+			STORE8(p, sum);
+			STORE8(p + half, difference);
 		}
 	}
 }

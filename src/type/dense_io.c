@@ -14,6 +14,7 @@
 #include "common/shortest_dec.h"
 #include "lib/stringinfo.h"
 #include "libpq/pqformat.h"
+#include "port/pg_bswap.h"
 
 /* An upper bound for the dimensions of a literal: commas plus one. */
 static int
@@ -142,13 +143,28 @@ dense_recv(FunctionCallInfo fcinfo, const VectorType *type)
 				 errmsg("expected unused to be 0, not %d", unused)));
 
 	result = dense_create(type, dims);
-	for (int i = 0; i < dims; i++)
+	if (type->half)
 	{
-		if (type->half)
+		for (int i = 0; i < dims; i++)
+		{
 			((HalfVector *) result)->x[i] = (half) pq_getmsgint(message, sizeof(half));
-		else
-			result->x[i] = pq_getmsgfloat4(message);
-		check_finite(type, dense_get(type, result, i), NULL);
+			check_finite(type, dense_get(type, result, i), NULL);
+		}
+	}
+	else
+	{
+		/* all at once: a query's parameter is often longer than the rest of it */
+		const char *numbers = pq_getmsgbytes(message, sizeof(float) * dims);
+
+		for (int i = 0; i < dims; i++)
+		{
+			uint32		bits;
+
+			memcpy(&bits, numbers + sizeof(bits) * i, sizeof(bits));
+			bits = pg_ntoh32(bits);
+			memcpy(&result->x[i], &bits, sizeof(bits));
+		}
+		check_finite_floats(type, result->x, dims);
 	}
 	PG_RETURN_POINTER(result);
 }

@@ -251,30 +251,42 @@ drop_small(BuildState *build, const Members *members, int count, float *centers,
 	return kept;
 }
 
+/* Clusters to divide so many members into, at "fill" of a node's slots each. */
+static int
+clusters_of(const KtreeLayout *layout, int count, double fill)
+{
+	if (count <= layout->capacity * LARGEST_FILL)
+		return 1;
+	return (int) ceil(count / (layout->capacity * fill));
+}
+
+/* So many of the members, the first ones, are what k-means trains on. */
+static int
+training_rows(int count, int clusters)
+{
+	return (int) Min(count, (int64) clusters * TRAINING_ROWS);
+}
+
 /*
  * write_level
- *	  Cluster members into nodes of about "fill" of a node's slots.
- *
- * Members are given in random order as far as k-means is concerned: it
- * trains on the first ones.
+ *	  Cluster members into nodes of about "fill" of a node's slots.  The first
+ *	  training_rows() of them must be a fair sample.
  */
 static void
 write_level(BuildState *build, const Members *members, int count, double fill)
 {
 	const KtreeLayout *layout = build->layout;
 	int			dims = layout->padded;
-	int			clusters = (int) ceil(count / (layout->capacity * fill));
+	int			clusters = clusters_of(layout, count, fill);
 	int32	   *nearest = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(int32) * (Size) count);
 	int32	   *order = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(int32) * (Size) count);
 	int32	   *start;
 
-	if (count <= layout->capacity * LARGEST_FILL)
-		clusters = 1;
 	start = palloc0(sizeof(int32) * (clusters + 2));
 	memset(nearest, 0, sizeof(int32) * (Size) count);
 	if (clusters > 1)
 	{
-		int			training = (int) Min(count, (int64) clusters * TRAINING_ROWS);
+		int			training = training_rows(count, clusters);
 		float	   *centers = MemoryContextAllocHuge(CurrentMemoryContext,
 													 sizeof(float) * (Size) clusters * dims);
 		float	   *packed = MemoryContextAllocHuge(CurrentMemoryContext,
@@ -353,6 +365,7 @@ ktree_build_portion(BuildState *build, bool only)
 	int			dims;
 	Members		members;
 	uint64		seed = 12345;
+	int			training;
 	float	   *swap;
 
 	/* an empty table's index has no layout yet */
@@ -360,9 +373,10 @@ ktree_build_portion(BuildState *build, bool only)
 		return;
 	dims = build->layout->padded;
 
-	/* a random order, so that any first rows are a fair sample */
+	/* random rows come first: k-means trains on them */
+	training = training_rows(build->count, clusters_of(build->layout, build->count, LEAF_FILL));
 	swap = palloc(sizeof(float) * dims);
-	for (int i = 0; i < build->count - 1; i++)
+	for (int i = 0; i < Min(training, build->count - 1); i++)
 	{
 		ItemPointerData tid;
 		int			j;

@@ -26,8 +26,13 @@
 
 #define SAMPLES		160
 
-/* A search for the truth ends when so many leaves have changed nothing. */
+/*
+ * A search for the truth ends when so many leaves have changed nothing, or,
+ * where there are few, such a part of them all.
+ */
 #define TRUE_PATIENCE	256
+#define TRUE_SHARE		4
+#define LEAST_PATIENCE	32
 
 const int	ktree_patience_steps[KTREE_PATIENCE_STEPS] = {
 	1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512
@@ -171,8 +176,8 @@ compare_scores(const void *a, const void *b)
  *	  patience would have found.
  */
 static void
-measure(KtreeSearch *search, struct TidSet *self, KtreeCurve *curve, double *recall,
-		double *leaves)
+measure(KtreeSearch *search, struct TidSet *self, int patience, KtreeCurve *curve,
+		double *recall, double *leaves)
 {
 	KtreeStop	stop = {0};
 	KtreeCandidate *found;
@@ -183,7 +188,7 @@ measure(KtreeSearch *search, struct TidSet *self, KtreeCurve *curve, double *rec
 
 	stop.count = curve->count + Max(6, curve->count / 8);
 	stop.margin = 4;
-	stop.patience = TRUE_PATIENCE;
+	stop.patience = patience;
 	ktree_search_round(search, &stop, self);
 	found = ktree_search_result(search, &count);
 	qsort(found, count, sizeof(KtreeCandidate), compare_scores);
@@ -233,6 +238,11 @@ ktree_calibrate(Relation index, double tuples)
 	memset(curves, 0, sizeof(curves));
 	if (cache != NULL)
 	{
+		KtreeMeta	now;
+		int			patience;
+
+		ktree_read_meta(index, &now);
+		patience = Max(Min(TRUE_PATIENCE, now.extents / TRUE_SHARE), LEAST_PATIENCE);
 		search = ktree_search_create(index, cache);
 		vectors = palloc(sizeof(float) * SAMPLES * (Size) cache->layout.padded);
 		samples = sample_vectors(index, &cache->layout, vectors, tids);
@@ -254,7 +264,7 @@ ktree_calibrate(Relation index, double tuples)
 					   sizeof(float) * cache->layout.padded);
 				rabitq_query_prepare(&ktree_search_query(search)->code);
 				tidset_add(self, &tids[s]);
-				measure(search, self, &curves[c], recall, leaves);
+				measure(search, self, patience, &curves[c], recall, leaves);
 			}
 			for (int i = 0; i < KTREE_PATIENCE_STEPS; i++)
 			{

@@ -24,7 +24,7 @@
 #include "math/rotate.h"
 
 #define KTREE_MAGIC			0x4B545245	/* "KTRE" */
-#define KTREE_VERSION		1
+#define KTREE_VERSION		2
 #define KTREE_META_BLOCK	0
 #define KTREE_MAX_DIMS		16000
 #define KTREE_SEED			UINT64CONST(0x656D626564)
@@ -34,8 +34,11 @@
 
 /* Beyond so many dimensions the center gets pages of its own, ... */
 #define KTREE_INLINE_CENTER	3072
-/* ... and no more than so many rotated dimensions have a one-bit code. */
-#define KTREE_MAX_CODED		RABITQ_MAX_CODED
+/*
+ * No more than so many rotated dimensions have a one-bit code: a leaf has to be
+ * read from memory, which costs more than what fewer bits let pass in vain.
+ */
+#define KTREE_MAX_CODED		512
 
 /* Support functions of an operator class. */
 #define KTREE_DISTANCE_PROC	1	/* the operator's function */

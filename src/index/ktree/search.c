@@ -31,7 +31,7 @@
  * How far, as a cosine, the best child may lie in the query's direction from
  * its parent's center.  Smaller opens fewer inner nodes and misses more.
  */
-#define CHILD_COSINE 0.6f
+#define CHILD_COSINE 0.7f
 
 /* Of each page of the next leaf; then the processor sees where we are going. */
 #define PREFETCH_BYTES 192

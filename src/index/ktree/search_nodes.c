@@ -216,7 +216,19 @@ refine_passed(KtreeSearch *search, KtreeLink link, const Passed *passed, int cou
 	const KtreeLayout *layout = search->layout;
 	Buffer		buffer = InvalidBuffer;
 	int			locked = -1;
+	float		limit = threshold_of(search);
 
+	for (int i = 0; i < count; i++)
+	{
+		int			part;
+		int			offset;
+
+		if (passed[i].score <= from || passed[i].score > to ||
+			passed[i].score - search->margin * passed[i].deviation >= limit)
+			continue;
+		ktree_refine_position(layout, passed[i].slot, &part, &offset);
+		index_prefetch(search->index, link.block + part, offset, layout->refine_bytes);
+	}
 	for (int i = 0; i < count; i++)
 	{
 		const Passed *this = &passed[i];

@@ -32,8 +32,10 @@
 /* Slots of a node; a multiple of RABITQ_BLOCK. */
 #define KTREE_MAX_CAPACITY	256
 
-/* Beyond so many dimensions the center gets pages of its own, ... */
+/* Beyond so many dimensions the center gets pages of its own ... */
 #define KTREE_INLINE_CENTER	3072
+/* ... and beyond these the base lies with the four-bit codes. */
+#define KTREE_INLINE_BASE	1024
 /*
  * No more than so many rotated dimensions have a one-bit code: a leaf has to be
  * read from memory, which costs more than what fewer bits let pass in vain.
@@ -285,12 +287,15 @@ typedef struct KtreeLayout
 	int			origin_pages;
 	int			center_pages;	/* pages before the first page of blocks; 0:
 								 * page 0 holds blocks after the center */
+	int			blocks_start;	/* offset of the first block */
 	int			first_blocks;	/* blocks on the first page of blocks */
 	int			page_blocks;	/* blocks on each of the others */
 	int			block_pages;
-	int			refine_part;	/* first page of base and four-bit codes */
-	int			refine_first;	/* entries on the page where the base ends */
-	int			refine_base_pages;	/* pages that hold nothing but base */
+	int			base_part;		/* first page of the base; 0: behind the center */
+	int			refine_part;	/* first page behind the blocks */
+	int			refine_base_pages;	/* from there, with nothing but base */
+	int			refine_start;	/* offset of the first entry, on the next page */
+	int			refine_first;	/* entries on that page */
 	int			refine_page;	/* entries on each of the others */
 	int			block_bytes;
 	int			refine_bytes;

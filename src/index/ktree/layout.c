@@ -6,7 +6,8 @@
  * Page 0 of an extent holds the node header and, up to KTREE_INLINE_CENTER
  * dimensions, the center and the first blocks of 32 one-bit codes; beyond,
  * the center has one or two pages of its own.  Then come pages of blocks,
- * then the base followed by four-bit entries.
+ * then four-bit entries.  The base follows the center up to
+ * KTREE_INLINE_BASE dimensions, and comes before the entries beyond.
  *
  *-------------------------------------------------------------------------
  */
@@ -22,6 +23,7 @@ ktree_layout_init(KtreeLayout *layout, int dims)
 {
 	int			blocks;
 	int			most;
+	int			base;
 	int			rest;
 
 	Assert(dims > 0 && dims <= KTREE_MAX_DIMS);
@@ -29,9 +31,13 @@ ktree_layout_init(KtreeLayout *layout, int dims)
 	layout->dims = dims;
 	layout->padded = ROTATION_PADDED(dims);
 
+	layout->blocks_start = KTREE_PAGE_START;
 	if (layout->padded <= KTREE_INLINE_CENTER)
 	{
-		most = (FIRST_ROOM - layout->padded - (int) KTREE_BLOCK_BYTES(0)) / 4;
+		layout->blocks_start = KTREE_NODE_START + layout->padded;
+		if (layout->padded <= KTREE_INLINE_BASE)
+			layout->blocks_start += layout->padded;
+		most = ((int) KTREE_PAGE_END - layout->blocks_start - (int) KTREE_BLOCK_BYTES(0)) / 4;
 		layout->center_pages = 0;
 	}
 	else
@@ -43,8 +49,7 @@ ktree_layout_init(KtreeLayout *layout, int dims)
 	layout->coded = Min(layout->padded, most);
 	layout->block_bytes = (int) KTREE_BLOCK_BYTES(layout->coded);
 	layout->page_blocks = PAGE_ROOM / layout->block_bytes;
-	layout->first_blocks = layout->center_pages > 0 ? layout->page_blocks :
-		(FIRST_ROOM - layout->padded) / layout->block_bytes;
+	layout->first_blocks = ((int) KTREE_PAGE_END - layout->blocks_start) / layout->block_bytes;
 
 	/* at least four blocks of 32, and as many as then fit up to eight */
 	layout->block_pages = 1;
@@ -58,8 +63,11 @@ ktree_layout_init(KtreeLayout *layout, int dims)
 
 	layout->refine_part = layout->center_pages + layout->block_pages;
 	layout->refine_bytes = (int) KTREE_REFINE_BYTES(layout->padded);
-	layout->refine_base_pages = layout->padded / PAGE_ROOM;
-	layout->refine_first = (PAGE_ROOM - layout->padded % PAGE_ROOM) / layout->refine_bytes;
+	layout->base_part = layout->padded <= KTREE_INLINE_BASE ? 0 : layout->refine_part;
+	base = layout->base_part == 0 ? 0 : layout->padded;
+	layout->refine_base_pages = base / PAGE_ROOM;
+	layout->refine_start = KTREE_PAGE_START + base % PAGE_ROOM;
+	layout->refine_first = ((int) KTREE_PAGE_END - layout->refine_start) / layout->refine_bytes;
 	layout->refine_page = PAGE_ROOM / layout->refine_bytes;
 	rest = Max(layout->capacity - layout->refine_first, 0);
 	layout->extent_pages = layout->refine_part + layout->refine_base_pages + 1 +
@@ -75,8 +83,7 @@ ktree_block_position(const KtreeLayout *layout, int block, int *part, int *offse
 	if (block < layout->first_blocks)
 	{
 		*part = layout->center_pages;
-		*offset = (layout->center_pages > 0 ? KTREE_PAGE_START :
-				   KTREE_NODE_START + layout->padded) + block * layout->block_bytes;
+		*offset = layout->blocks_start + block * layout->block_bytes;
 	}
 	else
 	{
@@ -95,7 +102,7 @@ ktree_refine_position(const KtreeLayout *layout, int slot, int *part, int *offse
 	if (slot < layout->refine_first)
 	{
 		*part = first;
-		*offset = KTREE_PAGE_START + layout->padded % PAGE_ROOM + slot * layout->refine_bytes;
+		*offset = layout->refine_start + slot * layout->refine_bytes;
 	}
 	else
 	{
@@ -131,9 +138,9 @@ ktree_center_piece(const KtreeLayout *layout, int part, int *from, int *offset)
 int
 ktree_base_piece(const KtreeLayout *layout, int part, int *from, int *offset)
 {
-	*from = (part - layout->refine_part) * PAGE_ROOM;
-	*offset = KTREE_PAGE_START;
-	if (part < layout->refine_part || *from >= layout->padded)
+	*from = (part - layout->base_part) * PAGE_ROOM;
+	*offset = layout->base_part == 0 ? KTREE_NODE_START + layout->padded : KTREE_PAGE_START;
+	if (part < layout->base_part || *from >= layout->padded)
 		return 0;
 	return Min(layout->padded - *from, PAGE_ROOM);
 }

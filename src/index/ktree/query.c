@@ -196,7 +196,7 @@ ktree_nearest_children(Relation index, const KtreeCache *cache, const KtreeQuery
 	/* refine, relative to the base */
 	if (!(header.flags & KTREE_BASE_IS_CENTER))
 	{
-		for (int at = layout->refine_part; at < layout->extent_pages; at++)
+		for (int at = layout->base_part; at < layout->extent_pages; at++)
 		{
 			int			from;
 			int			offset;

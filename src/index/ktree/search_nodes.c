@@ -114,13 +114,13 @@ lead_of_piece(KtreeSearch *search, Page page, int from, int offset, int bytes,
 
 /*
  * read_base
- *	  Lead of a node's base from its first page(s) of four-bit entries.
+ *	  Lead of a node's base.
  */
 static bool
 read_base(KtreeSearch *search, KtreeLink link, const KtreeNode *node,
 		  float *lead, float *distance)
 {
-	for (int part = search->layout->refine_part; part < search->layout->extent_pages; part++)
+	for (int part = search->layout->base_part; part < search->layout->extent_pages; part++)
 	{
 		int			from;
 		int			offset;
@@ -336,8 +336,8 @@ ktree_visit_leaf(KtreeSearch *search, const KtreeWaiting *waiting)
 	float		lead = 0;
 	float		distance = 0;
 	float		margin = 0;
-	float		base_lead;
-	float		base_distance;
+	float		base_lead = 0;
+	float		base_distance = -1; /* not known yet */
 	int			missing;
 	float		first = FLT_MAX;
 
@@ -407,15 +407,24 @@ ktree_visit_leaf(KtreeSearch *search, const KtreeWaiting *waiting)
 				memcpy(&this->tid, &pointers[i], sizeof(ItemPointerData));
 			}
 		}
+		/* while its page is at hand */
+		if (count > 0 && part == layout->base_part && !(node.flags & KTREE_BASE_IS_CENTER))
+		{
+			bytes = ktree_base_piece(layout, part, &from, &offset);
+			lead_of_piece(search, page, from, offset, bytes, node.base_minimum,
+						  node.base_step, &base_lead, &base_distance);
+		}
 		UnlockReleaseBuffer(buffer);
 	}
 	if (count == 0)
 		return true;
-
-	base_lead = lead;
-	base_distance = distance;
-	if (!(node.flags & KTREE_BASE_IS_CENTER) &&
-		!read_base(search, waiting->link, &node, &base_lead, &base_distance))
+	if (node.flags & KTREE_BASE_IS_CENTER)
+	{
+		base_lead = lead;
+		base_distance = distance;
+	}
+	else if (base_distance < 0 &&
+			 !read_base(search, waiting->link, &node, &base_lead, &base_distance))
 		return false;
 
 	/*

@@ -2,10 +2,10 @@
 
 usage: grow.py CACHE_DIRECTORY SET [--rows N] [--ours]      (see run.py)
 
-Printed: searches of a ktree grown from empty, in random order and sorted by
-the first coordinate, as a share of the bulk-built one's at equal recall;
-buffer accesses and WAL records an insert costs above the table's own; the
-processor time of VACUUM after a tenth is deleted, beside hnsw's; the size over
+Printed: searches of a ktree grown from empty, in random order, sorted by the
+first coordinate and sorted by cluster, as a share of the bulk-built one's at
+equal recall; buffer accesses and WAL records an insert costs above the table's
+own; the processor time of VACUUM after a tenth is deleted, beside hnsw's; the size over
 twenty cycles of deleting a fifth, vacuuming and inserting it again; recall by
 default after all rows were replaced by those of another distribution.
 """
@@ -18,6 +18,7 @@ import libpq
 import run
 
 CYCLES = 20
+BULK = run.Side("bulk", "public", "ktree", "")
 
 
 def index_size(session):
@@ -33,7 +34,7 @@ def empty(session, data, with_index=True):
 def insert(session, order, where="true"):
     """Insert the rows kept aside, one by one as the access method sees it."""
     plan = "\n".join(session.rows("EXPLAIN (ANALYZE, BUFFERS, WAL, TIMING OFF, COSTS OFF) INSERT INTO %s "
-                                  "SELECT * FROM ann_rows WHERE %s ORDER BY %s" % (run.OURS.table, where, order)))
+                                  "SELECT id, v FROM ann_rows WHERE %s ORDER BY %s" % (run.OURS.table, where, order)))
     first = plan.split("->")[0]
     buffers = sum(int(n) for n in re.findall(r"(?:hit|read)=(\d+)", first.split("shared")[1].split("\n")[0]))
     # the nodes below read the rows kept aside
@@ -43,19 +44,26 @@ def insert(session, order, where="true"):
     return buffers, int(re.search(r"WAL: records=(\d+)", first).group(1))
 
 
-def share(grown, bulk, title):
+def share(data, title):
+    """QPS of the grown index as a share of the bulk-built one's."""
+    knobs = run.our_knobs(data.limit)
+    contenders = [run.Contender(side, name, knobs, data)
+                  for side, name in ((BULK, "built at once"), (run.OURS, title))]
+    bulk, grown = run.sweep(data, *contenders)
+    for contender in contenders:
+        contender.session.close()
     for wanted in (0.95, 0.99):
         a, b = run.at_recall(grown, wanted), run.at_recall(bulk, wanted)
         print("%s: at recall %.2f %s" % (title, wanted, "not reached" if a is None or b is None else
                                          "%.0f %% of the bulk-built one's QPS" % (100 * b / a)), flush=True)
 
 
-def grown(session, data, bulk):
+def grown(session, data):
     rows = len(data.base)
-    knobs = run.our_knobs(data.limit)
     empty(session, data, with_index=False)
     table = insert(session, "id")
-    for order, title in (("id", "inserted in random order"), ("(v::float4[])[1]", "inserted sorted by a coordinate")):
+    for order, title in (("id", "inserted in random order"), ("(v::float4[])[1]", "inserted sorted by a coordinate"),
+                         ("cluster", "inserted sorted by cluster")):
         empty(session, data)
         start = session.cpu()
         cost = insert(session, order)
@@ -63,8 +71,19 @@ def grown(session, data, bulk):
               % (title, session.cpu() - start, *[(c - t) / rows for c, t in zip(cost, table)]))
         # as autovacuum does: it calibrates
         session.rows("VACUUM ANALYZE %s" % run.OURS.table)
-        share(run.sweep(session, run.OURS, title, data, knobs), bulk, title)
+        share(data, title)
         print("%s: %.1f MB" % (title, index_size(session) / 1e6))
+
+
+def add_clusters(session, data):
+    """Number the rows kept aside by the nearest of a hundred of them."""
+    centers = data.base[:: len(data.base) // 100][:100]
+    nearest = ((centers * centers).sum(axis=1) - 2 * data.base @ centers.T).argmin(axis=1)
+    session.rows("DROP TABLE IF EXISTS ann_clusters; CREATE TABLE ann_clusters AS SELECT ordinality - 1 AS id, cluster "
+                 "FROM unnest('{%s}'::int[]) WITH ORDINALITY AS c (cluster)" % ",".join(map(str, nearest)))
+    session.rows("CREATE TABLE ann_joined AS SELECT r.id, r.v, c.cluster FROM ann_rows r JOIN ann_clusters c USING (id); "
+                 "DROP TABLE ann_rows, ann_clusters; ALTER TABLE ann_joined RENAME TO ann_rows")
+    session.rows("VACUUM ANALYZE ann_rows")
 
 
 def vacuum_seconds(session, table):
@@ -132,16 +151,18 @@ def main():
     session.rows(run.SETTINGS)
     run.load(run.OURS.table, "public", data.base, True)
     run.build(session, run.OURS, data)
-    bulk = run.sweep(session, run.OURS, "built at once", data, run.our_knobs(data.limit))
+    run.load(BULK.table, "public", data.base, True)
+    run.build(session, BULK, data)
     ours = vacuum_seconds(session, run.OURS.table)
     print("VACUUM after a tenth is deleted: %.3f s of processor time" % ours, flush=True)
     run.load("ann_rows", "public", data.base, True)
+    add_clusters(session, data)
     if not options.ours:
         run.load(run.THEIRS.table, run.THEIRS.schema, data.base, True)
         run.build(session, run.THEIRS, data, 64)
         theirs = vacuum_seconds(session, run.THEIRS.table)
         print("hnsw's VACUUM: %.1f s, %.0f times ours" % (theirs, theirs / ours), flush=True)
-    grown(session, data, bulk)
+    grown(session, data)
     cycles(session)
     shifted(session, data)
 

@@ -16,15 +16,19 @@ be a superuser's and on the server's machine: processor time is read in /proc.
 --ours            no rival
 --recall          instead: what embed.recall promises and gives, for LIMIT
                   1, 10 and 100
---clients         also two clients at once, by the clock: wants two free cores
+--clients         also two clients at once, by the clock: wants two free cores.
+                  Each joins a table of queries to the search, so that it needs
+                  no processor itself.
 --hnswlib         also python3-hnswlib, in memory, one thread
 
-Prepared statements with binary arguments (libpq.py), jit off, everything
-cached.  QPS is 1 / processor time of the backend, so a busy machine matters
-little.  Processes of idle priority keep the processors awake: where they are
-virtual ones, waking one costs up to 40 us, charged to the backend that sends.  Each side's knob is swept, and the ratio is taken at equal recall,
-between the two nearest points on a log scale; "not reached" points of a side
-that is better than wanted count as they are.
+Prepared statements with binary arguments, jit off, everything cached.  QPS is
+1 / processor time of the backend, so a busy machine matters little.  Queries
+come in a pipeline (libpq.py) from a client that never sleeps: a backend is
+charged with waking whom it answers, on virtual processors up to 40 us a query,
+which says nothing of an index.  Processes of idle priority keep the
+processors awake besides.  Each side's knob is swept, and the ratio is taken at
+equal recall, between the two nearest points on a log scale; "not reached"
+points of a side that is better than wanted count as they are.
 """
 import argparse
 import io
@@ -40,7 +44,7 @@ import psycopg2
 import libpq
 
 QUERIES = 500
-REPEAT = 5
+REPEAT = 15
 SECONDS = 5
 SETTINGS = ("SET jit = off; SET enable_seqscan = off; SET enable_sort = off; SET maintenance_work_mem = '4GB';"
             "SET max_parallel_maintenance_workers = 0; SET client_min_messages = warning;"
@@ -121,17 +125,6 @@ def recall_of(session, data, limit):
     return hits / len(data.exact) / limit
 
 
-def seconds_of(session, data):
-    """Processor seconds a query, the best of some passes."""
-    best = math.inf
-    for _ in range(REPEAT):
-        start = session.cpu()
-        for argument in data.arguments:
-            session.execute(b"search", argument)
-        best = min(best, session.cpu() - start)
-    return best / len(data.arguments)
-
-
 def buffers_of(session, data):
     """Shared buffers a query touches, index and table."""
     total = 0
@@ -144,18 +137,47 @@ def buffers_of(session, data):
     return total / 20
 
 
-def sweep(session, side, title, data, knobs):
-    prepare(session, side, data, data.limit)
-    check_plan(session, side, data)
-    points = []
-    print("%-34s %7s %9s %9s %9s" % (title, "recall", "us", "QPS", "buffers"))
-    for label, settings in knobs:
-        session.rows(settings)
-        recall, seconds = recall_of(session, data, data.limit), seconds_of(session, data)
-        points.append((recall, seconds, settings))
-        print("  %-32s %7.4f %9.1f %9.0f %9.0f" % (label, recall, seconds * 1e6, 1 / seconds, buffers_of(session, data)),
-              flush=True)
-    return points
+class Contender:
+    """A side in a session of its own, and what it is measured with."""
+
+    def __init__(self, side, title, knobs, data):
+        self.side, self.title, self.knobs = side, title, knobs
+        self.session = libpq.Session()
+        self.session.rows(SETTINGS)
+        prepare(self.session, side, data, data.limit)
+        check_plan(self.session, side, data)
+
+    def seconds(self, data, settings):
+        """Processor seconds a query, once."""
+        self.session.rows(settings)
+        start = self.session.cpu()
+        self.session.run(b"search", data.arguments)
+        return (self.session.cpu() - start) / len(data.arguments)
+
+
+def sweep(data, *contenders):
+    """Points (recall, seconds, settings) of each contender, a list for each.
+
+    Every pass goes over all knobs of all contenders, and the best of some
+    passes counts: so a machine that is slow for seconds is slow for all.
+    """
+    best = [[math.inf] * len(c.knobs) for c in contenders]
+    for _ in range(REPEAT):
+        for c, times in zip(contenders, best):
+            for i, (_, settings) in enumerate(c.knobs):
+                times[i] = min(times[i], c.seconds(data, settings))
+    result = []
+    for c, times in zip(contenders, best):
+        points = []
+        print("%-34s %7s %9s %9s %9s" % (c.title, "recall", "us", "QPS", "buffers"))
+        for (label, settings), seconds in zip(c.knobs, times):
+            c.session.rows(settings)
+            recall = recall_of(c.session, data, data.limit)
+            points.append((recall, seconds, settings))
+            print("  %-32s %7.4f %9.1f %9.0f %9.0f" % (label, recall, seconds * 1e6, 1 / seconds,
+                                                       buffers_of(c.session, data)), flush=True)
+        result.append(points)
+    return result
 
 
 def at_recall(points, wanted):
@@ -216,27 +238,28 @@ def promises(session, data):
         print("%-10g %9.4f %9.4f %9.4f%s" % (recall, *found, "" if min(found) >= recall - 0.02 else "   below"), flush=True)
 
 
-def one_client(side, data, settings, counts, number, start):
+def one_client(data, settings, counts, number, start):
     session = libpq.Session()
     session.rows(SETTINGS)
     session.rows(settings)
-    prepare(session, side, data, data.limit)
-    for argument in data.arguments[:100]:
-        session.execute(b"search", argument)
+    join = ("SELECT count(*) FROM ann_queries q, LATERAL (SELECT id FROM %s ORDER BY v %s q.v LIMIT %d) found"
+            % (OURS.table, data.operator, data.limit))
+    session.rows(join)
     start.wait()
     end, done = time.time() + SECONDS, 0
     while time.time() < end:
-        session.execute(b"search", data.arguments[done % len(data.arguments)])
-        done += 1
-    counts[number] = done / SECONDS
+        session.rows(join)
+        done += len(data.queries)
+    counts[number] = done / (time.time() - end + SECONDS)
 
 
 def clients(data, settings):
     """Queries a second by the clock with one and two clients."""
+    load("ann_queries", OURS.schema, data.queries, True)
     speeds = []
     for number in (1, 2):
         counts, start = multiprocessing.Array("d", number), multiprocessing.Barrier(number)
-        workers = [multiprocessing.Process(target=one_client, args=(OURS, data, settings, counts, i, start))
+        workers = [multiprocessing.Process(target=one_client, args=(data, settings, counts, i, start))
                    for i in range(number)]
         for worker in workers:
             worker.start()
@@ -307,11 +330,13 @@ def main():
     if options.recall:
         promises(session, data)
         return
-    ours = sweep(session, OURS, "ktree", data, our_knobs(data.limit))
-    if options.clients:
-        clients(data, min((p for p in ours if p[0] >= 0.95), key=lambda p: p[1])[2])
-    if options.hnswlib:
-        compare(ours, hnswlib_points(data), "hnswlib")
+    us = Contender(OURS, "ktree", our_knobs(data.limit), data)
+    if options.clients or options.hnswlib or options.ours:
+        ours, = sweep(data, us)
+        if options.clients:
+            clients(data, min((p for p in ours if p[0] >= 0.95), key=lambda p: p[1])[2])
+        if options.hnswlib:
+            compare(ours, hnswlib_points(data), "hnswlib")
     if options.ours:
         return
     session.rows("CREATE SCHEMA IF NOT EXISTS pgvector; CREATE EXTENSION IF NOT EXISTS vector SCHEMA pgvector")
@@ -319,10 +344,12 @@ def main():
     for construction in options.construction:
         their_seconds, their_size = build(session, THEIRS, data, construction)
         print("ktree builds %.1f times as fast, %.2f of the size" % (their_seconds / seconds, size / their_size))
-        theirs = sweep(session, THEIRS, "hnsw, ef_construction %d" % construction, data,
-                       [("ef_search %d" % ef, "SET hnsw.ef_search = %d" % ef)
-                        for ef in (10, 20, 40, 80, 160, 320) if ef >= data.limit])
+        them = Contender(THEIRS, "hnsw, ef_construction %d" % construction,
+                         [("ef_search %d" % ef, "SET hnsw.ef_search = %d" % ef)
+                          for ef in (10, 20, 40, 80, 160, 320) if ef >= data.limit], data)
+        ours, theirs = sweep(data, us, them)
         compare(ours, theirs, "hnsw")
+        them.session.close()
 
 
 if __name__ == "__main__":

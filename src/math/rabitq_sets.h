@@ -55,27 +55,15 @@ typedef uint8_t bytes16 __attribute__((vector_size(16)));
 /*
  * Conversions of LANES values: from bytes in memory, and of non-negative values
  * to bytes and of any to 16-bit integers, in memory.  The compilers' own
- * (__builtin_convertvector) go value by value unless registers have sixteen.
+ * (__builtin_convertvector) go value by value.
  */
 #if LANES == 16
-typedef int16_t lanes_short __attribute__((vector_size(32)));
-
 #define FROM_BYTES(v, from) \
-	do { \
-		bytes16		bytes_; \
-		LOAD(bytes_, from); \
-		(v) = __builtin_convertvector(bytes_, lanes); \
-	} while (0)
+	((v) = (lanes) _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *) (from)))))
 #define TO_BYTES(to, v) \
-	do { \
-		bytes16		bytes_ = __builtin_convertvector(v, bytes16); \
-		memcpy(to, &bytes_, sizeof(bytes_)); \
-	} while (0)
+	_mm_storeu_si128((__m128i *) (to), _mm512_cvtepi32_epi8((__m512i) (v)))
 #define TO_SHORTS(to, v) \
-	do { \
-		lanes_short shorts_ = __builtin_convertvector(v, lanes_short); \
-		memcpy(to, &shorts_, sizeof(shorts_)); \
-	} while (0)
+	_mm256_storeu_si256((__m256i *) (to), _mm512_cvtepi32_epi16((__m512i) (v)))
 
 #elif LANES == 8
 #define PACKED(v) \

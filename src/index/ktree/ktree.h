@@ -305,6 +305,7 @@ typedef struct KtreeLayout
 typedef struct KtreeCache
 {
 	KtreeKind	kind;
+	uint32		number;			/* another one in each relcache entry of a session */
 	KtreeLayout layout;
 	Rotation   *rotation;
 	float	   *origin;

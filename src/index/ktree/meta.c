@@ -136,6 +136,7 @@ read_origin(Relation index, const KtreeLayout *layout, BlockNumber first, float 
 KtreeCache *
 ktree_cache(Relation index)
 {
+	static uint32 number;
 	KtreeCache *kept = index->rd_amcache;
 	KtreeCache *cache;
 	Size		rotation_bytes;
@@ -163,6 +164,7 @@ ktree_cache(Relation index)
 		bytes = MAXALIGN(sizeof(KtreeCache)) + rotation_bytes + sizeof(float) * layout.padded;
 		fresh = MemoryContextAlloc(index->rd_indexcxt, bytes);
 		fresh->kind = *ktree_kind(index);
+		fresh->number = ++number;
 		fresh->layout = layout;
 		fresh->rotation = (Rotation *) ((char *) fresh + MAXALIGN(sizeof(KtreeCache)));
 		fresh->origin = (float *) ((char *) fresh->rotation + rotation_bytes);

@@ -59,6 +59,7 @@ ktree_search_create(Relation index, const KtreeCache *cache)
 	KtreeSearch *search = palloc0(sizeof(KtreeSearch));
 
 	search->index = index;
+	search->cache = cache;
 	search->layout = &cache->layout;
 	search->inner = cache->kind.metric == KTREE_INNER;
 	search->query = ktree_query_create(&cache->layout);
@@ -181,6 +182,16 @@ visited_key(KtreeLink link)
 	return ((uint64) link.block << 16) | (uint16) link.generation;
 }
 
+static float
+score_of_entry(const KtreeSearch *search, const uint8 *entry, float lead)
+{
+	RabitqFactors factors;
+
+	memcpy(&factors, entry, sizeof(factors));
+	return rabitq_refine_score(&search->query->code, entry + sizeof(factors),
+							   factors.add, factors.scale, lead);
+}
+
 /*
  * refine_waiting
  *	  Replace a node's one-bit score by that of its four-bit code.
@@ -189,21 +200,27 @@ static void
 refine_waiting(KtreeSearch *search, KtreeWaiting *waiting)
 {
 	const KtreeOpened *parent = &search->opened[waiting->parent];
+	const KtreeInner *inner = ktree_inner_kept(search->cache, parent->link);
 	int			part;
 	int			offset;
 	Buffer		buffer;
-	const uint8 *entry;
-	RabitqFactors factors;
 
 	waiting->refined = true;
+	if (inner != NULL && waiting->slot < inner->node.used)
+	{
+		waiting->score = score_of_entry(search, inner->refine +
+										(Size) waiting->slot * search->layout->refine_bytes,
+										parent->lead);
+		return;
+	}
+
+	/* the copy had to give way */
 	ktree_refine_position(search->layout, waiting->slot, &part, &offset);
 	buffer = ktree_lock_part(search->index, parent->link, part, BUFFER_LOCK_SHARE);
 	if (!BufferIsValid(buffer))
 		return;					/* the first score must do */
-	entry = (uint8 *) BufferGetPage(buffer) + offset;
-	memcpy(&factors, entry, sizeof(factors));
-	waiting->score = rabitq_refine_score(&search->query->code, entry + sizeof(factors),
-										 factors.add, factors.scale, parent->lead);
+	waiting->score = score_of_entry(search, (uint8 *) BufferGetPage(buffer) + offset,
+									parent->lead);
 	UnlockReleaseBuffer(buffer);
 }
 

@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * search.h
- *	  What the two halves of a search share: the descent (search.c) and the
- *	  visit of one node (search_nodes.c).
+ *	  What the parts of a search share: the descent (search.c), the visit of
+ *	  one node (search_nodes.c) and copies of inner nodes (inner.c).
  *
  *-------------------------------------------------------------------------
  */
@@ -32,6 +32,16 @@ typedef struct KtreeWaitingHeap
 	int			room;
 } KtreeWaitingHeap;
 
+/* What a search reads of an inner node, copied (inner.c). */
+typedef struct KtreeInner
+{
+	KtreeNode	node;			/* as it was then */
+	const uint8 *center;		/* D codes */
+	const uint8 *base;
+	const uint8 *blocks;		/* of the used slots */
+	const uint8 *refine;
+} KtreeInner;
+
 /* An inner node whose children were put in the heaps. */
 typedef struct KtreeOpened
 {
@@ -44,6 +54,7 @@ struct visited_hash;			/* private to search.c */
 struct KtreeSearch
 {
 	Relation	index;
+	const KtreeCache *cache;
 	const KtreeLayout *layout;
 	bool		inner;
 	KtreeQuery *query;
@@ -75,5 +86,9 @@ struct KtreeSearch
 extern void ktree_push_waiting(KtreeWaitingHeap *heap, const KtreeWaiting *node);
 extern bool ktree_visit_leaf(KtreeSearch *search, const KtreeWaiting *waiting);
 extern bool ktree_open_inner(KtreeSearch *search, const KtreeWaiting *waiting, int level);
+
+extern const KtreeInner *ktree_inner_open(Relation index, const KtreeCache *cache,
+										  KtreeLink link, const KtreeNode *header);
+extern const KtreeInner *ktree_inner_kept(const KtreeCache *cache, KtreeLink link);
 
 #endif							/* KTREE_SEARCH_H */

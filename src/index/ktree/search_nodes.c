@@ -218,6 +218,7 @@ refine_passed(KtreeSearch *search, KtreeLink link, const Passed *passed, int cou
 	int			locked = -1;
 	float		limit = threshold_of(search);
 
+	/* ask for all of them at once, and wait for the slowest only */
 	for (int i = 0; i < count; i++)
 	{
 		int			part;
@@ -442,6 +443,18 @@ ktree_visit_leaf(KtreeSearch *search, const KtreeWaiting *waiting)
 					  base_lead, base_distance);
 }
 
+/* Lead of a whole center or base. */
+static float
+lead_of(const KtreeSearch *search, const uint8 *codes, float minimum, float step)
+{
+	float		lead;
+	float		distance;
+
+	rabitq_center_lead(&search->query->code, codes, minimum, step, search->inner,
+					   &lead, &distance);
+	return lead;
+}
+
 /*
  * ktree_open_inner
  *	  Put a node's children in the heaps; false when it was reused.
@@ -450,78 +463,59 @@ bool
 ktree_open_inner(KtreeSearch *search, const KtreeWaiting *waiting, int level)
 {
 	const KtreeLayout *layout = search->layout;
-	const RabitqQuery *query = &search->query->code;
-	KtreeNode	node = {0};
-	float		lead = 0;
-	float		distance = 0;
+	Buffer		buffer = ktree_lock_part(search->index, waiting->link, 0, BUFFER_LOCK_SHARE);
+	KtreeNode	node;
+	const KtreeInner *inner;
+	float		lead;
 	KtreeOpened *opened;
+
+	if (!BufferIsValid(buffer))
+		return false;
+	if (!enter_node(search, waiting, level, buffer, &node))
+		return was_replaced(&node, level);
+	UnlockReleaseBuffer(buffer);
+	inner = ktree_inner_open(search->index, search->cache, waiting->link, &node);
+	if (inner == NULL)
+		return false;
+	if (node.spread > search->spread[level])
+		search->spread[level] = node.spread;
+
+	lead = lead_of(search, inner->center, node.center_minimum, node.center_step);
+	for (int block = 0; block * RABITQ_BLOCK < node.used; block++)
+	{
+		const uint8 *codes = inner->blocks + block * layout->block_bytes;
+		const KtreePointer *pointers = (const KtreePointer *)
+			(codes + KTREE_BLOCK_POINTERS(layout->coded));
+		float		scores[RABITQ_BLOCK];
+
+		rabitq_scan(&search->query->code, codes, lead, 0, FLT_MAX, scores);
+		for (int i = 0; i < RABITQ_BLOCK; i++)
+		{
+			int			slot = block * RABITQ_BLOCK + i;
+			KtreeWaiting child;
+
+			if (slot >= node.used)
+				break;
+			if (ktree_slot_dead(&node, slot))
+				continue;
+			child.score = scores[i];
+			child.link.block = ktree_pointer_block(&pointers[i]);
+			child.link.generation = pointers[i].offset;
+			child.parent = search->opened_count;
+			child.slot = (int16) slot;
+			child.refined = false;
+			ktree_push_waiting(&search->heaps[level - 1], &child);
+		}
+	}
 
 	if (search->opened_count == search->opened_room)
 	{
 		search->opened_room *= 2;
 		search->opened = repalloc(search->opened, sizeof(KtreeOpened) * search->opened_room);
 	}
-	for (int part = 0; part < layout->refine_part; part++)
-	{
-		Buffer		buffer = ktree_lock_part(search->index, waiting->link, part,
-											 BUFFER_LOCK_SHARE);
-		Page		page;
-		int			from;
-		int			offset;
-		int			bytes;
-
-		if (!BufferIsValid(buffer))
-			return false;
-		page = BufferGetPage(buffer);
-		if (part == 0)
-		{
-			if (!enter_node(search, waiting, level, buffer, &node))
-				return was_replaced(&node, level);
-			if (node.spread > search->spread[level])
-				search->spread[level] = node.spread;
-		}
-		bytes = ktree_center_piece(layout, part, &from, &offset);
-		if (bytes > 0)
-			lead_of_piece(search, page, from, offset, bytes, node.center_minimum,
-						  node.center_step, &lead, &distance);
-		for (int block = 0; block * RABITQ_BLOCK < node.used; block++)
-		{
-			float		scores[RABITQ_BLOCK];
-			const KtreePointer *pointers;
-			int			at;
-
-			ktree_block_position(layout, block, &at, &offset);
-			if (at != part)
-				continue;
-			rabitq_scan(query, (uint8 *) page + offset, lead, 0, FLT_MAX, scores);
-			pointers = (const KtreePointer *) (page + offset +
-											   KTREE_BLOCK_POINTERS(layout->coded));
-			for (int i = 0; i < RABITQ_BLOCK; i++)
-			{
-				int			slot = block * RABITQ_BLOCK + i;
-				KtreeWaiting child;
-
-				if (slot >= node.used)
-					break;
-				if (ktree_slot_dead(&node, slot))
-					continue;
-				child.score = scores[i];
-				child.link.block = ktree_pointer_block(&pointers[i]);
-				child.link.generation = pointers[i].offset;
-				child.parent = search->opened_count;
-				child.slot = (int16) slot;
-				child.refined = false;
-				ktree_push_waiting(&search->heaps[level - 1], &child);
-			}
-		}
-		UnlockReleaseBuffer(buffer);
-	}
-
 	opened = &search->opened[search->opened_count++];
 	opened->link = waiting->link;
-	opened->lead = lead;
-	if (!(node.flags & KTREE_BASE_IS_CENTER) &&
-		!read_base(search, waiting->link, &node, &opened->lead, &distance))
-		return false;
+	opened->lead = node.flags & KTREE_BASE_IS_CENTER ? lead :
+		lead_of(search, inner->base, node.base_minimum, node.base_step);
 	return true;
 }

@@ -242,8 +242,10 @@ def one_client(data, settings, counts, number, start):
     session = libpq.Session()
     session.rows(SETTINGS)
     session.rows(settings)
-    join = ("SELECT count(*) FROM ann_queries q, LATERAL (SELECT id FROM %s ORDER BY v %s q.v LIMIT %d) found"
-            % (OURS.table, data.operator, data.limit))
+    # not the same query as the other client at the same time
+    join = ("SELECT count(*) FROM (SELECT v FROM ann_queries ORDER BY hashint8(id + %d)) q, "
+            "LATERAL (SELECT id FROM %s ORDER BY v %s q.v LIMIT %d) found"
+            % (number * len(data.queries), OURS.table, data.operator, data.limit))
     session.rows(join)
     start.wait()
     end, done = time.time() + SECONDS, 0

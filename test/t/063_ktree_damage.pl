@@ -56,8 +56,8 @@ ok(defined $leaf && defined $inner && defined $side && defined $free, 'every kin
 	or die 'nothing to damage';
 
 # A node of 64 dimensions has all its slots on its first page, 32 to a block:
-# codes, two factors each, pointers.
-my $codes = 128 + 64;
+# codes, two factors each, pointers; before them the center and the base.
+my $codes = 128 + 64 + 64;
 sub block_of { return $codes + (256 + 256 + 192) * int($_[0] / 32) }
 sub factor_of { return block_of($_[0]) + 256 + 4 * ($_[0] % 32) }
 sub pointer_of { return block_of($_[0]) + 256 + 256 + 6 * ($_[0] % 32) }

@@ -45,7 +45,8 @@ import libpq
 
 QUERIES = 500
 REPEAT = 15
-SECONDS = 5
+ROUNDS = 15
+SLICE = 0.4
 SETTINGS = ("SET jit = off; SET enable_seqscan = off; SET enable_sort = off; SET maintenance_work_mem = '4GB';"
             "SET max_parallel_maintenance_workers = 0; SET client_min_messages = warning;"
             "SET search_path = public, pgvector")
@@ -238,37 +239,43 @@ def promises(session, data):
         print("%-10g %9.4f %9.4f %9.4f%s" % (recall, *found, "" if min(found) >= recall - 0.02 else "   below"), flush=True)
 
 
-def one_client(data, settings, counts, number, start):
+def one_client(data, settings, number, start, speeds):
+    """Searches during the slices of time in which this client has a turn."""
     session = libpq.Session()
     session.rows(SETTINGS)
     session.rows(settings)
     # not the same query as the other client at the same time
-    join = ("SELECT count(*) FROM (SELECT v FROM ann_queries ORDER BY hashint8(id + %d)) q, "
+    join = ("SELECT count(*) FROM (SELECT v FROM ann_queries ORDER BY hashint8(id + %d) LIMIT 50) q, "
             "LATERAL (SELECT id FROM %s ORDER BY v %s q.v LIMIT %d) found"
             % (number * len(data.queries), OURS.table, data.operator, data.limit))
     session.rows(join)
     start.wait()
-    end, done = time.time() + SECONDS, 0
-    while time.time() < end:
-        session.rows(join)
-        done += len(data.queries)
-    counts[number] = done / (time.time() - end + SECONDS)
+    begin = time.time()
+    for turn in range(3 * ROUNDS):
+        end, done = begin + (turn + 1) * SLICE, 0
+        if turn % 3 in (number, 2):
+            while time.time() < end:
+                session.rows(join)
+                done += 50
+        else:
+            time.sleep(max(end - time.time(), 0))
+        speeds[number * 3 * ROUNDS + turn] = done / SLICE
 
 
 def clients(data, settings):
-    """Queries a second by the clock with one and two clients."""
+    """Queries a second by the clock: either client alone, then both, in rounds."""
     load("ann_queries", OURS.schema, data.queries, True)
-    speeds = []
-    for number in (1, 2):
-        counts, start = multiprocessing.Array("d", number), multiprocessing.Barrier(number)
-        workers = [multiprocessing.Process(target=one_client, args=(data, settings, counts, i, start))
-                   for i in range(number)]
-        for worker in workers:
-            worker.start()
-        for worker in workers:
-            worker.join()
-        speeds.append(sum(counts))
-    print("one client %.0f QPS by the clock, two clients %.0f: %.2f times" % (*speeds, speeds[1] / speeds[0]), flush=True)
+    speeds, start = multiprocessing.Array("d", 6 * ROUNDS), multiprocessing.Barrier(2)
+    workers = [multiprocessing.Process(target=one_client, args=(data, settings, i, start, speeds)) for i in range(2)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    one = np.array(speeds[:3 * ROUNDS]).reshape(ROUNDS, 3)
+    other = np.array(speeds[3 * ROUNDS:]).reshape(ROUNDS, 3)
+    ratios = 2 * (one[:, 2] + other[:, 2]) / (one[:, 0] + other[:, 1])
+    print("one client %.0f QPS by the clock, two clients %.2f times as many (median of %d rounds, %.2f to %.2f)"
+          % (np.median(one[:, 0]), np.median(ratios), ROUNDS, ratios.min(), ratios.max()), flush=True)
 
 
 def hnswlib_points(data):

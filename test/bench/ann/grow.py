@@ -18,6 +18,8 @@ import libpq
 import run
 
 CYCLES = 20
+# close to each other, where lines between points would mislead
+RECALLS = (0.9, 0.95, 0.98, 0.985, 0.99, 0.993, 0.996, 0.998)
 BULK = run.Side("bulk", "public", "ktree", "")
 
 
@@ -46,7 +48,7 @@ def insert(session, order, where="true"):
 
 def share(data, title):
     """QPS of the grown index as a share of the bulk-built one's."""
-    knobs = run.our_knobs(data.limit)
+    knobs = run.our_knobs(data.limit, RECALLS)
     contenders = [run.Contender(side, name, knobs, data)
                   for side, name in ((BULK, "built at once"), (run.OURS, title))]
     bulk, grown = run.sweep(data, *contenders)

@@ -217,10 +217,10 @@ def build(session, side, data, construction=None):
     return seconds, size
 
 
-def our_knobs(limit):
+def our_knobs(limit, recalls=(0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999)):
     knobs = []
     for candidates in sorted({limit, max(limit, 100)}):
-        for recall in (0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999):
+        for recall in recalls:
             knobs.append(("candidates %d, recall %g" % (candidates, recall),
                           "SET embed.candidates = %d; SET embed.recall = %g" % (candidates, recall)))
     return knobs

@@ -6,10 +6,9 @@
  * Every search opens the root and some of the nodes below it, and then asks
  * for the four-bit codes of their children one by one.  In shared memory each
  * of these is a page to pin and to lock, and the same few pages for all
- * backends: two at once were 1.6 times as fast as one.  A copy is good as
- * long as the node has the generation and the slots it had then, since a node
- * is append-only; so only its first page is read again, for that and for the
- * dead map.
+ * backends.  A copy is good as long as the node has the generation and the
+ * slots it had then, since a node is append-only; so only its first page is
+ * read again, for that and for the dead map.
  *
  * A copy belongs to one incarnation of the index's relcache entry
  * (KtreeCache.number): what replaces the file without a trace in the nodes,
@@ -36,14 +35,7 @@ typedef struct KeptNode
 
 #define SH_PREFIX		kept
 #define SH_ELEMENT_TYPE KeptNode
-#define SH_KEY_TYPE		uint64
-#define SH_KEY			key
-#define SH_HASH_KEY(table, key) ((uint32) (((key) * UINT64CONST(0x9E3779B97F4A7C15)) >> 32))
-#define SH_EQUAL(table, a, b) ((a) == (b))
-#define SH_SCOPE		static inline
-#define SH_DECLARE
-#define SH_DEFINE
-#include "lib/simplehash.h"
+#include "index/ktree/key_table.h"
 
 static MemoryContext kept_context;
 static kept_hash *kept;

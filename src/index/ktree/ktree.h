@@ -470,6 +470,17 @@ typedef struct KtreeChild
 	float		distance;		/* squared */
 } KtreeChild;
 
+/* Score of a four-bit entry, and the code's error relative to |q - base|. */
+static inline float
+ktree_entry_score(const RabitqQuery *query, const uint8 *entry, float lead, float *error)
+{
+	RabitqFactors factors;
+
+	memcpy(&factors, entry, sizeof(factors));
+	*error = factors.error;
+	return rabitq_refine_score(query, entry + sizeof(factors), factors.add, factors.scale, lead);
+}
+
 extern KtreeQuery *ktree_query_create(const KtreeLayout *layout);
 extern int	ktree_nearest_children(Relation index, const KtreeCache *cache,
 								   const KtreeQuery *query, KtreeLink node,

@@ -218,9 +218,8 @@ ktree_nearest_children(Relation index, const KtreeCache *cache, const KtreeQuery
 	{
 		int			at;
 		int			offset;
-		const uint8 *entry;
-		RabitqFactors factors;
 		float		score;
+		float		error;
 
 		ktree_refine_position(layout, proposals[i].slot, &at, &offset);
 		if (at != part)
@@ -232,10 +231,8 @@ ktree_nearest_children(Relation index, const KtreeCache *cache, const KtreeQuery
 				return 0;
 			part = at;
 		}
-		entry = (uint8 *) BufferGetPage(buffer) + offset;
-		memcpy(&factors, entry, sizeof(factors));
-		score = rabitq_refine_score(&query->code, entry + sizeof(factors),
-									factors.add, factors.scale, lead);
+		score = ktree_entry_score(&query->code, (uint8 *) BufferGetPage(buffer) + offset,
+								  lead, &error);
 		have = keep_best(best, have, count, proposals[i].link, score);
 	}
 	if (BufferIsValid(buffer))

@@ -44,14 +44,7 @@ typedef struct VisitedNode
 
 #define SH_PREFIX		visited
 #define SH_ELEMENT_TYPE VisitedNode
-#define SH_KEY_TYPE		uint64
-#define SH_KEY			key
-#define SH_HASH_KEY(table, key) ((uint32) (((key) * UINT64CONST(0x9E3779B97F4A7C15)) >> 32))
-#define SH_EQUAL(table, a, b) ((a) == (b))
-#define SH_SCOPE		static inline
-#define SH_DECLARE
-#define SH_DEFINE
-#include "lib/simplehash.h"
+#include "index/ktree/key_table.h"
 
 KtreeSearch *
 ktree_search_create(Relation index, const KtreeCache *cache)
@@ -182,16 +175,6 @@ visited_key(KtreeLink link)
 	return ((uint64) link.block << 16) | (uint16) link.generation;
 }
 
-static float
-score_of_entry(const KtreeSearch *search, const uint8 *entry, float lead)
-{
-	RabitqFactors factors;
-
-	memcpy(&factors, entry, sizeof(factors));
-	return rabitq_refine_score(&search->query->code, entry + sizeof(factors),
-							   factors.add, factors.scale, lead);
-}
-
 /*
  * refine_waiting
  *	  Replace a node's one-bit score by that of its four-bit code.
@@ -204,13 +187,14 @@ refine_waiting(KtreeSearch *search, KtreeWaiting *waiting)
 	int			part;
 	int			offset;
 	Buffer		buffer;
+	float		error;
 
 	waiting->refined = true;
 	if (inner != NULL && waiting->slot < inner->node.used)
 	{
-		waiting->score = score_of_entry(search, inner->refine +
-										(Size) waiting->slot * search->layout->refine_bytes,
-										parent->lead);
+		waiting->score = ktree_entry_score(&search->query->code, inner->refine +
+										   (Size) waiting->slot * search->layout->refine_bytes,
+										   parent->lead, &error);
 		return;
 	}
 
@@ -219,8 +203,9 @@ refine_waiting(KtreeSearch *search, KtreeWaiting *waiting)
 	buffer = ktree_lock_part(search->index, parent->link, part, BUFFER_LOCK_SHARE);
 	if (!BufferIsValid(buffer))
 		return;					/* the first score must do */
-	waiting->score = score_of_entry(search, (uint8 *) BufferGetPage(buffer) + offset,
-									parent->lead);
+	waiting->score = ktree_entry_score(&search->query->code,
+									   (uint8 *) BufferGetPage(buffer) + offset,
+									   parent->lead, &error);
 	UnlockReleaseBuffer(buffer);
 }
 

@@ -236,8 +236,7 @@ refine_passed(KtreeSearch *search, KtreeLink link, const Passed *passed, int cou
 		float		threshold = threshold_of(search);
 		int			part;
 		int			offset;
-		const uint8 *entry;
-		RabitqFactors factors;
+		float		error;
 		KtreeCandidate candidate;
 
 		if (this->score <= from || this->score > to)
@@ -257,17 +256,16 @@ refine_passed(KtreeSearch *search, KtreeLink link, const Passed *passed, int cou
 				return false;
 			locked = part;
 		}
-		entry = (uint8 *) BufferGetPage(buffer) + offset;
-		memcpy(&factors, entry, sizeof(factors));
-		candidate.score = rabitq_refine_score(&search->query->code, entry + sizeof(factors),
-											  factors.add, factors.scale, lead);
+		candidate.score = ktree_entry_score(&search->query->code,
+											(uint8 *) BufferGetPage(buffer) + offset,
+											lead, &error);
 		last_index_scan.refined++;
 		if (!(candidate.score < threshold))
 		{
 			search->pruned = true;
 			continue;
 		}
-		candidate.error = 2 * factors.error * distance;
+		candidate.error = 2 * error * distance;
 		candidate.tid = this->tid;
 		candidate.pad = 0;
 		candidate.step = search->leaves;

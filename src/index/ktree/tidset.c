@@ -21,22 +21,9 @@ typedef struct TidStretch
 	char		status;
 } TidStretch;
 
-static inline uint32
-hash_key(uint64 key)
-{
-	return (uint32) ((key * UINT64CONST(0x9E3779B97F4A7C15)) >> 32);
-}
-
 #define SH_PREFIX		stretch
 #define SH_ELEMENT_TYPE TidStretch
-#define SH_KEY_TYPE		uint64
-#define SH_KEY			key
-#define SH_HASH_KEY(table, key) hash_key(key)
-#define SH_EQUAL(table, a, b) ((a) == (b))
-#define SH_SCOPE		static inline
-#define SH_DECLARE
-#define SH_DEFINE
-#include "lib/simplehash.h"
+#include "index/ktree/key_table.h"
 
 typedef struct TidSet
 {

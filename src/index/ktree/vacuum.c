@@ -36,14 +36,7 @@ typedef struct SeenNode
 
 #define SH_PREFIX		seen
 #define SH_ELEMENT_TYPE SeenNode
-#define SH_KEY_TYPE		uint64
-#define SH_KEY			key
-#define SH_HASH_KEY(table, key) ((uint32) (((key) * UINT64CONST(0x9E3779B97F4A7C15)) >> 32))
-#define SH_EQUAL(table, a, b) ((a) == (b))
-#define SH_SCOPE		static inline
-#define SH_DECLARE
-#define SH_DEFINE
-#include "lib/simplehash.h"
+#include "index/ktree/key_table.h"
 
 typedef struct VacuumState
 {

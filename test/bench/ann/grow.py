@@ -5,9 +5,9 @@ usage: grow.py CACHE_DIRECTORY SET [--rows N] [--ours]      (see run.py)
 Printed: searches of a ktree grown from empty, in random order, sorted by the
 first coordinate and sorted by cluster, as a share of the bulk-built one's at
 equal recall; buffer accesses and WAL records an insert costs above the table's
-own; the processor time of VACUUM after a tenth is deleted, beside hnsw's; the size over
-twenty cycles of deleting a fifth, vacuuming and inserting it again; recall by
-default after all rows were replaced by those of another distribution.
+own; the processor time of VACUUM after a tenth is deleted, beside hnsw's; the
+size over twenty cycles of deleting a fifth, vacuuming and inserting it again;
+recall by default after all rows were replaced by those of another distribution.
 """
 import argparse
 import re

@@ -12,7 +12,7 @@
 #ifndef INDEX_INDEX_H
 #define INDEX_INDEX_H
 
-#include "embed.h"
+#include "server/server.h"
 
 #include "access/amapi.h"
 #include "access/genam.h"

@@ -10,7 +10,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "embed.h"
+#include "server/server.h"
 
 #include "access/genam.h"
 #include "access/htup_details.h"

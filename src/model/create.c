@@ -34,6 +34,7 @@
 #include "executor/spi.h"
 #include "executor/tuptable.h"
 #include "miscadmin.h"
+#include "server/extension.h"
 #include "storage/lmgr.h"
 #include "tcop/utility.h"
 #include "utils/acl.h"
@@ -379,7 +380,7 @@ empty_table(ModelWriter *writer, const ModelDefinition *definition)
 
 	/* one replacement at a time; readers are not in the way */
 	LockRelationOid(writer->table, ShareRowExclusiveLock);
-	writer->name = model_qualified_name(writer->table);
+	writer->name = qualified_relation_name(writer->table);
 	execute(psprintf("DELETE FROM ONLY %s", writer->name));
 	adjust_columns(writer, definition);
 
@@ -512,7 +513,7 @@ create_trigger_command(const char *table, const char *arguments)
 	return psprintf("CREATE TRIGGER %s AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON %s"
 					" FOR EACH STATEMENT EXECUTE FUNCTION %s(%s)",
 					MODEL_TRIGGER, table,
-					quote_qualified_identifier(get_namespace_name(model_extension_schema()),
+					quote_qualified_identifier(get_namespace_name(extension_schema()),
 											   MODEL_TRIGGER),
 					arguments);
 }
@@ -524,7 +525,7 @@ create_trigger_command(const char *table, const char *arguments)
 void
 model_create_trigger(Oid table, const char *arguments)
 {
-	char	   *name = model_qualified_name(table);
+	char	   *name = qualified_relation_name(table);
 
 	execute(create_trigger_command(name, arguments));
 	execute(psprintf("ALTER TABLE ONLY %s ENABLE ALWAYS TRIGGER %s",

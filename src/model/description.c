@@ -26,6 +26,7 @@
 #include "catalog/pg_ts_config.h"
 #include "catalog/pg_type.h"
 #include "common/hashfn.h"
+#include "server/extension.h"
 #include "tsearch/ts_cache.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -115,7 +116,7 @@ parse_arguments(Relation table, int count, char **arguments)
 				 errmsg("trigger of embedding model \"%s\" names no method",
 						description->table_name),
 				 errhint("Drop the trigger and call register_model().")));
-	model_choice("embedding method", arguments[0], model_method_names());
+	choice_index("embedding method", arguments[0], model_method_names());
 	description->method = model_method_find(arguments[0]);
 	description->options = palloc(count * sizeof(ModelOption));
 	for (int i = 1; i < count; i++)
@@ -322,85 +323,13 @@ model_config_name(Oid config)
 	return result;
 }
 
-int
-model_choice(const char *kind, const char *value, const char *const *choices)
-{
-	StringInfoData list;
-
-	for (int i = 0; choices[i] != NULL; i++)
-	{
-		if (strcmp(value, choices[i]) == 0)
-			return i;
-	}
-	initStringInfo(&list);
-	for (int i = 0; choices[i] != NULL; i++)
-		appendStringInfo(&list, "%s%s", i == 0 ? "" : ", ", choices[i]);
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("unknown %s \"%s\"", kind, value),
-			 errdetail("Names are compared letter by letter."),
-			 errhint("Use one of %s.", list.data)));
-}
-
 /* ---------- names ---------- */
-
-Oid
-model_extension_schema(void)
-{
-	Relation	extensions = table_open(ExtensionRelationId, AccessShareLock);
-	ScanKeyData key;
-	SysScanDesc scan;
-	HeapTuple	tuple;
-	Oid			schema = InvalidOid;
-
-	ScanKeyInit(&key, Anum_pg_extension_extname, BTEqualStrategyNumber,
-				F_NAMEEQ, CStringGetDatum("embed"));
-	scan = systable_beginscan(extensions, ExtensionNameIndexId, true, NULL, 1,
-							  &key);
-	tuple = systable_getnext(scan);
-	if (HeapTupleIsValid(tuple))
-		schema = ((Form_pg_extension) GETSTRUCT(tuple))->extnamespace;
-	systable_endscan(scan);
-	table_close(extensions, AccessShareLock);
-	if (!OidIsValid(schema))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("extension \"embed\" does not exist")));
-	return schema;
-}
-
-Oid
-model_extension_type(const char *name)
-{
-	Oid			type = GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid,
-									   CStringGetDatum(name),
-									   ObjectIdGetDatum(model_extension_schema()));
-
-	if (!OidIsValid(type))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("type \"%s\" does not exist", name)));
-	return type;
-}
 
 Oid
 model_column_type(const ModelColumn *column)
 {
 	return column->type_name == NULL ? column->type :
-		model_extension_type(column->type_name);
-}
-
-char *
-model_qualified_name(Oid table)
-{
-	char	   *name = get_rel_name(table);
-
-	if (name == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("relation with OID %u does not exist", table)));
-	return quote_qualified_identifier(get_namespace_name(get_rel_namespace(table)),
-									  name);
+		extension_type(column->type_name);
 }
 
 /* The name of the model's trigger, which may have been renamed */

@@ -9,6 +9,7 @@
  *-------------------------------------------------------------------------
  */
 #include "model/model_private.h"
+#include "server/extension.h"
 
 #define MAX_METHODS 32
 
@@ -63,6 +64,6 @@ model_method_check_option(const ModelMethod *method, const char *option)
 	names[0] = "config";
 	names[1] = "dims";
 	memcpy(names + 2, method->options, (count + 1) * sizeof(char *));
-	model_choice("option", option, names);
+	choice_index("option", option, names);
 	pfree(names);
 }

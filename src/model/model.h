@@ -29,7 +29,7 @@
 #ifndef MODEL_MODEL_H
 #define MODEL_MODEL_H
 
-#include "embed.h"
+#include "server/server.h"
 
 #include "nodes/pg_list.h"
 #include "utils/rel.h"
@@ -133,17 +133,6 @@ extern Oid	model_option_config(const ModelDescription *description);
 
 /* schema-qualified, quoted name of a configuration, as descriptions hold it */
 extern char *model_config_name(Oid config);
-
-/*
- * Index of value among choices (ended by NULL); otherwise an error "unknown
- * <kind> "<value>"" whose hint lists the choices.
- */
-extern int	model_choice(const char *kind, const char *value,
-						 const char *const *choices);
-
-/* the extension's own schema, and an object of it */
-extern Oid	model_extension_schema(void);
-extern Oid	model_extension_type(const char *name);
 
 /* ---------- creating (create.c) ---------- */
 
@@ -249,56 +238,5 @@ extern Datum call_site_store(FunctionCallInfo fcinfo, Datum result);
  * model->version beside anything derived from it.
  */
 extern void **call_site_state(FmgrInfo *flinfo);
-
-/* ---------- corpus (corpus.c) ---------- */
-
-typedef struct Corpus Corpus;
-
-typedef struct CorpusDocument
-{
-	const char *text;			/* server encoding, not terminated */
-	int			length;
-	Oid			config;			/* of the row, or the default of the corpus */
-} CorpusDocument;
-
-/*
- * Streams the rows of a query: first column text, second, if there,
- * regconfig.  The query runs read-only under the caller's search_path and
- * rights.  Rows whose text is NULL are skipped.  corpus_next raises an error
- * at the end when there was no text at all.  The query is run again by a
- * second corpus_open.
- */
-extern Corpus *corpus_open(const char *query, Oid config);
-extern bool corpus_next(Corpus *corpus, CorpusDocument *document);
-extern int64 corpus_documents(const Corpus *corpus);	/* read so far */
-extern void corpus_close(Corpus *corpus);
-
-/* ---------- progress (progress.c) ---------- */
-
-typedef struct Progress Progress;
-
-/* activity: such as "training model \"news\""; unit: such as "words" */
-extern Progress *progress_begin(const char *activity, const char *unit);
-extern void progress_phase(Progress *progress, const char *phase,
-						   double total);	/* 0: not known */
-
-/* may be called often; loss NAN: none */
-extern void progress_update(Progress *progress, double done, double loss);
-extern void progress_end(Progress *progress);
-
-/* ---------- sets (set_result.c) ---------- */
-
-/*
- * Begin the result of a function that returns a table, and add rows to it;
- * the function then returns (Datum) 0.
- */
-struct ReturnSetInfo;
-extern struct ReturnSetInfo *set_result_begin(FunctionCallInfo fcinfo);
-extern void set_result_add(struct ReturnSetInfo *result, Datum *values,
-						   bool *nulls);
-
-/* ---------- settings, called from _PG_init ---------- */
-
-extern void progress_init(void);
 
 #endif							/* MODEL_MODEL_H */

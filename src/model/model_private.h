@@ -34,7 +34,6 @@ extern Relation model_table_open(Oid relation, LOCKMODE mode);
 
 extern char *model_trigger_arguments(const ModelMethod *method,
 									 List *options);
-extern char *model_qualified_name(Oid table);
 extern char *model_trigger_name(Oid table);
 extern Oid	model_column_type(const ModelColumn *column);
 

@@ -13,6 +13,7 @@
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
+#include "server/extension.h"
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -142,7 +143,7 @@ report_header_needed(Oid table, const ModelMethod *method)
 static void
 write_header(Oid table, const ModelMethod *method)
 {
-	char	   *name = model_qualified_name(table);
+	char	   *name = qualified_relation_name(table);
 	StringInfoData columns;
 	StringInfoData totals;
 
@@ -203,7 +204,7 @@ register_model(PG_FUNCTION_ARGS)
 	AttrNumber	attributes[MODEL_MAX_COLUMNS];
 	ModelDescription *description;
 
-	model_choice("embedding method", method_name, model_method_names());
+	choice_index("embedding method", method_name, model_method_names());
 	method = model_method_find(method_name);
 	model_check_owner(relation);
 
@@ -226,7 +227,7 @@ register_model(PG_FUNCTION_ARGS)
 
 	if (!has_primary_key(relation))
 		execute(psprintf("ALTER TABLE ONLY %s ADD PRIMARY KEY (id)",
-						 model_qualified_name(relation)), SPI_OK_UTILITY);
+						 qualified_relation_name(relation)), SPI_OK_UTILITY);
 	write_header(relation, method);
 	model_create_trigger(relation, model_trigger_arguments(method, options));
 	description = model_describe(relation);

@@ -23,6 +23,7 @@
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "replication/logicalworker.h"
+#include "server/extension.h"
 #include "storage/proc.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
@@ -91,7 +92,7 @@ static bool
 update_header(Oid table)
 {
 	char	   *command = psprintf("UPDATE ONLY %s SET id = id WHERE id OPERATOR(pg_catalog.=) 0",
-								   model_qualified_name(table));
+								   qualified_relation_name(table));
 	int			code;
 	bool		found;
 

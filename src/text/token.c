@@ -17,7 +17,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "embed.h"
+#include "server/server.h"
 
 #include "access/htup_details.h"
 #include "miscadmin.h"

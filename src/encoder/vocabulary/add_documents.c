@@ -13,7 +13,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "embed.h"
+#include "server/server.h"
 
 #include "access/xact.h"
 #include "catalog/pg_type.h"

@@ -11,7 +11,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "embed.h"
+#include "server/server.h"
 
 #include "encoder/vocabulary/terms.h"
 #include "mb/pg_wchar.h"

@@ -5,12 +5,14 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "embed.h"
+#include "server/server.h"
 
 #include <math.h>
 
 #include "encoder/vocabulary/training.h"
 #include "miscadmin.h"
+#include "train/corpus.h"
+#include "train/progress.h"
 #include "utils/memutils.h"
 
 /* ---------- cuts ---------- */

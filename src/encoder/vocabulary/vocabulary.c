@@ -8,7 +8,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "embed.h"
+#include "server/server.h"
 
 #include "catalog/pg_type.h"
 #include "encoder/vocabulary/bm25_formula.h"
@@ -16,6 +16,7 @@
 #include "encoder/vocabulary/vocabulary.h"
 #include "math/hash.h"
 #include "miscadmin.h"
+#include "server/extension.h"
 #include "type/vector.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
@@ -92,7 +93,7 @@ check_description(const ModelDescription *description, Relation table)
 	vocabulary_term_options(&options, description);
 	term_options_check(&options);
 	(void) description_dims(description);
-	(void) model_choice("order of terms",
+	(void) choice_index("order of terms",
 						model_option(description, "sort_by") ?
 						model_option(description, "sort_by") : sort_by_names[0],
 						sort_by_names);

@@ -13,7 +13,7 @@
 #ifndef VOCABULARY_VOCABULARY_H
 #define VOCABULARY_VOCABULARY_H
 
-#include "embed.h"
+#include "server/server.h"
 
 #include "encoder/vocabulary/terms.h"
 #include "encoder/vocabulary/weighting.h"

@@ -1,6 +1,6 @@
 /*-------------------------------------------------------------------------
  *
- * train.c
+ * train_word2vec.c
  *	  SQL function train_word2vec.
  *
  * Four phases: the corpus becomes ids in a temporary file, tables and weights
@@ -10,13 +10,15 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "embed.h"
+#include "server/server.h"
 
 #include <math.h>
 
-#include "model/words.h"
+#include "encoder/words/word_model.h"
 #include "encoder/word2vec/word2vec.h"
 #include "miscadmin.h"
+#include "server/extension.h"
+#include "train/progress.h"
 #include "type/vector.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
@@ -100,7 +102,7 @@ read_options(FunctionCallInfo fcinfo, Word2vecOptions *options)
 	options->corpus = text_to_cstring(PG_GETARG_TEXT_PP(ARG_CORPUS));
 	options->config = PG_GETARG_OID(ARG_CONFIG);
 	options->dims = PG_GETARG_INT32(ARG_DIMS);
-	options->cbow = model_choice("algorithm",
+	options->cbow = choice_index("algorithm",
 								 text_to_cstring(PG_GETARG_TEXT_PP(ARG_ALGORITHM)),
 								 algorithms) == 1;
 	options->window_size = PG_GETARG_INT32(ARG_WINDOW_SIZE);

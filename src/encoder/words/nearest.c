@@ -8,14 +8,15 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "embed.h"
+#include "server/server.h"
 
 #include <math.h>
 
 #include "catalog/pg_type.h"
-#include "model/words.h"
+#include "encoder/words/word_model.h"
 #include "funcapi.h"
 #include "miscadmin.h"
+#include "server/set_result.h"
 #include "type/vector.h"
 #include "utils/array.h"
 #include "utils/builtins.h"

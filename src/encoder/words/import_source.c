@@ -1,6 +1,6 @@
 /*-------------------------------------------------------------------------
  *
- * source.c
+ * import_source.c
  *	  Reading a server file, a large object or a value from front to back.
  *
  * A server file needs the privileges of pg_read_server_files, as COPY does; a
@@ -8,12 +8,12 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "embed.h"
+#include "server/server.h"
 
 #include <sys/stat.h>
 
 #include "catalog/pg_authid.h"
-#include "encoder/import/import.h"
+#include "encoder/words/import.h"
 #include "libpq/be-fsstubs.h"
 #include "libpq/libpq-fs.h"
 #include "miscadmin.h"

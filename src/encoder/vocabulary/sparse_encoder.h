@@ -1,13 +1,13 @@
 /*-------------------------------------------------------------------------
  *
- * encoder.h
+ * sparse_encoder.h
  *	  From a text to the counts of its known terms: what the functions that
  *	  read a vocabulary share.
  *
  *-------------------------------------------------------------------------
  */
-#ifndef VOCABULARY_ENCODER_H
-#define VOCABULARY_ENCODER_H
+#ifndef VOCABULARY_SPARSE_ENCODER_H
+#define VOCABULARY_SPARSE_ENCODER_H
 
 #include "encoder/vocabulary/chosen_option.h"
 #include "encoder/vocabulary/entry_counts.h"
@@ -31,7 +31,7 @@ typedef struct IdfTable
  * What a call site keeps between calls.  It depends on the model, and is
  * made anew when the model has changed.
  */
-typedef struct Encoder
+typedef struct SparseEncoder
 {
 	uint64		version;		/* of the model */
 	MemoryContext context;
@@ -44,7 +44,7 @@ typedef struct Encoder
 	WeightArray weights;
 	IdfTable	idf_table;
 	ChosenOption chosen[ENCODER_OPTIONS];
-} Encoder;
+} SparseEncoder;
 
 /* the known terms of one document */
 typedef struct EncodedDocument
@@ -55,15 +55,15 @@ typedef struct EncodedDocument
 	int64		terms;			/* in the text, unknown ones and repetitions too */
 } EncodedDocument;
 
-extern Encoder *encoder_open(FunctionCallInfo fcinfo, const Model *model);
-extern void encoder_count(Encoder *encoder, const text *input,
+extern SparseEncoder *encoder_open(FunctionCallInfo fcinfo, const Model *model);
+extern void encoder_count(SparseEncoder *encoder, const text *input,
 						  EncodedDocument *document);
 
 /*
  * The vector of the document's weights, each divided by divisor.  The
  * constant, unless it is 0, becomes the element that stands for no term.
  */
-extern SparseVector *encoder_vector(Encoder *encoder, EncodedDocument *document,
+extern SparseVector *encoder_vector(SparseEncoder *encoder, EncodedDocument *document,
 									double divisor, double constant);
 
-#endif							/* VOCABULARY_ENCODER_H */
+#endif							/* VOCABULARY_SPARSE_ENCODER_H */

@@ -10,7 +10,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "model/model_private.h"
+#include "train/corpus.h"
 
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
@@ -19,6 +19,7 @@
 #include "parser/parse_coerce.h"
 #include "tcop/dest.h"
 #include "tcop/pquery.h"
+#include "train/corpus.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"

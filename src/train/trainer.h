@@ -13,16 +13,17 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef MODEL_TRAINER_H
-#define MODEL_TRAINER_H
+#ifndef TRAIN_TRAINER_H
+#define TRAIN_TRAINER_H
 
-#include "embed.h"
+#include "server/server.h"
 
-#include "model/model.h"
+#include "train/progress.h"
 #include "port/atomics.h"
 #include "storage/dsm.h"
 #include "storage/shm_toc.h"
 #include "storage/sharedfileset.h"
+#include "train/progress.h"
 
 /* What all participants may see and change. */
 typedef struct TrainerControl
@@ -119,4 +120,4 @@ extern int64 trainer_report(Trainer *trainer, int64 done, double loss,
 
 extern PGDLLEXPORT void embed_trainer_worker(dsm_segment *segment, shm_toc *toc);
 
-#endif							/* MODEL_TRAINER_H */
+#endif							/* TRAIN_TRAINER_H */

@@ -1,6 +1,6 @@
 /*-------------------------------------------------------------------------
  *
- * embed.h
+ * server.h
  *	  What every file above the pure core includes first.
  *
  * The server's names are the same from PostgreSQL 13 to 18 only after this
@@ -8,8 +8,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef EMBED_H
-#define EMBED_H
+#ifndef SERVER_SERVER_H
+#define SERVER_SERVER_H
 
 #include "postgres.h"
 
@@ -145,4 +145,4 @@
 #define vacuum_delay()	vacuum_delay_point()
 #endif
 
-#endif							/* EMBED_H */
+#endif							/* SERVER_SERVER_H */

@@ -1,6 +1,6 @@
 /*-------------------------------------------------------------------------
  *
- * words_image.c
+ * pack.c
  *	  Packing a table of word vectors.
  *
  * The matrix comes first and is streamed, row by row in the order of the
@@ -8,11 +8,11 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "embed.h"
+#include "server/server.h"
 
 #include <math.h>
 
-#include "model/words.h"
+#include "encoder/words/word_model.h"
 #include "math/hash.h"
 #include "math/rows.h"
 #include "miscadmin.h"

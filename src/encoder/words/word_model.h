@@ -1,6 +1,6 @@
 /*-------------------------------------------------------------------------
  *
- * words.h
+ * word_model.h
  *	  Models that are a vector per word, and what is computed from them.
  *
  * word2vec, GloVe, LSA and imported vectors train in different ways and are
@@ -9,12 +9,12 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef MODEL_WORDS_H
-#define MODEL_WORDS_H
+#ifndef WORDS_WORD_MODEL_H
+#define WORDS_WORD_MODEL_H
 
-#include "embed.h"
+#include "server/server.h"
 
-#include "model/encode.h"
+#include "train/encode.h"
 #include "text/token.h"
 #include "model/model.h"
 
@@ -153,4 +153,4 @@ words_row(const Words *words, int32 row)
 /* row of a bucket, or NULL */
 extern const float *words_bucket(const Words *words, int32 bucket);
 
-#endif							/* MODEL_WORDS_H */
+#endif							/* WORDS_WORD_MODEL_H */

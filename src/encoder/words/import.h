@@ -5,10 +5,10 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef IMPORT_IMPORT_H
-#define IMPORT_IMPORT_H
+#ifndef WORDS_IMPORT_H
+#define WORDS_IMPORT_H
 
-#include "embed.h"
+#include "server/server.h"
 
 #include "format/format.h"
 
@@ -29,4 +29,4 @@ extern int64 import_size(const ImportSource *source);
  */
 extern ptrdiff_t import_read(void *source, void *buffer, size_t capacity);
 
-#endif							/* IMPORT_IMPORT_H */
+#endif							/* WORDS_IMPORT_H */

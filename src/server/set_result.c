@@ -8,7 +8,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "model/model.h"
+#include "server/set_result.h"
 
 #include "funcapi.h"
 #include "miscadmin.h"

@@ -1,13 +1,13 @@
 /*-------------------------------------------------------------------------
  *
- * words.c
+ * lookup.c
  *	  Finding words in the image of a model.
  *
  *-------------------------------------------------------------------------
  */
-#include "embed.h"
+#include "server/server.h"
 
-#include "model/words.h"
+#include "encoder/words/word_model.h"
 #include "text/subword.h"
 #include "math/distance.h"
 #include "math/hash.h"

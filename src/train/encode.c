@@ -11,14 +11,17 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "embed.h"
+#include "server/server.h"
 
+#include <fcntl.h>
 #include <math.h>
 
 #include "math/hash.h"
 #include "miscadmin.h"
-#include "model/encode.h"
+#include "train/corpus.h"
+#include "train/encode.h"
 #include "text/token.h"
+#include "train/progress.h"
 #include "utils/memutils.h"
 
 #define FILE_NAME			"ids"

@@ -1,14 +1,15 @@
 /*-------------------------------------------------------------------------
  *
- * train.c
+ * train_vocabulary.c
  *	  train_vocabulary: from a corpus to a table of terms.
  *
  *-------------------------------------------------------------------------
  */
-#include "embed.h"
+#include "server/server.h"
 
 #include "encoder/vocabulary/training.h"
 #include "miscadmin.h"
+#include "server/extension.h"
 #include "type/vector.h"
 #include "utils/builtins.h"
 
@@ -99,7 +100,7 @@ read_options(FunctionCallInfo fcinfo, TrainOptions *options)
 	options->terms.max_ngram = PG_GETARG_INT32(ARG_MAX_NGRAM);
 	term_options_check(&options->terms);
 	read_cuts(fcinfo, &options->cuts);
-	options->sort_by = model_choice("order of terms",
+	options->sort_by = choice_index("order of terms",
 									text_to_cstring(PG_GETARG_TEXT_PP(ARG_SORT_BY)),
 									sort_by_names);
 	options->capacity = 0;

@@ -15,15 +15,17 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "embed.h"
+#include "server/server.h"
 
 #include <math.h>
 
 #include "catalog/pg_type.h"
-#include "model/words.h"
+#include "encoder/words/word_model.h"
 #include "funcapi.h"
 #include "math/rows.h"
 #include "miscadmin.h"
+#include "server/extension.h"
+#include "server/set_result.h"
 #include "text/token.h"
 #include "type/vector.h"
 #include "utils/array.h"
@@ -56,7 +58,7 @@ choose_pooling(const Words *words, FunctionCallInfo fcinfo, int argument)
 
 	if (!PG_ARGISNULL(argument))
 		name = text_to_cstring(PG_GETARG_TEXT_PP(argument));
-	pooling = model_choice("pooling", name, poolings);
+	pooling = choice_index("pooling", name, poolings);
 	if ((pooling == POOLING_TFIDF && totals->documents < 0) ||
 		(pooling == POOLING_SIF && totals->occurrences < 0))
 		ereport(ERROR,
@@ -239,7 +241,7 @@ embed_array(PG_FUNCTION_ARGS)
 		vectors[i] = PointerGetDatum(vector);
 	}
 	if (!OidIsValid(vector_type))
-		vector_type = model_extension_type("vector");
+		vector_type = extension_type("vector");
 	PG_RETURN_ARRAYTYPE_P(construct_md_array(vectors, nulls, ARR_NDIM(inputs),
 											 ARR_DIMS(inputs), ARR_LBOUND(inputs),
 											 vector_type, -1, false,

@@ -9,7 +9,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "model/model_private.h"
+#include "train/progress.h"
 
 #include <math.h>
 
@@ -17,6 +17,7 @@
 #include "pgstat.h"
 #include "portability/instr_time.h"
 #include "tcop/tcopprot.h"
+#include "train/progress.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
 

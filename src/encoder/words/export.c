@@ -5,14 +5,14 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "embed.h"
+#include "server/server.h"
 
 #include "format/word_vectors.h"
 #include "libpq/be-fsstubs.h"
 #include "libpq/libpq-fs.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
-#include "model/words.h"
+#include "encoder/words/word_model.h"
 #include "utils/fmgrprotos.h"
 
 EMBED_FUNCTION(export_word_vectors);

@@ -8,14 +8,15 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "embed.h"
+#include "server/server.h"
 
 #include <math.h>
 
 #include "access/parallel.h"
 #include "access/xact.h"
 #include "miscadmin.h"
-#include "model/trainer.h"
+#include "train/progress.h"
+#include "train/trainer.h"
 #include "optimizer/optimizer.h"
 #include "pgstat.h"
 #include "postmaster/bgworker_internals.h"

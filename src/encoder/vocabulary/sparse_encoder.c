@@ -1,19 +1,19 @@
 /*-------------------------------------------------------------------------
  *
- * encoder.c
+ * sparse_encoder.c
  *	  From a text to the counts of its known terms.
  *
  *-------------------------------------------------------------------------
  */
-#include "embed.h"
+#include "server/server.h"
 
-#include "encoder/vocabulary/encoder.h"
+#include "encoder/vocabulary/sparse_encoder.h"
 #include "utils/memutils.h"
 
 #define PREFETCH_DISTANCE	12
 
 static void
-encoder_prepare(Encoder *encoder, MemoryContext parent, const Model *model)
+encoder_prepare(SparseEncoder *encoder, MemoryContext parent, const Model *model)
 {
 	MemoryContext old;
 
@@ -43,15 +43,15 @@ encoder_prepare(Encoder *encoder, MemoryContext parent, const Model *model)
  * Its version is set only when everything else stands, so that an error on
  * the way leaves nothing that looks ready.
  */
-Encoder *
+SparseEncoder *
 encoder_open(FunctionCallInfo fcinfo, const Model *model)
 {
 	void	  **state = call_site_state(fcinfo->flinfo);
-	Encoder    *encoder = *state;
+	SparseEncoder    *encoder = *state;
 
 	if (encoder == NULL)
 		*state = encoder = MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt,
-												  sizeof(Encoder));
+												  sizeof(SparseEncoder));
 	if (encoder->stream == NULL || encoder->version != model->version)
 	{
 		encoder->stream = NULL;
@@ -68,7 +68,7 @@ encoder_open(FunctionCallInfo fcinfo, const Model *model)
  * meanwhile.
  */
 static void
-count_terms(Encoder *encoder, const Term *terms, int count)
+count_terms(SparseEncoder *encoder, const Term *terms, int count)
 {
 	const Vocabulary *vocabulary = &encoder->vocabulary;
 
@@ -86,7 +86,7 @@ count_terms(Encoder *encoder, const Term *terms, int count)
 }
 
 void
-encoder_count(Encoder *encoder, const text *input, EncodedDocument *document)
+encoder_count(SparseEncoder *encoder, const text *input, EncodedDocument *document)
 {
 	const Term *terms;
 	int			count;
@@ -112,7 +112,7 @@ encoder_count(Encoder *encoder, const text *input, EncodedDocument *document)
 }
 
 SparseVector *
-encoder_vector(Encoder *encoder, EncodedDocument *document,
+encoder_vector(SparseEncoder *encoder, EncodedDocument *document,
 			   double divisor, double constant)
 {
 	const Vocabulary *vocabulary = &encoder->vocabulary;

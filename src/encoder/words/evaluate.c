@@ -9,7 +9,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "embed.h"
+#include "server/server.h"
 
 #include <float.h>
 #include <math.h>
@@ -18,7 +18,8 @@
 #include "executor/spi.h"
 #include "funcapi.h"
 #include "miscadmin.h"
-#include "model/words.h"
+#include "encoder/words/word_model.h"
+#include "server/set_result.h"
 #include "type/vector.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"

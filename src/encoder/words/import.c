@@ -10,16 +10,17 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "embed.h"
+#include "server/server.h"
 
 #include <math.h>
 
-#include "encoder/import/import.h"
+#include "encoder/words/import.h"
 #include "format/word_vectors.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
-#include "model/words.h"
+#include "encoder/words/word_model.h"
 #include "text/subword.h"
+#include "train/progress.h"
 #include "type/vector.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"

@@ -9,12 +9,12 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef MODEL_ENCODE_H
-#define MODEL_ENCODE_H
+#ifndef TRAIN_ENCODE_H
+#define TRAIN_ENCODE_H
 
-#include "embed.h"
+#include "server/server.h"
 
-#include "model/model.h"
+#include "train/progress.h"
 #include "storage/buffile.h"
 #include "storage/sharedfileset.h"
 
@@ -75,4 +75,4 @@ extern int64 encoded_reader_slices(const EncodedReader *reader);
 extern int	encoded_reader_read(EncodedReader *reader, int64 slice, int32 *ids);
 extern void encoded_reader_close(EncodedReader *reader);
 
-#endif							/* MODEL_ENCODE_H */
+#endif							/* TRAIN_ENCODE_H */

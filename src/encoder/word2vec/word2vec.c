@@ -1,15 +1,15 @@
 /*-------------------------------------------------------------------------
  *
- * method.c
+ * word2vec.c
  *	  How a word2vec model looks: columns, options, image.
  *
  *-------------------------------------------------------------------------
  */
-#include "embed.h"
+#include "server/server.h"
 
 #include "catalog/pg_type.h"
 #include "encoder/word2vec/word2vec.h"
-#include "model/words.h"
+#include "encoder/words/word_model.h"
 
 static const char *const word2vec_options[] = {
 	"algorithm", "window_size", "negative", "hierarchical_softmax", "sample",

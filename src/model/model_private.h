@@ -45,6 +45,12 @@ extern ModelDescription *model_description_copy(const ModelDescription *descript
 /* ereports when the table cannot be a model of any kind */
 extern void model_check_table(Relation table);
 
+/* column "id integer", or InvalidAttrNumber */
+extern AttrNumber model_id_attribute(Relation table);
+
+/* the index of the primary key (id), or InvalidOid */
+extern Oid	model_primary_key(Relation table, AttrNumber id);
+
 /* attribute numbers of the method's columns; ereports on the first misfit */
 extern void model_check_columns(Relation table, const ModelMethod *method,
 								AttrNumber *attributes);
@@ -57,6 +63,9 @@ extern void model_create_trigger(Oid table, const char *arguments);
 extern void model_check_owner(Oid table);
 
 /* ---------- trigger.c ---------- */
+
+/* Give row 0 a new version; false if there is none. */
+extern bool model_touch(Relation table);
 
 /*
  * The current transaction has seen the version that row 0 of this table now

@@ -10,7 +10,9 @@
  */
 #include "model/model_private.h"
 
+#include "access/genam.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_type.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
@@ -95,4 +97,38 @@ model_check_columns(Relation table, const ModelMethod *method,
 {
 	for (int i = 0; i < method->column_count; i++)
 		attributes[i] = check_column(table, method, &method->columns[i]);
+}
+
+AttrNumber
+model_id_attribute(Relation table)
+{
+	TupleDesc	shape = RelationGetDescr(table);
+
+	for (int i = 0; i < shape->natts; i++)
+	{
+		Form_pg_attribute attribute = TupleDescAttr(shape, i);
+
+		if (!attribute->attisdropped && attribute->atttypid == INT4OID &&
+			strcmp(NameStr(attribute->attname), "id") == 0)
+			return attribute->attnum;
+	}
+	return InvalidAttrNumber;
+}
+
+Oid
+model_primary_key(Relation table, AttrNumber id)
+{
+	Oid			result;
+	Relation	index;
+
+	list_free(RelationGetIndexList(table));
+	result = table->rd_pkindex;
+	if (!OidIsValid(result))
+		return InvalidOid;
+	index = index_open(result, AccessShareLock);
+	if (index->rd_index->indnkeyatts != 1 ||
+		index->rd_index->indkey.values[0] != id)
+		result = InvalidOid;
+	index_close(index, AccessShareLock);
+	return result;
 }

@@ -131,6 +131,37 @@
 	} while (0)
 #endif
 
+/*
+ * What an update of a row says of the indexes, a boolean before 16, and how
+ * they get their entries (access/tableam.h, executor/executor.h).
+ */
+#if PG_VERSION_NUM >= 160000
+#define UpdatedIndexes	TU_UpdateIndexes
+#define indexes_need_entries(updated) ((updated) != TU_None)
+#define insert_index_tuples(target, slot, state, updated) \
+	ExecInsertIndexTuples(target, slot, state, false, false, NULL, NIL, \
+						  (updated) == TU_Summarizing)
+#else
+#define UpdatedIndexes	bool
+#define indexes_need_entries(updated) (updated)
+#if PG_VERSION_NUM >= 140000
+#define insert_index_tuples(target, slot, state, updated) \
+	ExecInsertIndexTuples(target, slot, state, false, false, NULL, NIL)
+#else
+#define insert_index_tuples(target, slot, state, updated) \
+	((state)->es_result_relation_info = (target), \
+	 ExecInsertIndexTuples(slot, state, false, NULL, NIL))
+#endif
+#endif
+
+/* Functions that run as somebody else look names up where nobody adds any. */
+#if PG_VERSION_NUM < 170000
+#define RestrictSearchPath() \
+	((void) set_config_option("search_path", "pg_catalog, pg_temp", \
+							  PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, \
+							  true, 0, false))	/* utils/guc.h */
+#endif
+
 /* Which file a relation is in, as the buffer manager names it (utils/rel.h). */
 #if PG_VERSION_NUM >= 160000
 #define relation_locator(relation) ((relation)->rd_locator)

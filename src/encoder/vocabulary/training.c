@@ -20,10 +20,6 @@
 void
 cuts_check(const VocabularyCuts *cuts)
 {
-	if (cuts->min_documents < 1)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("min_documents must be at least 1")));
 	if (cuts->max_documents != 0 && cuts->max_documents < cuts->min_documents)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -35,20 +31,16 @@ cuts_check(const VocabularyCuts *cuts)
 				 errmsg("invalid range of shares: %g to %g",
 						cuts->min_share, cuts->max_share),
 				 errhint("Use 0.0 <= min_share <= max_share <= 1.0.")));
-	if (cuts->max_terms < 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("max_terms must be at least 1")));
 }
 
 void
 cuts_of_description(VocabularyCuts *cuts, const ModelDescription *description)
 {
-	cuts->min_documents = model_option_int(description, "min_documents", 1);
-	cuts->max_documents = model_option_int(description, "max_documents", 0);
-	cuts->min_share = model_option_float(description, "min_share", 0.0);
-	cuts->max_share = model_option_float(description, "max_share", 1.0);
-	cuts->max_terms = model_option_int(description, "max_terms", 0);
+	cuts->min_documents = model_option_int(description, "min_documents");
+	cuts->max_documents = model_option_int(description, "max_documents");
+	cuts->min_share = model_option_float(description, "min_share");
+	cuts->max_share = model_option_float(description, "max_share");
+	cuts->max_terms = model_option_int(description, "max_terms");
 }
 
 /*

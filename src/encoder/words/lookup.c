@@ -18,6 +18,27 @@
 /* n-grams of the longest word looked at */
 #define MAX_NGRAMS(max_n) ((SUBWORD_MAX_WORD + 2) * (max_n))
 
+const char *const words_poolings[] = {"mean", "tfidf", "sif", NULL};
+
+void
+words_check_ngrams(int64 min_n, int64 max_n)
+{
+	if (max_n == 0 ? min_n == 0 : min_n >= 1 && min_n <= max_n)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("min_n must be between %d and " INT64_FORMAT,
+					max_n > 0 ? 1 : 0, max_n),
+			 errdetail("The value is " INT64_FORMAT ".", min_n)));
+}
+
+void
+words_check(const ModelDescription *description)
+{
+	words_check_ngrams(model_option_int(description, "min_n"),
+					   model_option_int(description, "max_n"));
+}
+
 /* The options and the token stream live as long as the call site. */
 static void
 attach(Words *words, FmgrInfo *flinfo)
@@ -38,10 +59,10 @@ attach(Words *words, FmgrInfo *flinfo)
 	if (bytes == 0)
 		words->bucket_slots = NULL;
 
-	words->min_n = model_option_int(model->description, "min_n", 0);
-	words->max_n = model_option_int(model->description, "max_n", 0);
-	words->buckets = model_option_int(model->description, "buckets", 1);
-	words->pooling = model_option(model->description, "pooling");
+	words->min_n = model_option_int(model->description, "min_n");
+	words->max_n = model_option_int(model->description, "max_n");
+	words->buckets = model_option_int(model->description, "buckets");
+	words->pooling = model_option(model->description, "pooling")->text;
 	if (words->tokens == NULL)
 		words->tokens = palloc(sizeof(Token) * TOKEN_BATCH);
 	if (words->ngrams != NULL)

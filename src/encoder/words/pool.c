@@ -45,20 +45,18 @@ typedef enum Pooling
 	POOLING_SIF
 } Pooling;
 
-static const char *const poolings[] = {"mean", "tfidf", "sif", NULL};
-
 #define SIF_A 1e-3
 
 static Pooling
 choose_pooling(const Words *words, FunctionCallInfo fcinfo, int argument)
 {
 	const WordsTotals *totals = words->totals;
-	const char *name = words->pooling ? words->pooling : "mean";
+	const char *name = words->pooling;
 	Pooling		pooling;
 
 	if (!PG_ARGISNULL(argument))
 		name = text_to_cstring(PG_GETARG_TEXT_PP(argument));
-	pooling = choice_index("pooling", name, poolings);
+	pooling = choice_index("pooling", name, words_poolings);
 	if ((pooling == POOLING_TFIDF && totals->documents < 0) ||
 		(pooling == POOLING_SIF && totals->occurrences < 0))
 		ereport(ERROR,

@@ -17,6 +17,7 @@
 #include "train/encode.h"
 #include "text/token.h"
 #include "model/model.h"
+#include "type/vector.h"
 
 /* columns of the table, in this order */
 enum
@@ -34,6 +35,23 @@ enum
 
 /* for the ModelMethod of every method of this family */
 extern const ModelColumn words_columns[WORDS_COLUMNS];
+
+/* Options that whatever reads word vectors knows, for the lists of methods */
+#define WORDS_MAX_NGRAM		100
+#define WORDS_MAX_BUCKETS	(PG_INT32_MAX - WORDS_FIRST_BUCKET)
+#define WORDS_OPTIONS \
+	OPTION_CONFIG_REQUIRED("config"), \
+	OPTION_INTEGER_OF("dims", 1, VECTOR_MAX_DIMS, 0), \
+	OPTION_INTEGER_OF("min_n", 0, WORDS_MAX_NGRAM, 0), \
+	OPTION_INTEGER_OF("max_n", 0, WORDS_MAX_NGRAM, 0), \
+	OPTION_INTEGER_OF("buckets", 1, WORDS_MAX_BUCKETS, 1), \
+	OPTION_CHOICE_KEPT("pooling", words_poolings, 0)
+
+extern const char *const words_poolings[];	/* as Pooling in pool.c */
+
+/* For their check: the range of n-grams. */
+extern void words_check(const ModelDescription *description);
+extern void words_check_ngrams(int64 min_n, int64 max_n);
 
 /* ---------- image ---------- */
 

@@ -12,6 +12,8 @@
 #include "math/distance.h"
 #include "math/hash.h"
 #include "mb/pg_wchar.h"
+#include "text/config_cache.h"
+#include "text/generation.h"
 #include "text/token.h"
 #include "utils/memutils.h"
 
@@ -45,17 +47,18 @@ attach_sections(Words *words)
 
 /*
  * The options and the token stream live as long as the call site, which
- * survives an error that its caller catches.  So version is set last, and
- * until then everything is done again by the next call.
+ * survives an error that its caller catches.  So the generation is set last,
+ * and until then everything is done again by the next call.
  */
 static void
 attach(Words *words, FmgrInfo *flinfo)
 {
 	Model	   *model = words->model;
 	MemoryContext old = MemoryContextSwitchTo(flinfo->fn_mcxt);
+	uint64		generation = text_generation();
 	Oid			config = model_option_config(model->description);
 
-	words->version = 0;
+	words->generation = 0;
 	attach_sections(words);
 	words->min_n = model_option_int(model->description, "min_n", 0);
 	words->max_n = model_option_int(model->description, "max_n", 0);
@@ -69,12 +72,11 @@ attach(Words *words, FmgrInfo *flinfo)
 	words->unseen = resize(words->unseen,
 						   mul_size(Max(words->totals->stride, 1),
 									sizeof(float)));
-	if (words->stream == NULL || words->config != config)
-	{
-		words->stream = token_stream_create(config);
-		words->config = config;
-	}
+	if (words->streams == NULL)
+		words->streams = token_streams_create();
+	words->stream = config_cache_get(words->streams, config);
 	words->version = model->version;
+	words->generation = generation;
 	MemoryContextSwitchTo(old);
 }
 
@@ -91,7 +93,8 @@ words_open(FmgrInfo *flinfo, Oid table)
 		*state = words;
 	}
 	words->model = model;
-	if (words->version != model->version)
+	if (words->version != model->version ||
+		words->generation != text_generation())
 	{
 		if (model->description->method->build_image != words_build_image)
 			ereport(ERROR,

@@ -8,6 +8,7 @@
 #include "server/server.h"
 
 #include "encoder/vocabulary/sparse_encoder.h"
+#include "text/generation.h"
 #include "utils/memutils.h"
 
 #define PREFETCH_DISTANCE	12
@@ -52,9 +53,11 @@ encoder_open(FunctionCallInfo fcinfo, const Model *model)
 	if (encoder == NULL)
 		*state = encoder = MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt,
 												  sizeof(SparseEncoder));
-	if (encoder->stream == NULL || encoder->version != model->version)
+	if (encoder->stream == NULL || encoder->version != model->version ||
+		encoder->generation != text_generation())
 	{
 		encoder->stream = NULL;
+		encoder->generation = text_generation();
 		encoder_prepare(encoder, fcinfo->flinfo->fn_mcxt, model);
 		encoder->version = model->version;
 	}

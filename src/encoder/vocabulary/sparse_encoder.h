@@ -34,6 +34,7 @@ typedef struct IdfTable
 typedef struct SparseEncoder
 {
 	uint64		version;		/* of the model */
+	uint64		generation;		/* text_generation(), of the configuration */
 	MemoryContext context;
 	Vocabulary	vocabulary;
 	TermOptions options;

@@ -138,8 +138,8 @@ reserve_window(TermStream *stream, Size used, int count)
 	if (needed <= stream->window_size)
 		return;
 
+	stream->window = repalloc_huge(stream->window, needed * 2);
 	stream->window_size = needed * 2;
-	stream->window = repalloc_huge(stream->window, stream->window_size);
 }
 
 /*

@@ -121,12 +121,13 @@ typedef struct Words
 	int			max_n;
 	int			buckets;
 	const char *pooling;
-	Oid			config;
-	struct TokenStream *stream;
+	struct ConfigCache *streams;
+	struct TokenStream *stream; /* of the model's configuration */
 	Token	   *tokens;			/* TOKEN_BATCH of them */
 	int32	   *ngrams;
 	float	   *unseen;			/* stride floats: vector of an unseen word */
 	uint64		version;		/* of the model the above belongs to */
+	uint64		generation;		/* text_generation(), likewise */
 } Words;
 
 /*

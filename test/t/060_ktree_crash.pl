@@ -82,7 +82,7 @@ foreach my $round (1 .. $rounds)
 	$bad{structure} = "round $round: $problems" if $problems ne '';
 	my $difference = $node->safe_psql('postgres', q{
 		SET enable_seqscan = off; SET enable_sort = off;
-		CREATE TEMP TABLE by_index AS SELECT id FROM t ORDER BY v <-> '[1,1,1,1,1]';
+		CREATE TEMP TABLE by_index AS SELECT id FROM t ORDER BY v <-> '[1,1,1,1,1]' OFFSET 0;
 		SET enable_seqscan = on; SET enable_indexscan = off;
 		SELECT (SELECT count(*) FROM by_index) - (SELECT count(DISTINCT id) FROM by_index),
 			(SELECT count(*) FROM (SELECT id FROM t EXCEPT SELECT id FROM by_index) x),

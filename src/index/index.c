@@ -21,6 +21,7 @@
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
+#include "nodes/pathnodes.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -50,6 +51,18 @@ index_register(const IndexRoom *room)
 	if (room_count >= MAX_ROOMS)
 		elog(ERROR, "too many index access methods");
 	rooms[room_count++] = room;
+}
+
+bool
+index_is_approximate(const IndexOptInfo *info)
+{
+	for (int i = 0; i < room_count; i++)
+	{
+		if (rooms[i]->approximate != NULL &&
+			(amcostestimate_function) info->amcostestimate == rooms[i]->approximate)
+			return true;
+	}
+	return false;
 }
 
 /*

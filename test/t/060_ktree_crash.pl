@@ -42,7 +42,7 @@ crash_repeatedly(
 	structure => q{SELECT * FROM embed_index_check('t_v')},
 	rows => q{
 		SET enable_seqscan = off; SET enable_sort = off;
-		CREATE TEMP TABLE by_index AS SELECT id FROM t ORDER BY v <-> '[1,1,1,1,1]';
+		CREATE TEMP TABLE by_index AS SELECT id FROM t ORDER BY v <-> '[1,1,1,1,1]' OFFSET 0;
 		SET enable_seqscan = on; SET enable_indexscan = off;
 		SELECT concat_ws(', ', repeated || ' repeated', lost || ' lost', wrong || ' wrong')
 		FROM (SELECT nullif((SELECT count(*) FROM by_index) - (SELECT count(DISTINCT id) FROM by_index), 0) AS repeated,

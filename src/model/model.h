@@ -81,6 +81,9 @@ typedef struct ModelMethod
 	uint32		image_format;	/* raised whenever the sections change */
 	int			image_sections;
 
+	/* how texts become dense vectors (encoder.h); NULL: they do not */
+	const struct Encoder *encoder;
+
 	/*
 	 * Row 0 holds what the other rows cannot tell, such as the number of
 	 * documents, so that embed_refresh cannot make it.
@@ -210,6 +213,15 @@ typedef struct Model
 extern Model *model_open(FmgrInfo *flinfo, Oid table,
 						 const ModelMethod *method);
 
+/*
+ * A further model of the same call, such as the weights of one for the
+ * vectors of another: number 1 and up, after model_open and in order.  All
+ * of them are part of the key of the last result.
+ */
+#define CALL_SITE_MODELS 4
+extern Model *model_open_further(FmgrInfo *flinfo, int number, Oid table,
+								 const ModelMethod *method);
+
 /* a section of the image: 64-byte aligned, read-only, may be empty */
 extern const void *model_section(const Model *model, int section,
 								 Size *bytes);
@@ -247,10 +259,12 @@ extern bool call_site_lookup(FunctionCallInfo fcinfo, Datum *result);
 extern Datum call_site_store(FunctionCallInfo fcinfo, Datum result);
 
 /*
- * A pointer of the method's own per call site, NULL at first; allocate what
- * it points at in flinfo->fn_mcxt.  Survives changes of the model: keep
- * model->version beside anything derived from it.
+ * A pointer per call site that is the owner's own, NULL at first; allocate
+ * what it points at in flinfo->fn_mcxt.  Survives changes of the model: keep
+ * model->version beside anything derived from it.  A call site may meet
+ * models of several kinds, so each kind has its own, told by the address of
+ * something that only it has.
  */
-extern void **call_site_state(FmgrInfo *flinfo);
+extern void **call_site_state(FmgrInfo *flinfo, const void *owner);
 
 #endif							/* MODEL_MODEL_H */

@@ -34,7 +34,8 @@ const ModelMethod word2vec_method = {
 	.check = words_check,
 	.build_image = words_build_image,
 	.image_format = 1,
-	.image_sections = WORDS_SECTIONS
+	.image_sections = WORDS_SECTIONS,
+	.encoder = &words_encoder
 };
 
 void

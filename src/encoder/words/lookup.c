@@ -102,10 +102,8 @@ attach(Words *words, FmgrInfo *flinfo)
 }
 
 Words *
-words_open(FmgrInfo *flinfo, Oid table)
+words_attach(FmgrInfo *flinfo, Model *model, void **state)
 {
-	Model	   *model = model_open(flinfo, table, NULL);
-	void	  **state = call_site_state(flinfo);
 	Words	   *words = *state;
 
 	if (words == NULL)
@@ -116,17 +114,25 @@ words_open(FmgrInfo *flinfo, Oid table)
 	words->model = model;
 	if (words->version != model->version ||
 		words->generation != text_generation())
-	{
-		if (model->description->method->build_image != words_build_image)
-			ereport(ERROR,
-					(errcode(ERRCODE_WRONG_OBJECT_TYPE),
-					 errmsg("embedding model \"%s\" has no word vectors",
-							model->description->table_name),
-					 errdetail("It is a model of method \"%s\".",
-							   model->description->method->name)));
 		attach(words, flinfo);
-	}
 	return words;
+}
+
+Words *
+words_open(FmgrInfo *flinfo, Oid table)
+{
+	Model	   *model = model_open(flinfo, table, NULL);
+	const ModelDescription *description = model->description;
+
+	if (description->method->build_image != words_build_image)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("embedding model \"%s\" has no word vectors",
+						description->table_name),
+				 errdetail("It is a model of method \"%s\".",
+						   description->method->name)));
+	return words_attach(flinfo, model,
+						call_site_state(flinfo, words_columns));
 }
 
 const WordEntry *

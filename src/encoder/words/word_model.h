@@ -49,6 +49,8 @@ extern const ModelColumn words_columns[WORDS_COLUMNS];
 
 extern const char *const words_poolings[];	/* as Pooling in pool.c */
 
+extern const struct Encoder words_encoder;	/* pool.c */
+
 /* For their check: the range of n-grams. */
 extern void words_check(const ModelDescription *description);
 extern void words_check_ngrams(int64 min_n, int64 max_n);
@@ -134,6 +136,9 @@ typedef struct Words
  * The model of a call site: see model_open for how long it is good.
  */
 extern Words *words_open(FmgrInfo *flinfo, Oid table);
+
+/* The same for a model that is open at this call site. */
+extern Words *words_attach(FmgrInfo *flinfo, Model *model, void **state);
 
 /* entry of a word, or NULL */
 extern const WordEntry *words_find(const Words *words, const char *text,

@@ -18,6 +18,7 @@
 #include "math/distance.h"
 #include "model/model.h"
 #include "train/progress.h"
+#include "utils/guc.h"
 
 #if PG_VERSION_NUM >= 180000
 PG_MODULE_MAGIC_EXT(.name = "embed", .version = "0.1");
@@ -37,4 +38,7 @@ _PG_init(void)
 	index_order_init();
 	inverted_init();
 	ktree_init();
+
+	/* a misspelt embed.* setting is an error from here on */
+	reserve_settings("embed");
 }

@@ -170,6 +170,13 @@
 #define attribute_is_virtual(attribute) false
 #endif
 
+/* Names of settings with a prefix of ours can be kept from others from 15 on. */
+#if PG_VERSION_NUM >= 150000
+#define reserve_settings(prefix) MarkGUCPrefixReserved(prefix)	/* utils/guc.h */
+#else
+#define reserve_settings(prefix) EmitWarningsOnPlaceholders(prefix)
+#endif
+
 /* Which file a relation is in, as the buffer manager names it (utils/rel.h). */
 #if PG_VERSION_NUM >= 160000
 #define relation_locator(relation) ((relation)->rd_locator)

@@ -7,7 +7,7 @@ SELECT import_word_vectors('import_text',
 SELECT * FROM import_text ORDER BY id;
 SELECT word_vector('import_text', 'king'), word_vector('import_text', 'café'),
 	embed('import_text', 'king queen nobody');
-SELECT method, dims, rows FROM embed_models WHERE model = 'import_text'::regclass;
+SELECT method, dims, rows FROM embed_models(count_rows => true) WHERE model = 'import_text'::regclass;
 
 -- GloVe: no header, words may contain spaces
 SELECT import_word_vectors('import_glove', data => convert_to(E'the 1 2 3\n. . . 4 5 6\n', 'UTF8'));

@@ -526,10 +526,16 @@ void
 model_create_trigger(Oid table, const char *arguments)
 {
 	char	   *name = qualified_relation_name(table);
+	Relation	relation;
 
 	execute(create_trigger_command(name, arguments));
 	execute(psprintf("ALTER TABLE ONLY %s ENABLE ALWAYS TRIGGER %s",
 					 name, MODEL_TRIGGER));
+
+	/* the rows may be this transaction's, which no trigger has seen */
+	relation = relation_open(table, NoLock);
+	model_changed(relation, false);
+	relation_close(relation, NoLock);
 }
 
 /* The same arguments, compared as the catalog would print them */

@@ -195,8 +195,6 @@ acquire_current_image(Oid relation, const ModelMethod *method,
 	if (!model_read_header(table, snapshot, description, attributes, &version,
 						   NULL, NULL))
 		model_report_no_header(table, description->method);
-	if (TransactionIdIsCurrentTransactionId(version.xmin))
-		model_observed(relation);
 	image = image_acquire(table, snapshot, &version, description, attributes);
 	relation_close(table, NoLock);
 	return image;
@@ -212,11 +210,15 @@ reopen(CallSite *site, Oid relation, const ModelMethod *method,
 	MemoryContext caller = MemoryContextSwitchTo(work);
 	Image	   *image;
 
-	/* nothing of the last call counts if this one fails */
+	/*
+	 * Nothing of the last call counts if this one fails.  What it used is let
+	 * go first, so that the next image may be made of it.
+	 */
 	site->model.table = InvalidOid;
-	image = acquire_current_image(relation, method, snapshot);
 	if (site->model.image != NULL)
 		image_release(site->model.image);
+	site->model.image = NULL;
+	image = acquire_current_image(relation, method, snapshot);
 	site->model.image = image;
 	site->model.version = image->serial;
 	site->model.description = image->description;
@@ -235,7 +237,8 @@ model_open(FmgrInfo *flinfo, Oid table, const ModelMethod *method)
 	memset(&identity, 0, sizeof(identity));
 	snapshot_identify(snapshot, &identity);
 	if (site->model.table != table || site->user != GetUserId() ||
-		memcmp(&identity, &site->snapshot, sizeof(identity)) != 0)
+		memcmp(&identity, &site->snapshot, sizeof(identity)) != 0 ||
+		!image_is_current(site->model.image, snapshot))
 	{
 		PushActiveSnapshot(snapshot);
 		reopen(site, table, method, snapshot);

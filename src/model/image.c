@@ -60,14 +60,19 @@ static uint64 last_serial = 0;
 
 /* ---------- the list ---------- */
 
-static void
-unmap_image(void *argument)
+void
+image_unmap(Image *image)
 {
-	Image	   *image = argument;
-
 	if (image->base != NULL)
 		(void) munmap(image->base, image->bytes);
 	image->base = NULL;
+	image->pages = NULL;
+}
+
+static void
+unmap_argument(void *argument)
+{
+	image_unmap(argument);
 }
 
 /* An image that belongs to nobody yet; its context owns its map */
@@ -91,7 +96,7 @@ create_image(const ModelVersion *version, ImageKind kind,
 	image->subtransaction = GetCurrentSubTransactionId();
 	image->context = context;
 	image->description = model_description_copy(description, context);
-	callback->func = unmap_image;
+	callback->func = unmap_argument;
 	callback->arg = image;
 	MemoryContextRegisterResetCallback(context, callback);
 	return image;
@@ -128,7 +133,7 @@ is_older(const Image *image, const void *newest)
 static bool
 is_of_transaction(const Image *image, const void *unused)
 {
-	return image->kind != IMAGE_SHARED;
+	return image->kind != IMAGE_SHARED || image->passing;
 }
 
 static bool
@@ -158,6 +163,23 @@ image_release(Image *image)
 }
 
 /*
+ * What the last mark of this transaction names is what everybody will see of
+ * the version, once the transaction has committed.
+ */
+static void
+keep_committed(void)
+{
+	for (Image *image = images; image != NULL; image = image->next)
+	{
+		if (image->kind == IMAGE_TRANSACTION && image->serial != 0 &&
+			image->changes.serial != 0 &&
+			image->changes.serial == model_final_change(image->version.table,
+														image->transaction))
+			image->kind = IMAGE_SHARED;
+	}
+}
+
+/*
  * Private images end with their transaction: what was uncommitted is now
  * either everybody's or nobody's.  One that is still referenced is retired:
  * nobody finds it any more.
@@ -169,12 +191,30 @@ end_transaction(XactEvent event, void *argument)
 		event == XACT_EVENT_PARALLEL_PRE_COMMIT ||
 		event == XACT_EVENT_PRE_PREPARE)
 		return;
+	if (event == XACT_EVENT_COMMIT)
+		keep_committed();
 	remove_unused(is_of_transaction, NULL);
 	for (Image *image = images; image != NULL; image = image->next)
 	{
-		if (image->kind != IMAGE_SHARED)
+		if (is_of_transaction(image, NULL))
 			image->serial = 0;
 	}
+}
+
+bool
+image_take(Image *image)
+{
+	if (!image->in_memory)
+		return false;
+	for (Image **link = &images; *link != NULL; link = &(*link)->next)
+	{
+		if (*link == image)
+		{
+			*link = image->next;
+			return true;
+		}
+	}
+	return false;
 }
 
 /*
@@ -197,6 +237,8 @@ find_image(const ModelVersion *version, ImageKind kind,
 	for (Image *image = images; image != NULL; image = image->next)
 	{
 		if (image->serial == 0 || image->kind != kind ||
+			(image->passing &&
+			 image->transaction != my_local_transaction_id()) ||
 			memcmp(&image->version, version, sizeof(ModelVersion)) != 0)
 			continue;
 		if (kind == IMAGE_SHARED)
@@ -257,18 +299,21 @@ use_image(Image *image, Relation table)
 
 /* ---------- attaching ---------- */
 
-/* Map the file if it is there and good; false otherwise */
-static bool
-attach_file(Image *image, const char *path, Relation table)
+/*
+ * Map a file; NULL, or what is wrong with it.  A base that is not there stays
+ * unmapped; it may be of any version.
+ */
+static const char *
+map_file(Image *image, const char *path, Relation table, bool is_base)
 {
 	int			file = OpenTransientFile(path, O_RDONLY | PG_BINARY);
 	struct stat status;
-	const char *fault;
+	const char *fault = "it is too short";
 
 	if (file < 0)
 	{
 		if (errno == ENOENT)
-			return false;
+			return NULL;
 		ereport(ERROR,
 				(errcode_for_file_access(),
 				 errmsg("could not open file \"%s\": %m", path)));
@@ -277,7 +322,6 @@ attach_file(Image *image, const char *path, Relation table)
 		ereport(ERROR,
 				(errcode_for_file_access(),
 				 errmsg("could not stat file \"%s\": %m", path)));
-	fault = "it is too short";
 	if (status.st_size >= sizeof(ImageHeader))
 	{
 		void	   *base = mmap(NULL, status.st_size, PROT_READ, MAP_SHARED,
@@ -289,19 +333,96 @@ attach_file(Image *image, const char *path, Relation table)
 					 errmsg("could not map file \"%s\": %m", path)));
 		image->base = base;
 		image->bytes = status.st_size;
+		if (is_base)
+			image->version = ((const ImageHeader *) base)->version;
 		fault = image_header_fault((ImageHeader *) base, image->bytes,
 								   &image->version,
 								   image->description->method,
 								   RelationGetNumberOfBlocks(table));
 	}
 	CloseTransientFile(file);
-	if (fault == NULL)
-		return true;
-	unmap_image(image);
-	ereport(LOG,
-			(errmsg("packed embedding model \"%s\" is rebuilt", path),
-			 errdetail("The file cannot be used: %s.", fault)));
-	return false;
+	if (fault != NULL)
+		image_unmap(image);
+	return fault;
+}
+
+/* Map the file if it is there and good; false otherwise */
+static bool
+attach_file(Image *image, const char *path, Relation table)
+{
+	const char *fault = map_file(image, path, table, false);
+
+	if (fault != NULL)
+		ereport(LOG,
+				(errmsg("packed embedding model \"%s\" is rebuilt", path),
+				 errdetail("The file cannot be used: %s.", fault)));
+	return image->base != NULL;
+}
+
+/* ---------- patching ---------- */
+
+/* The newest image at hand that may serve as a base, or NULL */
+static Image *
+find_base(const ModelVersion *version, Snapshot snapshot)
+{
+	Image	   *newest = NULL;
+
+	for (Image *image = images; image != NULL; image = image->next)
+	{
+		if (image_is_base(image, version, snapshot) &&
+			(newest == NULL ||
+			 image->pages->position > newest->pages->position))
+			newest = image;
+	}
+	return newest;
+}
+
+/*
+ * The newest file of the table as an image that nobody will find; its context
+ * belongs to the current one.  NULL: there is none, or it is of no use here.
+ */
+static Image *
+attach_base(const Image *image, Relation table, Snapshot snapshot)
+{
+	char	   *path = image_newest_path(&image->version);
+	Image	   *base;
+
+	if (path == NULL)
+		return NULL;
+	base = create_image(&image->version, IMAGE_SHARED, &image->changes,
+						snapshot, image->description);
+	base->serial = 1;
+	if (map_file(base, path, table, true) == NULL && base->base != NULL &&
+		image_is_base(base, &image->version, snapshot))
+		return base;
+	MemoryContextDelete(base->context);
+	return NULL;
+}
+
+static bool
+make_of_older(Image *image, Relation table, Snapshot snapshot,
+			  const AttrNumber *attributes)
+{
+	Image	   *base;
+	bool		done = false;
+
+	if (image->description->method->patch_image == NULL ||
+		!image_can_note_pages(table, snapshot))
+		return false;
+	base = find_base(&image->version, snapshot);
+	if (base != NULL)
+		done = image_patch(image, base, table, snapshot, attributes);
+	if (!done)
+	{
+		base = attach_base(image, table, snapshot);
+		if (base != NULL)
+		{
+			done = image_patch(image, base, table, snapshot, attributes);
+			MemoryContextDelete(base->context);
+		}
+	}
+	image->in_memory = done;
+	return done;
 }
 
 /* ---------- building ---------- */
@@ -432,13 +553,14 @@ get_shared(Image *image, Relation table, Snapshot snapshot,
 	LOCKTAG		tag;
 	bool		shared;
 
-	if (attach_file(image, path, table))
+	if (attach_file(image, path, table) ||
+		make_of_older(image, table, snapshot, attributes))
 		return;
 	set_builder_lock(&tag, RelationGetRelid(table));
 	(void) LockAcquire(&tag, ExclusiveLock, false, false);
 	shared = attach_file(image, path, table);
 	if (!shared && !may_share(image, table, attributes))
-		image->kind = IMAGE_TRANSACTION;
+		image->passing = true;
 	else if (!shared)
 	{
 		shared = build_shared(image, path, table, snapshot, attributes);
@@ -497,7 +619,7 @@ image_acquire(Relation table, Snapshot snapshot, const ModelVersion *version,
 	image = create_image(version, kind, &changes, snapshot, description);
 	if (kind == IMAGE_SHARED)
 		get_shared(image, table, snapshot, attributes);
-	else
+	else if (!make_of_older(image, table, snapshot, attributes))
 		build_private(image, table, snapshot, attributes);
 	adopt_image(image);
 	return use_image(image, table);

@@ -166,6 +166,7 @@ typedef struct ImagePages
 	int32	   *ids;
 	uint64		id_count;
 	uint64		id_capacity;
+	MemoryContext context;		/* of a copy that may be changed */
 } ImagePages;
 
 extern ModelReader *model_reader_create(Relation table, Snapshot snapshot,
@@ -180,6 +181,12 @@ extern ModelReader *model_reader_create_for_blocks(Relation table,
 												   const BlockNumber *blocks,
 												   BlockNumber count);
 extern void model_reader_free(ModelReader *reader);
+
+/*
+ * Where the server's log is: what changes a page from now on gives it a
+ * higher position.
+ */
+extern XLogRecPtr model_log_position(void);
 extern BlockNumber model_reader_blocks(ModelReader *reader);
 
 /*
@@ -222,6 +229,9 @@ typedef struct Image
 								 * snapshot, so no row of it matters */
 	LocalTransactionId watched; /* see image_is_current */
 	uint64		serial;			/* unique in this backend */
+	bool		passing;		/* shared, but ends with the transaction */
+	bool		in_memory;		/* map of our own, with room; not a file's */
+	ImagePages *pages;			/* in context; NULL: not asked for, or none */
 	char	   *base;			/* mapped; starts with an ImageHeader */
 	Size		bytes;
 	int			references;
@@ -240,6 +250,10 @@ extern Image *image_acquire(Relation table, Snapshot snapshot,
 							const AttrNumber *attributes);
 extern void image_release(Image *image);
 
+/* Take an image that has room from the list of those at hand, to use it up. */
+extern bool image_take(Image *image);
+extern void image_unmap(Image *image);
+
 /*
  * Whether a call site may go on with the image under a snapshot with which
  * it has used it before.
@@ -252,11 +266,21 @@ extern bool image_is_current(const Image *image, Snapshot snapshot);
 extern bool image_can_note_pages(Relation table, Snapshot snapshot);
 extern void image_note_snapshot(ImagePages *pages, Snapshot snapshot,
 								XLogRecPtr position);
+extern void image_append_pages(ImageBuilder *builder, const ImagePages *pages);
+
+/* remember of an image just built what its last section does not say */
+extern void image_keep_pages(Image *image, const ImagePages *pages);
+
+/* whether an image under this snapshot may be made of that one */
+extern bool image_is_base(Image *image, const ModelVersion *version,
+						  Snapshot snapshot);
+extern bool image_patch(Image *image, Image *base, Relation table,
+						Snapshot snapshot, const AttrNumber *attributes);
 
 /* ---------- image_file.c ---------- */
 
 #define IMAGE_ALIGNMENT		64
-#define IMAGE_LAYOUT		1
+#define IMAGE_LAYOUT		2
 
 /* The start of every image, on disk and in memory */
 typedef struct ImageHeader
@@ -289,6 +313,9 @@ extern const char *image_header_fault(const ImageHeader *header, Size bytes,
 
 extern char *image_path(const ModelVersion *version);
 extern void image_make_directory(void);
+
+/* the newest file of this table, of whatever version, or NULL */
+extern char *image_newest_path(const ModelVersion *version);
 
 /*
  * Remove other versions of this model, what other builders of it left

@@ -249,6 +249,17 @@ model_open(FmgrInfo *flinfo, Oid table, const ModelMethod *method)
 	return &site->model;
 }
 
+void
+model_close(FmgrInfo *flinfo)
+{
+	CallSite   *site = call_site_get(flinfo);
+
+	site->model.table = InvalidOid;
+	if (site->model.image != NULL)
+		image_release(site->model.image);
+	site->model.image = NULL;
+}
+
 const void *
 model_section(const Model *model, int section, Size *bytes)
 {

@@ -213,8 +213,8 @@ next_of_heap(ModelReader *reader, Datum *values, bool *nulls)
  * Where the server's log was before the first page is read: what changes a
  * page later gives it a higher position.
  */
-static XLogRecPtr
-log_position(void)
+XLogRecPtr
+model_log_position(void)
 {
 	return RecoveryInProgress() ? GetXLogReplayRecPtr(NULL) :
 		GetXLogInsertRecPtr();
@@ -256,7 +256,7 @@ create_reader(Relation table, Snapshot snapshot,
 	reader->attributes = attributes;
 	model_changes(table, &reader->changes);
 	if (image_can_note_pages(table, snapshot))
-		image_note_snapshot(&reader->pages, snapshot, log_position());
+		image_note_snapshot(&reader->pages, snapshot, model_log_position());
 	for (int i = 0; i < description->method->column_count; i++)
 		reader->last_attribute = Max(reader->last_attribute, attributes[i]);
 	if (!model_read_header(table, snapshot, description, attributes, &version,

@@ -26,7 +26,7 @@ CREATE SEQUENCE next_id START 4000;
 } . q{
 CREATE FUNCTION elements(v sparsevec) RETURNS TABLE (id integer, weight real) LANGUAGE sql IMMUTABLE AS $$
 	SELECT split_part(e, ':', 1)::integer, split_part(e, ':', 2)::real
-	FROM string_to_table(substring(v::text, '\{(.+)\}'), ',') AS e WHERE e <> '' $$;
+	FROM regexp_split_to_table(substring(v::text, '\{(.+)\}'), ',') AS e WHERE e <> '' $$;
 CREATE FUNCTION wrong_weights(kind text, OUT wrong text) LANGUAGE sql STABLE AS $$
 	WITH header AS (SELECT documents::float8 AS n FROM m WHERE id = 0),
 	highest AS (SELECT max(documents)::float8 AS most FROM m WHERE id > 0),
@@ -197,6 +197,42 @@ foreach my $round (1 .. (is_long() ? 100 : 10))
 	$different++ if $patched ne $built;
 }
 is($different, 0, 'what was made of an older form is what a full build gives');
+
+# A row trigger that adds each document and encodes it: no insert packs the
+# model again, in one transaction, in one each, and in two sessions in turn.
+$node->safe_psql('postgres', q{
+	SELECT train_vocabulary('voc', 'SELECT string_agg(''word'' || i, '' '') FROM generate_series(1, 20000) AS i GROUP BY i / 50');
+	SELECT tfidf('voc', 'word7');
+	CREATE TABLE docs (id serial, body text, v sparsevec);
+	CREATE FUNCTION follow() RETURNS trigger LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+	BEGIN
+		PERFORM add_documents('voc', format('SELECT %L', new.body));
+		new.v := tfidf('voc', new.body);
+		RETURN new;
+	END $$;
+	CREATE TRIGGER follow BEFORE INSERT ON docs FOR EACH ROW EXECUTE FUNCTION follow();});
+foreach my $case ([ 'in one transaction', 'BEGIN', 'COMMIT' ], [ 'each in a transaction of its own', '', '' ])
+{
+	my ($what, $begin, $end) = @$case;
+	(my $mark = $what) =~ s/ //g;
+	my ($state, $stdout, $stderr) = $node->psql('postgres', join("\n", 'SET client_min_messages = debug1;', "$begin;",
+		map({ "INSERT INTO docs (body) VALUES ('word$_ word" . 37 * $_ . " $mark$_');" } 1 .. 40),
+		"SELECT count(*), count(DISTINCT v) FROM docs WHERE body ~ '$mark';", "$end;"));
+	my @pages = $stderr =~ /packed embedding model "voc" anew from (\d+) of \d+ pages/g;
+	my @built = images_of('voc');
+	is($stdout, '40|40', "$what: every document has its vector");
+	cmp_ok(scalar(@pages), '>=', 40, "$what: each is made of the one before");
+	cmp_ok((sort { $a <=> $b } @pages)[-2], '<', 20, "$what: from few pages");
+	is(scalar(@built), 1, "$what: and there is one file, the first");
+}
+
+sub images_of
+{
+	my ($table) = @_;
+	my $oid = $node->safe_psql('postgres', "SELECT '$table'::regclass::oid");
+
+	return glob($node->data_dir . "/base/pgsql_tmp/pgsql_tmp_embed.*.$oid.*");
+}
 
 # The log position of a page says nothing where nothing is logged.
 $node->safe_psql('postgres', q{ALTER TABLE m SET UNLOGGED; SELECT check_model('unlogged'); UPDATE m SET documents = 9 WHERE id = 1; SELECT check_model('unlogged'); });

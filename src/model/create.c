@@ -579,10 +579,16 @@ void
 model_create_trigger(Oid table, const char *arguments)
 {
 	char	   *name = qualified_relation_name(table);
+	Relation	relation;
 
 	execute_command(create_trigger_command(name, arguments), SPI_OK_UTILITY);
 	execute_command(psprintf("ALTER TABLE ONLY %s ENABLE ALWAYS TRIGGER %s",
 							 name, MODEL_TRIGGER), SPI_OK_UTILITY);
+
+	/* the rows may be this transaction's, which no trigger has seen */
+	relation = relation_open(table, NoLock);
+	model_changed(relation, false);
+	relation_close(relation, NoLock);
 }
 
 void

@@ -37,6 +37,7 @@
 #include "utils/snapshot.h"
 
 typedef struct ImageBuilder ImageBuilder;
+typedef struct ImagePatch ImagePatch;
 typedef struct ModelReader ModelReader;
 typedef struct ModelWriter ModelWriter;
 typedef struct ModelDescription ModelDescription;
@@ -78,6 +79,16 @@ typedef struct ModelMethod
 	 * of its own.
 	 */
 	void		(*build_image) (ImageBuilder *builder, ModelReader *reader);
+
+	/*
+	 * Changes a copy of an older image into the present one, given the rows
+	 * of all pages that have changed: some are as they were, none of the ids
+	 * above 0 is gone, and ids below 0 are not in the image.  The sections
+	 * have a little room.  Where that is not enough, or a row is not as it
+	 * should be: false, in whatever state, and the image is built.  NULL: it
+	 * always is.
+	 */
+	bool		(*patch_image) (ImagePatch *patch, ModelReader *reader);
 	uint32		image_format;	/* raised whenever the sections change */
 	int			image_sections;
 
@@ -222,6 +233,12 @@ extern Model *model_open(FmgrInfo *flinfo, Oid table,
 extern Model *model_open_further(FmgrInfo *flinfo, int number, Oid table,
 								 const ModelMethod *method);
 
+/*
+ * Let go of the image of a call site, which then costs nothing to change or
+ * to remove.
+ */
+extern void model_close(FmgrInfo *flinfo);
+
 /* a section of the image: 64-byte aligned, read-only, may be empty */
 extern const void *model_section(const Model *model, int section,
 								 Size *bytes);
@@ -244,6 +261,15 @@ extern const ModelDescription *model_reader_description(ModelReader *reader);
  */
 extern void image_begin_section(ImageBuilder *builder, int section);
 extern void image_append(ImageBuilder *builder, const void *data, Size bytes);
+
+/* ---------- patching (image_patch.c) ---------- */
+
+/* a section of the copy, which may be written to; until the next append */
+extern void *image_patch_section(ImagePatch *patch, int section, Size *bytes);
+
+/* behind the section; false: there is no room */
+extern bool image_patch_append(ImagePatch *patch, int section,
+							   const void *data, Size bytes);
 
 /* ---------- call site (call_site.c) ---------- */
 

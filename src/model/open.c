@@ -195,11 +195,18 @@ acquire_current_image(Oid relation, const ModelMethod *method,
 	if (!model_read_header(table, snapshot, description, attributes, &version,
 						   NULL, NULL))
 		model_report_no_header(table, description->method);
-	if (TransactionIdIsCurrentTransactionId(version.xmin))
-		model_observed(relation);
 	image = image_acquire(table, snapshot, &version, description, attributes);
 	relation_close(table, NoLock);
 	return image;
+}
+
+static void
+let_go(CallSiteModel *opened)
+{
+	opened->model.table = InvalidOid;
+	if (opened->model.image != NULL)
+		image_release(opened->model.image);
+	opened->model.image = NULL;
 }
 
 static void
@@ -212,11 +219,12 @@ reopen(CallSiteModel *opened, Oid relation, const ModelMethod *method,
 	MemoryContext caller = MemoryContextSwitchTo(work);
 	Image	   *image;
 
-	/* nothing of the last call counts if this one fails */
-	opened->model.table = InvalidOid;
+	/*
+	 * Nothing of the last call counts if this one fails.  What it used is let
+	 * go first, so that the next image may be made of it.
+	 */
+	let_go(opened);
 	image = acquire_current_image(relation, method, snapshot);
-	if (opened->model.image != NULL)
-		image_release(opened->model.image);
 	opened->model.image = image;
 	opened->model.version = image->serial;
 	opened->model.description = image->description;
@@ -238,7 +246,8 @@ model_open_further(FmgrInfo *flinfo, int number, Oid table,
 	memset(&identity, 0, sizeof(identity));
 	snapshot_identify(snapshot, &identity);
 	if (opened->model.table != table || opened->user != GetUserId() ||
-		memcmp(&identity, &opened->snapshot, sizeof(identity)) != 0)
+		memcmp(&identity, &opened->snapshot, sizeof(identity)) != 0 ||
+		!image_is_current(opened->model.image, snapshot))
 	{
 		PushActiveSnapshot(snapshot);
 		reopen(opened, table, method, snapshot);
@@ -254,6 +263,15 @@ Model *
 model_open(FmgrInfo *flinfo, Oid table, const ModelMethod *method)
 {
 	return model_open_further(flinfo, 0, table, method);
+}
+
+void
+model_close(FmgrInfo *flinfo)
+{
+	CallSite   *site = call_site_get(flinfo);
+
+	for (int i = 0; i < CALL_SITE_MODELS; i++)
+		let_go(&site->models[i]);
 }
 
 const void *

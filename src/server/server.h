@@ -21,6 +21,10 @@
 #include "common/file_utils.h"	/* PG_TEMP_FILES_DIR, before in storage/fd.h */
 #endif
 
+#if PG_VERSION_NUM >= 150000
+#include "access/xlogrecovery.h"	/* part of access/xlog.h before */
+#endif
+
 #if PG_VERSION_NUM < 130000
 #error "embed needs PostgreSQL 13 or later"
 #endif
@@ -175,6 +179,13 @@
 #define reserve_settings(prefix) MarkGUCPrefixReserved(prefix)	/* utils/guc.h */
 #else
 #define reserve_settings(prefix) EmitWarningsOnPlaceholders(prefix)
+#endif
+
+/* Whether the statistics of a relation have their place (pgstat.h). */
+#if PG_VERSION_NUM >= 150000
+#define relation_is_counted(relation) pgstat_should_count_relation(relation)
+#else
+#define relation_is_counted(relation) ((relation)->pgstat_info != NULL)
 #endif
 
 /* Which file a relation is in, as the buffer manager names it (utils/rel.h). */

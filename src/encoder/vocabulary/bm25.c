@@ -19,6 +19,7 @@
 
 #include "encoder/vocabulary/bm25_formula.h"
 #include "encoder/vocabulary/sparse_encoder.h"
+#include "miscadmin.h"
 
 EMBED_FUNCTION(bm25_document);
 EMBED_FUNCTION(bm25_query);
@@ -67,6 +68,30 @@ bm25_document(PG_FUNCTION_ARGS)
 	return call_site_store(fcinfo, result);
 }
 
+/*
+ * What one variant wants to know of all terms is not in the image, where each
+ * change of a count would change it.
+ */
+static double
+mean_log_odds(SparseEncoder *encoder, Bm25Variant variant)
+{
+	const Vocabulary *vocabulary = &encoder->vocabulary;
+	int64		terms = vocabulary->totals->terms;
+	double		sum = 0.0;
+
+	if (variant != BM25_OKAPI || !isnan(encoder->mean_log_odds))
+		return encoder->mean_log_odds;
+	for (int64 i = 0; i < terms; i++)
+	{
+		if (i % 65536 == 0)
+			CHECK_FOR_INTERRUPTS();
+		sum += bm25_log_odds(vocabulary->entries[i].documents,
+							 vocabulary->totals->documents);
+	}
+	encoder->mean_log_odds = sum / Max(1, terms);
+	return encoder->mean_log_odds;
+}
+
 Datum
 bm25_query(PG_FUNCTION_ARGS)
 {
@@ -74,6 +99,7 @@ bm25_query(PG_FUNCTION_ARGS)
 	Bm25Variant variant;
 	SparseEncoder    *encoder;
 	EncodedDocument document;
+	double		mean;
 	double		sum = 0.0;
 	Datum		result;
 
@@ -83,6 +109,7 @@ bm25_query(PG_FUNCTION_ARGS)
 	encoder = sparse_encoder_open(fcinfo, model);
 	variant = chosen_option(&encoder->chosen[0], "BM25 variant",
 							PG_GETARG_TEXT_PP(2), bm25_names);
+	mean = mean_log_odds(encoder, variant);
 	sparse_encoder_count(encoder, PG_GETARG_TEXT_PP(1), &document);
 	for (int i = 0; i < document.count; i++)
 	{
@@ -91,7 +118,7 @@ bm25_query(PG_FUNCTION_ARGS)
 
 		document.weights[i] = term->count *
 			bm25_idf(variant, vocabulary->entries[term->key].documents,
-					 vocabulary->totals->documents, vocabulary->totals->mean_log_odds);
+					 vocabulary->totals->documents, mean);
 		sum += document.weights[i];
 	}
 	result = PointerGetDatum(sparse_encoder_vector(encoder, &document, 1.0,

@@ -7,6 +7,8 @@
  */
 #include "server/server.h"
 
+#include <math.h>
+
 #include "encoder/vocabulary/sparse_encoder.h"
 #include "text/generation.h"
 #include "utils/memutils.h"
@@ -28,6 +30,7 @@ sparse_encoder_prepare(SparseEncoder *encoder, MemoryContext parent, const Model
 	memset(encoder->chosen, 0, sizeof(encoder->chosen));
 	memset(&encoder->weights, 0, sizeof(encoder->weights));
 	memset(&encoder->idf_table, 0, sizeof(encoder->idf_table));
+	encoder->mean_log_odds = NAN;
 	encoder->weights.context = encoder->context;
 	vocabulary_attach(&encoder->vocabulary, model);
 	entry_counts_init(&encoder->counts, encoder->vocabulary.totals->terms);

@@ -44,6 +44,7 @@ typedef struct SparseEncoder
 	bool		counting;		/* counts are not 0 */
 	WeightArray weights;
 	IdfTable	idf_table;
+	double		mean_log_odds;	/* of all terms; NAN: not yet computed */
 	ChosenOption chosen[ENCODER_OPTIONS];
 } SparseEncoder;
 

@@ -13,6 +13,7 @@
 
 #include "encoder/vocabulary/vocabulary.h"
 #include "encoder/word2vec/word2vec.h"
+#include "encoder/words/imported.h"
 #include "index/inverted/inverted.h"
 #include "index/ktree/ktree.h"
 #include "math/distance.h"
@@ -34,6 +35,7 @@ _PG_init(void)
 	progress_init();
 	vocabulary_init();
 	word2vec_init();
+	imported_init();
 	inverted_init();
 	ktree_init();
 }

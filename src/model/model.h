@@ -144,7 +144,6 @@ typedef struct ModelDefinition
 	int32		typmods[MODEL_MAX_COLUMNS]; /* as method->columns; set them
 											 * all (-1: none) */
 	bool		replace;
-	int64		expected_rows;	/* for progress and limits; 0: unknown */
 } ModelDefinition;
 
 extern void model_definition_init(ModelDefinition *definition,

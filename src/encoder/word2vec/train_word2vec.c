@@ -420,6 +420,19 @@ read_known(FmgrInfo *flinfo, Word2vecOptions *options)
 	return known;
 }
 
+/* For whoever wants to know how the training went */
+static void
+report_curve(const TrainerCurve *curve)
+{
+	StringInfoData line;
+
+	initStringInfo(&line);
+	for (int i = 0; i < curve->points; i++)
+		appendStringInfo(&line, " %.4f", curve->losses[i]);
+	ereport(DEBUG1,
+			(errmsg_internal("loss of each epoch:%s", line.data)));
+}
+
 Datum
 train_word2vec(PG_FUNCTION_ARGS)
 {
@@ -431,6 +444,7 @@ train_word2vec(PG_FUNCTION_ARGS)
 	TrainerMemory *memory;
 	EncodedCorpus *corpus;
 	Subwords   *subwords;
+	TrainerCurve curve;
 	Oid			table;
 
 	trainer_check();
@@ -452,10 +466,11 @@ train_word2vec(PG_FUNCTION_ARGS)
 	}
 
 	progress_phase(progress, "training", memory->control->total);
-	trainer_run(&word2vec_task, files, memory, options.workers, progress);
+	trainer_run(&word2vec_task, files, memory, options.workers, 0, progress,
+				&curve);
 	trainer_files_free(files);
+	report_curve(&curve);
 
-	definition.expected_rows = ((Word2vecShared *) memory->memory)->rows + 1;
 	table = write_model(&definition, corpus, subwords, known, memory->memory,
 						progress);
 	trainer_memory_free(memory);

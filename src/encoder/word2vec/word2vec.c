@@ -13,7 +13,7 @@
 
 static const char *const word2vec_options[] = {
 	"algorithm", "window_size", "negative", "hierarchical_softmax", "sample",
-	"epochs", "alpha", "min_count", "min_n", "max_n", "buckets", "seed",
+	"epochs", "alpha", "min_count", "min_n", "max_n", "buckets",
 	"pooling", NULL
 };
 
@@ -23,7 +23,7 @@ const ModelMethod word2vec_method = {
 	.column_count = WORDS_COLUMNS,
 	.options = word2vec_options,
 	.build_image = words_build_image,
-	.image_format = 1,
+	.image_format = WORDS_IMAGE_FORMAT,
 	.image_sections = WORDS_SECTIONS
 };
 

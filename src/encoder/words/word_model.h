@@ -83,6 +83,9 @@ typedef struct BucketSlot
 	uint32		row;
 } BucketSlot;
 
+/* raised whenever the sections change */
+#define WORDS_IMAGE_FORMAT	1
+
 extern void words_build_image(ImageBuilder *builder, ModelReader *reader);
 
 /* ---------- reading (lookup.c) ---------- */

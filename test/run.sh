@@ -14,7 +14,7 @@
 # private copy of the server, as an ordinary user: neither the tree nor the
 # system's server is touched.  What takes minutes to make and never changes
 # is kept for the next run (kept.sh says where).  Every step is one result; the
-# last line reads "N passed, N failed".  See test/README.md.
+# last line reads "N passed, N failed".  See test/README.
 #
 # EMBED_PG_VERSION    server to use (default: newest installed, else packaged)
 # EMBED_DATA          real data for the live comparisons (default: the

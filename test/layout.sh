@@ -70,7 +70,7 @@ names_of_files() {
 			*README*) cat "$file" ;;
 			*) sed -E -e '/^[ 	]*(#|--) /!s/.*//' "$file" ;;
 		esac | grep -n -o -E '[A-Za-z0-9_*/]+\.(c|h|pl|pm|sql|spec|py|sh|md)\b' | sed "s|^|$file:|"
-	done | grep -v -E ':[^:]*\*|:_|:/|[A-Z]{3,}[^E/]*\.' | awk -F: '
+	done | grep -v -E ':([^:]*\*|_|/|[^:]*[A-Z]{3})[^:]*$' | awk -F: '
 		NR == FNR { there[$1] = 1; next }
 		!there[$3] { print $1 ":" $2 " (" $3 ")" }' "$faults.there" -
 	rm -f "$faults.there"

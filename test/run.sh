@@ -206,6 +206,8 @@ do_sanitizer() {
 	export ASAN_OPTIONS UBSAN_OPTIONS
 	case $1 in
 		models)
+			# it is made for crashes, after which recovery is to be short
+			settings='checkpoint_timeout = 30s'
 			start_server sanitizer-models || return 1
 			EMBED_MODELS=$([ -n "$long" ] && echo 400000 || echo 20000) perl test/models/by_hand.pl ;;
 		*) installcheck "$1" "$work/tree-sanitizer" sanitizer ;;
@@ -235,6 +237,8 @@ do_assert() {
 do_discard() {
 	[ "$pg_version" -ge 14 ] || { say "the server has no debug_discard_caches"; return $SKIP; }
 	discard=yes
+	# where a test takes a minute, autovacuum would come in between
+	settings='autovacuum = off'
 	[ -n "$long" ] || left_out=$discard_leaves_out
 	installcheck "$1" "$work/tree-assert" discard
 	result=$?
@@ -242,7 +246,7 @@ do_discard() {
 	return $result
 }
 
-discard_leaves_out=''
+discard_leaves_out='inverted_property inverted_lifecycle ktree_grown ktree_order ktree bm25 labels'
 
 # Lines of a log that must not be there, with what follows them; addresses in
 # our library as functions and lines.
@@ -360,6 +364,7 @@ start_server() {
 		wal_level = logical
 		max_worker_processes = 16
 		max_prepared_transactions = 10
+		${settings:-}
 	X
 	trap 'stop_server' EXIT
 	LD_PRELOAD="${preload:-}" "$pg_bin/pg_ctl" -s -w -t 120 -D "$server/data" -l "$server/log" start ||

@@ -55,7 +55,8 @@ list_steps() {
 	names unit 'test/unit/*_test.c' _test.c
 	echo sanitizer/regress
 	echo sanitizer/isolation
-	echo sanitizer/models
+	echo sanitizer/models/1
+	echo sanitizer/models/2
 	echo assert/regress
 	echo assert/isolation
 	names assert/tap "$(assert_taps)" .pl
@@ -205,11 +206,11 @@ do_sanitizer() {
 	UBSAN_OPTIONS=print_stacktrace=1
 	export ASAN_OPTIONS UBSAN_OPTIONS
 	case $1 in
-		models)
+		models/*)
 			# it is made for crashes, after which recovery is to be short
 			settings='checkpoint_timeout = 30s'
-			start_server sanitizer-models || return 1
-			EMBED_MODELS=$([ -n "$long" ] && echo 400000 || echo 20000) perl test/models/by_hand.pl ;;
+			start_server "sanitizer-models-${1#models/}" || return 1
+			EMBED_JOBS=1 EMBED_MODELS=$([ -n "$long" ] && echo 200000 || echo 10000) perl test/models/by_hand.pl ;;
 		*) installcheck "$1" "$work/tree-sanitizer" sanitizer ;;
 	esac
 	result=$?

@@ -162,4 +162,5 @@ REFRESH MATERIALIZED VIEW model_rights_shop.trap_view;
 SET client_min_messages = error;
 RESET search_path;
 DROP SCHEMA model_rights_anna, model_rights_other, model_rights_shop CASCADE;
+DROP FUNCTION pg_temp.rise();
 DROP ROLE model_rights_anna, model_rights_bert;

@@ -34,6 +34,7 @@ _PG_init(void)
 	progress_init();
 	vocabulary_init();
 	word2vec_init();
+	index_order_init();
 	inverted_init();
 	ktree_init();
 }

@@ -23,12 +23,11 @@
 #include "catalog/pg_type.h"
 #include "funcapi.h"
 #include "miscadmin.h"
+#include "text/generation.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
-#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
-#include "utils/syscache.h"
 
 #define CALL_SITE_MAGIC 0x656D6263
 
@@ -41,37 +40,18 @@ static int64 reused_results = 0;
 /* the call site of this backend that computed last */
 static CallSite *latest = NULL;
 
-/* counts changes of text search configurations, which the result rests on */
-static uint64 configurations = 0;
-
-static void
-configurations_changed(Datum argument, int cache, uint32 hash)
-{
-	configurations++;
-}
-
-static void
-watch_configurations(void)
-{
-	static bool watching = false;
-
-	if (watching)
-		return;
-	CacheRegisterSyscacheCallback(TSCONFIGOID, configurations_changed, (Datum) 0);
-	CacheRegisterSyscacheCallback(TSCONFIGMAP, configurations_changed, (Datum) 0);
-	CacheRegisterSyscacheCallback(TSDICTOID, configurations_changed, (Datum) 0);
-	watching = true;
-}
-
 /* The image must not outlive its last call site, nor the other way round */
 static void
 release_call_site(void *argument)
 {
 	CallSite   *site = argument;
 
-	if (site->model.image != NULL)
-		image_release(site->model.image);
-	site->model.image = NULL;
+	for (int i = 0; i < CALL_SITE_MODELS; i++)
+	{
+		if (site->models[i].model.image != NULL)
+			image_release(site->models[i].model.image);
+		site->models[i].model.image = NULL;
+	}
 	if (latest == site)
 		latest = NULL;
 }
@@ -110,7 +90,6 @@ call_site_get(FmgrInfo *flinfo)
 		Assert(site->magic == CALL_SITE_MAGIC);
 		return site;
 	}
-	watch_configurations();
 	site = MemoryContextAllocZero(flinfo->fn_mcxt, sizeof(CallSite));
 	site->magic = CALL_SITE_MAGIC;
 	site->context = flinfo->fn_mcxt;
@@ -125,9 +104,21 @@ call_site_get(FmgrInfo *flinfo)
 }
 
 void **
-call_site_state(FmgrInfo *flinfo)
+call_site_state(FmgrInfo *flinfo, const void *owner)
 {
-	return &call_site_get(flinfo)->state;
+	CallSite   *site = call_site_get(flinfo);
+	CallSiteState *state = site->states;
+
+	while (state != NULL && state->owner != owner)
+		state = state->next;
+	if (state == NULL)
+	{
+		state = MemoryContextAllocZero(site->context, sizeof(CallSiteState));
+		state->owner = owner;
+		state->next = site->states;
+		site->states = state;
+	}
+	return &state->state;
 }
 
 /* ---------- keys ---------- */
@@ -261,12 +252,18 @@ key_store(CallSite *site, const KeyPart *parts, int count)
 static bool
 may_hold_result(const CallSite *site, const CallSite *other)
 {
-	return other->filled && other->function == site->function &&
-		other->version == site->model.version &&
-		other->configurations == configurations &&
-		(!other->by_toast_pointer ||
-		 memcmp(&other->filled_under, &site->snapshot,
-				sizeof(SnapshotIdentity)) == 0);
+	if (!other->filled || other->function != site->function ||
+		other->version_count != site->model_count ||
+		other->generation != text_generation())
+		return false;
+	for (int i = 0; i < site->model_count; i++)
+	{
+		if (other->versions[i] != site->models[i].model.version)
+			return false;
+	}
+	return !other->by_toast_pointer ||
+		memcmp(&other->filled_under, &site->models[0].snapshot,
+			   sizeof(SnapshotIdentity)) == 0;
 }
 
 /* Keep a result under these arguments, unless they have no key. */
@@ -289,9 +286,11 @@ keep_result(CallSite *site, const KeyPart *parts, int count, Datum result,
 								 site->result_length);
 		MemoryContextSwitchTo(caller);
 	}
-	site->version = site->model.version;
-	site->configurations = configurations;
-	site->filled_under = site->snapshot;
+	site->version_count = site->model_count;
+	for (int i = 0; i < site->model_count; i++)
+		site->versions[i] = site->models[i].model.version;
+	site->generation = text_generation();
+	site->filled_under = site->models[0].snapshot;
 	site->filled = true;
 }
 

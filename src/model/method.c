@@ -51,19 +51,3 @@ model_method_names(void)
 	names[method_count] = NULL;
 	return names;
 }
-
-void
-model_method_check_option(const ModelMethod *method, const char *option)
-{
-	const char **names;
-	int			count = 0;
-
-	while (method->options[count] != NULL)
-		count++;
-	names = palloc((count + 3) * sizeof(char *));
-	names[0] = "config";
-	names[1] = "dims";
-	memcpy(names + 2, method->options, (count + 1) * sizeof(char *));
-	choice_index("option", option, names);
-	pfree(names);
-}

@@ -29,6 +29,7 @@
 #ifndef MODEL_MODEL_H
 #define MODEL_MODEL_H
 
+#include "model/option.h"
 #include "server/server.h"
 
 #include "nodes/pg_list.h"
@@ -53,8 +54,6 @@ typedef struct ModelColumn
 	const char *name;
 	Oid			type;			/* such as TEXTOID, or InvalidOid */
 	const char *type_name;		/* such as "vector", or NULL */
-	const char *total;			/* SQL aggregate that gives row 0 its value,
-								 * such as "pg_catalog.sum(occurrences)" */
 } ModelColumn;
 
 #define MODEL_MAX_COLUMNS	16
@@ -66,11 +65,13 @@ typedef struct ModelMethod
 	const ModelColumn *columns; /* that its tables must have; others may be
 								 * there too and are not read */
 	int			column_count;
-	const char *const *options; /* names allowed in the description besides
-								 * "config" and "dims", ended by NULL */
+	const OptionDeclaration *options;	/* ended by OPTIONS_END */
 
-	/* checks the values of the options; ereports; NULL: nothing to check */
-	void		(*check) (const ModelDescription *description, Relation table);
+	/*
+	 * Checks what the declarations cannot say: that options fit each other.
+	 * Ereports.  NULL: nothing to check.
+	 */
+	void		(*check) (const ModelDescription *description);
 
 	/*
 	 * Packs the rows into sections.  Rows come in heap order, row 0 is not
@@ -90,6 +91,9 @@ typedef struct ModelMethod
 	bool		(*patch_image) (ImagePatch *patch, ModelReader *reader);
 	uint32		image_format;	/* raised whenever the sections change */
 	int			image_sections;
+
+	/* how texts become dense vectors (encoder.h); NULL: they do not */
+	const struct Encoder *encoder;
 
 	/*
 	 * Row 0 holds what the other rows cannot tell, such as the number of
@@ -115,7 +119,8 @@ struct ModelDescription
 	const char *table_name;		/* for messages, not qualified */
 	const ModelMethod *method;
 	int			option_count;
-	ModelOption *options;
+	ModelOption *options;		/* as they were given */
+	OptionValue *values;		/* as method->options */
 	uint64		hash;			/* of method and options */
 };
 
@@ -129,15 +134,24 @@ extern ModelDescription *model_describe_relation(Relation table);
 extern void model_require_method(const ModelDescription *description,
 								 const char *method);
 
-/* value of an option, or missing_value when it is not given */
-extern const char *model_option(const ModelDescription *description,
-								const char *name);	/* or NULL */
-extern int64 model_option_int(const ModelDescription *description,
-							  const char *name, int64 missing_value);
-extern double model_option_float(const ModelDescription *description,
-								 const char *name, double missing_value);
-extern bool model_option_bool(const ModelDescription *description,
-							  const char *name, bool missing_value);
+/*
+ * The value of an option that the method declares, or what the declaration
+ * gives when it was not given; descriptions are checked when they are made.
+ */
+extern const OptionValue *model_option(const ModelDescription *description,
+									   const char *name);
+
+static inline int64
+model_option_int(const ModelDescription *description, const char *name)
+{
+	return model_option(description, name)->integer;
+}
+
+static inline double
+model_option_float(const ModelDescription *description, const char *name)
+{
+	return model_option(description, name)->number;
+}
 
 /* the text search configuration named by option "config" */
 extern Oid	model_option_config(const ModelDescription *description);
@@ -155,7 +169,6 @@ typedef struct ModelDefinition
 	int32		typmods[MODEL_MAX_COLUMNS]; /* as method->columns; set them
 											 * all (-1: none) */
 	bool		replace;
-	int64		expected_rows;	/* for progress and limits; 0: unknown */
 } ModelDefinition;
 
 extern void model_definition_init(ModelDefinition *definition,
@@ -171,6 +184,10 @@ extern void model_definition_bool(ModelDefinition *definition,
 								  const char *option, bool value);
 extern void model_definition_config(ModelDefinition *definition, Oid config);
 
+/* Options that are the user's choice (kept), and not given anew, go on. */
+extern void model_definition_keep(ModelDefinition *definition,
+								  const ModelDescription *from);
+
 /*
  * Whether model_create could succeed: name, schema, privilege, kind of the
  * table to replace.  Called first, before hours of training.
@@ -183,7 +200,7 @@ extern void model_check_creation(const ModelDefinition *definition);
  * header.  Values are in the order of method->columns.  Everything belongs
  * to the transaction: nothing is left behind by an error.
  */
-extern ModelWriter *model_create(const ModelDefinition *definition);
+extern ModelWriter *model_create(ModelDefinition *definition);
 extern void model_write_row(ModelWriter *writer, Datum *values, bool *nulls);
 extern Oid	model_finish(ModelWriter *writer);
 
@@ -208,10 +225,19 @@ extern Model *model_open(FmgrInfo *flinfo, Oid table,
 						 const ModelMethod *method);
 
 /*
- * Let go of the image of a call site, which then costs nothing to change or
+ * Let go of the images of a call site, which then cost nothing to change or
  * to remove.
  */
 extern void model_close(FmgrInfo *flinfo);
+
+/*
+ * A further model of the same call, such as the weights of one for the
+ * vectors of another: number 1 and up, after model_open and in order.  All
+ * of them are part of the key of the last result.
+ */
+#define CALL_SITE_MODELS 4
+extern Model *model_open_further(FmgrInfo *flinfo, int number, Oid table,
+								 const ModelMethod *method);
 
 /* a section of the image: 64-byte aligned, read-only, may be empty */
 extern const void *model_section(const Model *model, int section,
@@ -259,10 +285,12 @@ extern bool call_site_lookup(FunctionCallInfo fcinfo, Datum *result);
 extern Datum call_site_store(FunctionCallInfo fcinfo, Datum result);
 
 /*
- * A pointer of the method's own per call site, NULL at first; allocate what
- * it points at in flinfo->fn_mcxt.  Survives changes of the model: keep
- * model->version beside anything derived from it.
+ * A pointer per call site that is the owner's own, NULL at first; allocate
+ * what it points at in flinfo->fn_mcxt.  Survives changes of the model: keep
+ * model->version beside anything derived from it.  A call site may meet
+ * models of several kinds, so each kind has its own, told by the address of
+ * something that only it has.
  */
-extern void **call_site_state(FmgrInfo *flinfo);
+extern void **call_site_state(FmgrInfo *flinfo, const void *owner);
 
 #endif							/* MODEL_MODEL_H */

@@ -19,20 +19,32 @@
 
 extern const char *const *model_method_names(void);
 
-/* ereports unless a description of this method may have the option */
-extern void model_method_check_option(const ModelMethod *method,
-									  const char *option);
-
 /* ---------- description.c ---------- */
 
 #define MODEL_TRIGGER	"embed_model"
 
-/* the trigger that makes the table a model, or NULL */
+/*
+ * The trigger that makes the table a model, or NULL: a copy, because what the
+ * relcache holds may go with the next look at a catalog.
+ */
 struct Trigger;
 extern struct Trigger *model_trigger(Relation table);
 
+/*
+ * The description that a trigger with these options would give; ereports on
+ * the first that is wrong, with this hint.
+ */
+extern ModelDescription *model_describe_options(const ModelMethod *method,
+												const char *table_name,
+												List *options,
+												const char *hint);
+
 /* any relation, which must exist; close it with relation_close */
 extern Relation model_table_open(Oid relation, LOCKMODE mode);
+
+/* options with one more, copied */
+extern List *model_option_append(List *options, const char *name,
+								 const char *value);
 
 extern char *model_trigger_arguments(const ModelMethod *method,
 									 List *options);
@@ -61,8 +73,16 @@ extern void model_check_columns(Relation table, const ModelMethod *method,
 
 extern void model_create_trigger(Oid table, const char *arguments);
 
+/* make (id) the primary key, unless it is */
+extern void model_create_key(Oid table);
+
 /* ereports unless the current user owns the table */
 extern void model_check_owner(Oid table);
+
+/* ---------- stale.c ---------- */
+
+/* WARNING of what was computed by the contents about to be replaced */
+extern void model_warn_of_stale(Oid table);
 
 /* ---------- trigger.c ---------- */
 

@@ -201,7 +201,7 @@ acquire_current_image(Oid relation, const ModelMethod *method,
 }
 
 static void
-reopen(CallSite *site, Oid relation, const ModelMethod *method,
+reopen(CallSiteModel *opened, Oid relation, const ModelMethod *method,
 	   Snapshot snapshot)
 {
 	MemoryContext work = AllocSetContextCreate(CurrentMemoryContext,
@@ -214,39 +214,49 @@ reopen(CallSite *site, Oid relation, const ModelMethod *method,
 	 * Nothing of the last call counts if this one fails.  What it used is let
 	 * go first, so that the next image may be made of it.
 	 */
-	site->model.table = InvalidOid;
-	if (site->model.image != NULL)
-		image_release(site->model.image);
-	site->model.image = NULL;
+	opened->model.table = InvalidOid;
+	if (opened->model.image != NULL)
+		image_release(opened->model.image);
+	opened->model.image = NULL;
 	image = acquire_current_image(relation, method, snapshot);
-	site->model.image = image;
-	site->model.version = image->serial;
-	site->model.description = image->description;
-	site->model.table = relation;
+	opened->model.image = image;
+	opened->model.version = image->serial;
+	opened->model.description = image->description;
+	opened->model.table = relation;
 	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(work);
 }
 
 Model *
-model_open(FmgrInfo *flinfo, Oid table, const ModelMethod *method)
+model_open_further(FmgrInfo *flinfo, int number, Oid table,
+				   const ModelMethod *method)
 {
 	CallSite   *site = call_site_get(flinfo);
+	CallSiteModel *opened = &site->models[number];
 	Snapshot	snapshot = current_snapshot();
 	SnapshotIdentity identity;
 
+	Assert(number < CALL_SITE_MODELS);
 	memset(&identity, 0, sizeof(identity));
 	snapshot_identify(snapshot, &identity);
-	if (site->model.table != table || site->user != GetUserId() ||
-		memcmp(&identity, &site->snapshot, sizeof(identity)) != 0 ||
-		!image_is_current(site->model.image, snapshot))
+	if (opened->model.table != table || opened->user != GetUserId() ||
+		memcmp(&identity, &opened->snapshot, sizeof(identity)) != 0 ||
+		!image_is_current(opened->model.image, snapshot))
 	{
 		PushActiveSnapshot(snapshot);
-		reopen(site, table, method, snapshot);
+		reopen(opened, table, method, snapshot);
 		PopActiveSnapshot();
-		site->user = GetUserId();
-		site->snapshot = identity;
+		opened->user = GetUserId();
+		opened->snapshot = identity;
 	}
-	return &site->model;
+	site->model_count = number + 1;
+	return &opened->model;
+}
+
+Model *
+model_open(FmgrInfo *flinfo, Oid table, const ModelMethod *method)
+{
+	return model_open_further(flinfo, 0, table, method);
 }
 
 void
@@ -254,10 +264,15 @@ model_close(FmgrInfo *flinfo)
 {
 	CallSite   *site = call_site_get(flinfo);
 
-	site->model.table = InvalidOid;
-	if (site->model.image != NULL)
-		image_release(site->model.image);
-	site->model.image = NULL;
+	for (int i = 0; i < CALL_SITE_MODELS; i++)
+	{
+		Model	   *model = &site->models[i].model;
+
+		model->table = InvalidOid;
+		if (model->image != NULL)
+			image_release(model->image);
+		model->image = NULL;
+	}
 }
 
 const void *

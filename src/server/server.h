@@ -173,6 +173,14 @@
 #define relation_is_counted(relation) ((relation)->pgstat_info != NULL)
 #endif
 
+/* Generated columns that are not stored came with 18 (catalog/pg_attribute.h). */
+#if PG_VERSION_NUM >= 180000
+#define attribute_is_virtual(attribute) \
+	((attribute)->attgenerated == ATTRIBUTE_GENERATED_VIRTUAL)
+#else
+#define attribute_is_virtual(attribute) false
+#endif
+
 /* Which file a relation is in, as the buffer manager names it (utils/rel.h). */
 #if PG_VERSION_NUM >= 160000
 #define relation_locator(relation) ((relation)->rd_locator)

@@ -20,6 +20,7 @@
 #include "miscadmin.h"
 #include "train/corpus.h"
 #include "train/encode.h"
+#include "text/config_cache.h"
 #include "text/token.h"
 #include "train/progress.h"
 #include "utils/memutils.h"
@@ -221,8 +222,7 @@ write_first(const EncodeOptions *options, WordTable *table, BufFile *file,
 {
 	IdWriter   *writer = palloc(sizeof(IdWriter));
 	Corpus	   *corpus = corpus_open(options->query, options->config);
-	TokenStream *stream = NULL;
-	Oid			config = InvalidOid;
+	ConfigCache *streams = token_streams_create();
 	Token		batch[TOKEN_BATCH];
 	CorpusDocument document;
 	int			count;
@@ -234,15 +234,8 @@ write_first(const EncodeOptions *options, WordTable *table, BufFile *file,
 	{
 		int64		before = encoded->all_tokens;
 		int64		document_number = corpus_documents(corpus);
+		TokenStream *stream = config_cache_get(streams, document.config);
 
-		if (stream == NULL || document.config != config)
-		{
-			MemoryContext old = MemoryContextSwitchTo(table->context);
-
-			config = document.config;
-			stream = token_stream_create(config);
-			MemoryContextSwitchTo(old);
-		}
 		token_stream_begin(stream, document.text, document.length);
 		while ((count = token_stream_next(stream, batch, TOKEN_BATCH)) > 0)
 		{
@@ -263,6 +256,7 @@ write_first(const EncodeOptions *options, WordTable *table, BufFile *file,
 	}
 	encoded->documents = corpus_documents(corpus);
 	corpus_close(corpus);
+	config_cache_free(streams);
 	writer_flush(writer);
 	return writer->written;
 }

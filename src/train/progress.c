@@ -172,9 +172,11 @@ show_line(Progress *progress, double done, double loss)
 void
 progress_phase(Progress *progress, const char *phase, double total)
 {
-	pfree(progress->phase);
+	char	   *before = progress->phase;
+
 	progress->phase = MemoryContextStrdup(GetMemoryChunkContext(progress),
 										  phase);
+	pfree(before);
 	progress->total = total;
 	INSTR_TIME_SET_CURRENT(progress->phase_start);
 	progress->last_report = progress->phase_start;

@@ -367,8 +367,7 @@ promote_terms(Merge *merge, const ModelDescription *description)
 	Oid			types[5] = {INT8OID, INT8OID, INT8OID, INT4OID, INT4OID};
 	Datum		values[5];
 	VocabularyCuts cuts;
-	const char *sort_by = model_option(description, "sort_by");
-	int			dims = (int) model_option_int(description, "dims", 0);
+	int			dims = (int) model_option_int(description, "dims");
 	int64		lowest;
 	int64		highest;
 	int64		room;
@@ -395,7 +394,7 @@ promote_terms(Merge *merge, const ModelDescription *description)
 					 " UPDATE %1$s AS v SET id = numbered.new_id FROM numbered"
 					 " WHERE v.id OPERATOR(pg_catalog.=) numbered.id",
 					 merge->name,
-					 sort_by != NULL && strcmp(sort_by, sort_by_names[TERM_ORDER_TERM]) == 0 ?
+					 model_option_int(description, "sort_by") == TERM_ORDER_TERM ?
 					 "" : "occurrences DESC,"),
 			SPI_OK_UPDATE, 5, types, values);
 

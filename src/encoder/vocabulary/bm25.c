@@ -52,11 +52,11 @@ bm25_document(PG_FUNCTION_ARGS)
 	if (call_site_lookup(fcinfo, &result))
 		PG_RETURN_DATUM(result);
 
-	encoder = encoder_open(fcinfo, model);
+	encoder = sparse_encoder_open(fcinfo, model);
 	options.variant = chosen_option(&encoder->chosen[0], "BM25 variant",
 									PG_GETARG_TEXT_PP(4), bm25_names);
 	check_parameters(&options);
-	encoder_count(encoder, PG_GETARG_TEXT_PP(1), &document);
+	sparse_encoder_count(encoder, PG_GETARG_TEXT_PP(1), &document);
 	totals = encoder->vocabulary.totals;
 	relative_length = document.terms /
 		((double) totals->occurrences / (double) totals->documents);
@@ -64,7 +64,7 @@ bm25_document(PG_FUNCTION_ARGS)
 	for (int i = 0; i < document.count; i++)
 		document.weights[i] = bm25_tf(&options, document.counts[i].count,
 									  relative_length) - absent;
-	result = PointerGetDatum(encoder_vector(encoder, &document, 1.0, absent));
+	result = PointerGetDatum(sparse_encoder_vector(encoder, &document, 1.0, absent));
 	return call_site_store(fcinfo, result);
 }
 
@@ -106,11 +106,11 @@ bm25_query(PG_FUNCTION_ARGS)
 	if (call_site_lookup(fcinfo, &result))
 		PG_RETURN_DATUM(result);
 
-	encoder = encoder_open(fcinfo, model);
+	encoder = sparse_encoder_open(fcinfo, model);
 	variant = chosen_option(&encoder->chosen[0], "BM25 variant",
 							PG_GETARG_TEXT_PP(2), bm25_names);
 	mean = mean_log_odds(encoder, variant);
-	encoder_count(encoder, PG_GETARG_TEXT_PP(1), &document);
+	sparse_encoder_count(encoder, PG_GETARG_TEXT_PP(1), &document);
 	for (int i = 0; i < document.count; i++)
 	{
 		const KeyCount *term = &document.counts[i];
@@ -121,7 +121,7 @@ bm25_query(PG_FUNCTION_ARGS)
 					 vocabulary->totals->documents, mean);
 		sum += document.weights[i];
 	}
-	result = PointerGetDatum(encoder_vector(encoder, &document, 1.0,
+	result = PointerGetDatum(sparse_encoder_vector(encoder, &document, 1.0,
 											variant == BM25_L ? sum : 0.0));
 	return call_site_store(fcinfo, result);
 }

@@ -10,12 +10,13 @@
 #include <math.h>
 
 #include "encoder/vocabulary/sparse_encoder.h"
+#include "text/generation.h"
 #include "utils/memutils.h"
 
 #define PREFETCH_DISTANCE	12
 
 static void
-encoder_prepare(SparseEncoder *encoder, MemoryContext parent, const Model *model)
+sparse_encoder_prepare(SparseEncoder *encoder, MemoryContext parent, const Model *model)
 {
 	MemoryContext old;
 
@@ -47,18 +48,20 @@ encoder_prepare(SparseEncoder *encoder, MemoryContext parent, const Model *model
  * the way leaves nothing that looks ready.
  */
 SparseEncoder *
-encoder_open(FunctionCallInfo fcinfo, const Model *model)
+sparse_encoder_open(FunctionCallInfo fcinfo, const Model *model)
 {
-	void	  **state = call_site_state(fcinfo->flinfo);
+	void	  **state = call_site_state(fcinfo->flinfo, &vocabulary_method);
 	SparseEncoder    *encoder = *state;
 
 	if (encoder == NULL)
 		*state = encoder = MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt,
 												  sizeof(SparseEncoder));
-	if (encoder->stream == NULL || encoder->version != model->version)
+	if (encoder->stream == NULL || encoder->version != model->version ||
+		encoder->generation != text_generation())
 	{
 		encoder->stream = NULL;
-		encoder_prepare(encoder, fcinfo->flinfo->fn_mcxt, model);
+		encoder->generation = text_generation();
+		sparse_encoder_prepare(encoder, fcinfo->flinfo->fn_mcxt, model);
 		encoder->version = model->version;
 	}
 	else
@@ -89,7 +92,7 @@ count_terms(SparseEncoder *encoder, const Term *terms, int count)
 }
 
 void
-encoder_count(SparseEncoder *encoder, const text *input, EncodedDocument *document)
+sparse_encoder_count(SparseEncoder *encoder, const text *input, EncodedDocument *document)
 {
 	const Term *terms;
 	int			count;
@@ -115,7 +118,7 @@ encoder_count(SparseEncoder *encoder, const text *input, EncodedDocument *docume
 }
 
 SparseVector *
-encoder_vector(SparseEncoder *encoder, EncodedDocument *document,
+sparse_encoder_vector(SparseEncoder *encoder, EncodedDocument *document,
 			   double divisor, double constant)
 {
 	const Vocabulary *vocabulary = &encoder->vocabulary;

@@ -34,6 +34,7 @@ typedef struct IdfTable
 typedef struct SparseEncoder
 {
 	uint64		version;		/* of the model */
+	uint64		generation;		/* text_generation(), of the configuration */
 	MemoryContext context;
 	Vocabulary	vocabulary;
 	TermOptions options;
@@ -56,15 +57,15 @@ typedef struct EncodedDocument
 	int64		terms;			/* in the text, unknown ones and repetitions too */
 } EncodedDocument;
 
-extern SparseEncoder *encoder_open(FunctionCallInfo fcinfo, const Model *model);
-extern void encoder_count(SparseEncoder *encoder, const text *input,
+extern SparseEncoder *sparse_encoder_open(FunctionCallInfo fcinfo, const Model *model);
+extern void sparse_encoder_count(SparseEncoder *encoder, const text *input,
 						  EncodedDocument *document);
 
 /*
  * The vector of the document's weights, each divided by divisor.  The
  * constant, unless it is 0, becomes the element that stands for no term.
  */
-extern SparseVector *encoder_vector(SparseEncoder *encoder, EncodedDocument *document,
+extern SparseVector *sparse_encoder_vector(SparseEncoder *encoder, EncodedDocument *document,
 									double divisor, double constant);
 
 #endif							/* VOCABULARY_SPARSE_ENCODER_H */

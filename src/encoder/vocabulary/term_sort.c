@@ -149,13 +149,15 @@ term_sorter_put(TermSorter *sorter, const CountedTerm *term)
 
 	if (sorter->count == sorter->capacity)
 	{
-		sorter->capacity = Max(1024, sorter->capacity * 2);
+		Size		capacity = Max(1024, sorter->capacity * 2);
+
 		if (sorter->terms == NULL)
 			sorter->terms = MemoryContextAllocHuge(CurrentMemoryContext,
-												   sizeof(CountedTerm) * sorter->capacity);
+												   sizeof(CountedTerm) * capacity);
 		else
 			sorter->terms = repalloc_huge(sorter->terms,
-										  sizeof(CountedTerm) * sorter->capacity);
+										  sizeof(CountedTerm) * capacity);
+		sorter->capacity = capacity;
 	}
 	sorter->terms[sorter->count++] = *term;
 }

@@ -66,6 +66,12 @@ check_nulls(FunctionCallInfo fcinfo)
 }
 
 static void
+check_argument(const char *name, double value)
+{
+	option_check_argument(vocabulary_options, name, value);
+}
+
+static void
 read_cuts(FunctionCallInfo fcinfo, VocabularyCuts *cuts)
 {
 	cuts->min_documents = PG_GETARG_INT64(ARG_MIN_DOCUMENTS);
@@ -76,15 +82,15 @@ read_cuts(FunctionCallInfo fcinfo, VocabularyCuts *cuts)
 	cuts->max_terms = PG_ARGISNULL(ARG_MAX_TERMS) ? 0 :
 		PG_GETARG_INT32(ARG_MAX_TERMS);
 
+	check_argument("min_documents", cuts->min_documents);
+	check_argument("min_share", cuts->min_share);
+	check_argument("max_share", cuts->max_share);
+
 	/* 0 stands for NULL from here on, so a 0 of the caller must not pass */
-	if (!PG_ARGISNULL(ARG_MAX_DOCUMENTS) && cuts->max_documents < 1)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("max_documents must be at least 1")));
-	if (!PG_ARGISNULL(ARG_MAX_TERMS) && cuts->max_terms < 1)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("max_terms must be at least 1")));
+	if (!PG_ARGISNULL(ARG_MAX_DOCUMENTS))
+		check_argument("max_documents", cuts->max_documents);
+	if (!PG_ARGISNULL(ARG_MAX_TERMS))
+		check_argument("max_terms", cuts->max_terms);
 	cuts_check(cuts);
 }
 
@@ -98,11 +104,12 @@ read_options(FunctionCallInfo fcinfo, TrainOptions *options)
 	options->terms.min_token_length = PG_GETARG_INT32(ARG_MIN_TOKEN_LENGTH);
 	options->terms.min_ngram = PG_GETARG_INT32(ARG_MIN_NGRAM);
 	options->terms.max_ngram = PG_GETARG_INT32(ARG_MAX_NGRAM);
+	check_argument("min_token_length", options->terms.min_token_length);
 	term_options_check(&options->terms);
 	read_cuts(fcinfo, &options->cuts);
-	options->sort_by = choice_index("order of terms",
-									text_to_cstring(PG_GETARG_TEXT_PP(ARG_SORT_BY)),
-									sort_by_names);
+	options->sort_by = option_choose(vocabulary_options, "sort_by",
+									 "order of terms",
+									 text_to_cstring(PG_GETARG_TEXT_PP(ARG_SORT_BY)));
 	options->capacity = 0;
 	if (!PG_ARGISNULL(ARG_CAPACITY))
 	{

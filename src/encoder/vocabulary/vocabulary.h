@@ -33,6 +33,7 @@
 #define VOCABULARY_MAX_ID(dims)	((dims) - 1)
 
 extern const ModelMethod vocabulary_method;
+extern const OptionDeclaration vocabulary_options[];
 extern void vocabulary_init(void);	/* called from _PG_init */
 
 extern const char *const sort_by_names[];	/* as TermOrder */
@@ -91,7 +92,6 @@ typedef struct Vocabulary
 } Vocabulary;
 
 extern bool vocabulary_patch_image(ImagePatch *patch, ModelReader *reader);
-extern int	vocabulary_dims(const ModelDescription *description);
 extern void vocabulary_attach(Vocabulary *vocabulary, const Model *model);
 extern void vocabulary_term_options(TermOptions *options,
 									const ModelDescription *description);

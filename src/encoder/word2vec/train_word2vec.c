@@ -56,32 +56,21 @@ static const char *const argument_names[] = {
 	"from_model"
 };
 
-static const char *const algorithms[] = {"skipgram", "cbow", NULL};
-
-static void
-check_range(const char *name, double value, double least, double most)
-{
-	if (!(value >= least && value <= most))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("%s must be between %.15g and %.15g", name, least, most),
-				 errdetail("The value is %.15g.", value)));
-}
-
 static void
 check_options(const Word2vecOptions *options)
 {
-	check_range("dims", options->dims, 1, VECTOR_MAX_DIMS);
-	check_range("window_size", options->window_size, 1, WORD2VEC_MAX_WINDOW);
-	check_range("negative", options->negative, 0, WORD2VEC_MAX_NEGATIVE);
-	check_range("sample", options->sample, 0, 1);
-	check_range("epochs", options->epochs, 1, 1000000);
-	check_range("alpha", options->alpha, 1e-9, 1);
-	check_range("min_count", options->min_count, 1, PG_INT32_MAX);
-	check_range("max_n", options->max_n, 0, WORD2VEC_MAX_NGRAM);
-	check_range("min_n", options->min_n, options->max_n > 0 ? 1 : 0,
-				options->max_n);
-	check_range("buckets", options->buckets, 1, WORD2VEC_MAX_BUCKETS);
+	const OptionDeclaration *declared = word2vec_options;
+
+	option_check_argument(declared, "dims", options->dims);
+	option_check_argument(declared, "window_size", options->window_size);
+	option_check_argument(declared, "negative", options->negative);
+	option_check_argument(declared, "sample", options->sample);
+	option_check_argument(declared, "epochs", options->epochs);
+	option_check_argument(declared, "alpha", options->alpha);
+	option_check_argument(declared, "min_count", options->min_count);
+	option_check_argument(declared, "max_n", options->max_n);
+	words_check_ngrams(options->min_n, options->max_n);
+	option_check_argument(declared, "buckets", options->buckets);
 	if (options->negative == 0 && !options->hierarchical_softmax)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -102,9 +91,8 @@ read_options(FunctionCallInfo fcinfo, Word2vecOptions *options)
 	options->corpus = text_to_cstring(PG_GETARG_TEXT_PP(ARG_CORPUS));
 	options->config = PG_GETARG_OID(ARG_CONFIG);
 	options->dims = PG_GETARG_INT32(ARG_DIMS);
-	options->cbow = choice_index("algorithm",
-								 text_to_cstring(PG_GETARG_TEXT_PP(ARG_ALGORITHM)),
-								 algorithms) == 1;
+	options->cbow = option_choose(word2vec_options, "algorithm", "algorithm",
+								  text_to_cstring(PG_GETARG_TEXT_PP(ARG_ALGORITHM))) == 1;
 	options->window_size = PG_GETARG_INT32(ARG_WINDOW_SIZE);
 	options->negative = PG_GETARG_INT32(ARG_NEGATIVE);
 	options->hierarchical_softmax = PG_GETARG_BOOL(ARG_HIERARCHICAL_SOFTMAX);
@@ -139,7 +127,7 @@ define_model(const Word2vecOptions *options, ModelDefinition *definition)
 	model_definition_int(definition, "dims", options->dims);
 	model_definition_config(definition, options->config);
 	model_definition_text(definition, "algorithm",
-						  algorithms[options->cbow ? 1 : 0]);
+						  word2vec_algorithms[options->cbow ? 1 : 0]);
 	model_definition_int(definition, "window_size", options->window_size);
 	model_definition_int(definition, "negative", options->negative);
 	model_definition_bool(definition, "hierarchical_softmax",
@@ -249,7 +237,7 @@ total_count(int64 before, int64 now)
 }
 
 static Oid
-write_model(const ModelDefinition *definition, const EncodedCorpus *corpus,
+write_model(ModelDefinition *definition, const EncodedCorpus *corpus,
 			const Subwords *subwords, const Known *known,
 			Word2vecShared *shared, Progress *progress)
 {
@@ -402,9 +390,10 @@ read_known(FmgrInfo *flinfo, Word2vecOptions *options)
 	known->words = words_open(flinfo, options->from_model);
 	from = known->words->model->description;
 	options->dims = known->words->totals->dims;
-	options->min_n = model_option_int(from, "min_n", 0);
-	options->max_n = model_option_int(from, "max_n", 0);
-	options->buckets = model_option_int(from, "buckets", options->buckets);
+	options->min_n = model_option_int(from, "min_n");
+	options->max_n = model_option_int(from, "max_n");
+	if (options->max_n > 0)
+		options->buckets = model_option_int(from, "buckets");
 	check_options(options);
 
 	known->list = palloc_extended(mul_size(sizeof(EncodedWord),
@@ -437,6 +426,8 @@ train_word2vec(PG_FUNCTION_ARGS)
 	read_options(fcinfo, &options);
 	known = read_known(fcinfo->flinfo, &options);
 	define_model(&options, &definition);
+	if (known != NULL)
+		model_definition_keep(&definition, known->words->model->description);
 	model_check_creation(&definition);
 
 	progress = progress_begin(psprintf("training model \"%s\"", options.model),
@@ -455,7 +446,6 @@ train_word2vec(PG_FUNCTION_ARGS)
 	trainer_run(&word2vec_task, files, memory, options.workers, progress);
 	trainer_files_free(files);
 
-	definition.expected_rows = ((Word2vecShared *) memory->memory)->rows + 1;
 	table = write_model(&definition, corpus, subwords, known, memory->memory,
 						progress);
 	trainer_memory_free(memory);

@@ -14,11 +14,9 @@
 #include <float.h>
 #include <math.h>
 
-#include "catalog/pg_type.h"
-#include "executor/spi.h"
-#include "funcapi.h"
-#include "miscadmin.h"
 #include "encoder/words/word_model.h"
+#include "miscadmin.h"
+#include "server/query.h"
 #include "server/set_result.h"
 #include "type/vector.h"
 #include "utils/builtins.h"
@@ -27,109 +25,66 @@
 EMBED_FUNCTION(evaluate_analogies);
 EMBED_FUNCTION(evaluate_similarity);
 
-#define FETCH_ROWS 1000
-
 /* Questions answered together: the matrix is read once for so many. */
 #define BATCH 64
 /* Words a batch looks at together: their rows stay in the second cache. */
 #define WORD_BLOCK 256
 
-/* ---------- reading questions ---------- */
-
-typedef struct QuestionReader
-{
-	Portal		portal;
-	uint64		row;
-	int			columns;
-	MemoryContext row_context;
-} QuestionReader;
-
-static void
-reader_open(QuestionReader *reader, const char *query, int columns,
-			const char *shape)
-{
-	SPIPlanPtr	plan;
-
-	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "SPI_connect failed");
-	plan = SPI_prepare(query, 0, NULL);
-	if (plan == NULL || !SPI_is_cursor_plan(plan))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("query of the evaluation is not a SELECT"),
-				 errdetail("The query is \"%s\".", query),
-				 errhint("Its columns are %s.", shape)));
-	reader->portal = SPI_cursor_open(NULL, plan, NULL, NULL, true);
-	reader->columns = columns;
-	reader->row_context = AllocSetContextCreate(CurrentMemoryContext,
-												"embed evaluation row",
-												ALLOCSET_DEFAULT_SIZES);
-	reader->row = 0;
-	SPI_cursor_fetch(reader->portal, true, FETCH_ROWS);
-	if (SPI_tuptable->tupdesc->natts != columns)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATATYPE_MISMATCH),
-				 errmsg("query of the evaluation has %d columns, not %d",
-						SPI_tuptable->tupdesc->natts, columns),
-				 errdetail("The query is \"%s\".", query),
-				 errhint("Its columns are %s.", shape)));
-}
-
 /*
- * The next row as text, NULL for NULL; false at the end.  What is allocated
- * from here on lasts until the next row.
+ * The word's vector at length one, into unit; false if the word is null,
+ * unknown or has a vector of zeros.
  */
 static bool
-reader_next(QuestionReader *reader, char **columns)
-{
-	if (reader->row == SPI_processed)
-	{
-		CHECK_FOR_INTERRUPTS();
-		SPI_freetuptable(SPI_tuptable);
-		SPI_cursor_fetch(reader->portal, true, FETCH_ROWS);
-		reader->row = 0;
-	}
-	if (SPI_processed == 0)
-		return false;
-	MemoryContextReset(reader->row_context);
-	MemoryContextSwitchTo(reader->row_context);
-	for (int i = 0; i < reader->columns; i++)
-		columns[i] = SPI_getvalue(SPI_tuptable->vals[reader->row],
-								  SPI_tuptable->tupdesc, i + 1);
-	reader->row++;
-	return true;
-}
-
-static void
-reader_close(QuestionReader *reader)
-{
-	SPI_cursor_close(reader->portal);
-	SPI_finish();
-}
-
-/* Unit vector of a word, NULL if it is unknown or zero */
-static float *
-unit_vector(Words *words, const char *word, const WordEntry **entry)
+unit_vector(Words *words, const QueryValue *word, float *unit,
+			const WordEntry **entry)
 {
 	int			dims = words->totals->dims;
 	const float *row;
-	float	   *unit;
 	float		square;
 
 	*entry = NULL;
-	if (word == NULL)
-		return NULL;
-	row = words_lookup(words, word, strlen(word), entry);
+	if (word->is_null)
+		return false;
+	row = words_lookup(words, word->text, word->length, entry);
 	square = row == NULL ? 0 : vector_inner_kernel(dims, row, row);
 	if (square <= 0)
-		return NULL;
-	unit = palloc(sizeof(float) * dims);
+		return false;
 	for (int i = 0; i < dims; i++)
 		unit[i] = row[i] / sqrtf(square);
-	return unit;
+	return true;
+}
+
+static float *
+allocate_vectors(const Words *words, int count)
+{
+	return palloc_extended(mul_size(Max(words->totals->dims, 1),
+									sizeof(float) * count),
+						   MCXT_ALLOC_HUGE);
 }
 
 /* ---------- analogies ---------- */
+
+enum
+{
+	ANALOGY_SECTION,
+	ANALOGY_ASKED,				/* three of them */
+	ANALOGY_EXPECTED = ANALOGY_ASKED + 3
+};
+
+static const QueryColumn analogy_columns[] = {
+	[ANALOGY_SECTION] = {.name = "section", .kinds = QUERY_LABEL},
+	[ANALOGY_ASKED] = {.name = "a", .kinds = QUERY_TEXT},
+	{.name = "b", .kinds = QUERY_TEXT},
+	{.name = "c", .kinds = QUERY_TEXT},
+	[ANALOGY_EXPECTED] = {.name = "expected", .kinds = QUERY_TEXT}
+};
+
+static const QueryDeclaration analogy_declaration = {
+	.subject = "analogy list",
+	.columns = analogy_columns,
+	.column_count = lengthof(analogy_columns),
+	.hint = "Its columns are section, a, b, c and expected, as in \"a is to b as c is to expected\"."
+};
 
 typedef struct Section
 {
@@ -158,7 +113,7 @@ typedef struct Evaluation
 	int			section_count;
 	Question	batch[BATCH];
 	int			batch_count;
-	MemoryContext batch_context;
+	float	   *units;			/* of the words of one question */
 } Evaluation;
 
 static int
@@ -225,44 +180,61 @@ answer_batch(Evaluation *evaluation)
 		section->correct += question->best == question->expected;
 	}
 	evaluation->batch_count = 0;
-	MemoryContextReset(evaluation->batch_context);
 }
 
-/* columns: section, a, b, c, expected */
+static bool
+is_considered(const Evaluation *evaluation, const WordEntry *entry)
+{
+	return entry != NULL && entry->id <= evaluation->considered;
+}
+
 static void
-ask(Evaluation *evaluation, char **columns)
+ask(Evaluation *evaluation, const QueryReader *reader)
 {
 	Words	   *words = evaluation->words;
 	int			dims = words->totals->dims;
 	Question   *question = &evaluation->batch[evaluation->batch_count];
-	MemoryContext old = MemoryContextSwitchTo(evaluation->batch_context);
-	float	   *units[3];
+	const QueryValue *section = query_value(reader, ANALOGY_SECTION);
+	float	   *a = evaluation->units;
+	float	   *b = a + dims;
+	float	   *c = b + dims;
 	bool		known;
 
-	question->section = find_section(evaluation,
-									 columns[0] != NULL ? columns[0] : "");
+	question->section = find_section(evaluation, section->is_null ? "" :
+									 section->text);
 	evaluation->sections[question->section].questions++;
-	known = unit_vector(words, columns[4], &question->expected) != NULL;
+	known = unit_vector(words, query_value(reader, ANALOGY_EXPECTED), a,
+						&question->expected) &&
+		is_considered(evaluation, question->expected);
 	for (int i = 0; i < 3; i++)
-	{
-		units[i] = unit_vector(words, columns[1 + i], &question->asked[i]);
-		known = known && units[i] != NULL && question->asked[i] != NULL &&
-			question->asked[i]->id <= evaluation->considered;
-	}
-	known = known && question->expected != NULL &&
-		question->expected->id <= evaluation->considered;
-	if (known)
-	{
-		question->query = palloc(sizeof(float) * dims);
-		for (int i = 0; i < dims; i++)
-			question->query[i] = units[1][i] - units[0][i] + units[2][i];
-		question->best = NULL;
-		question->best_similarity = -FLT_MAX;
-		evaluation->batch_count++;
-	}
-	MemoryContextSwitchTo(old);
+		known = known &&
+			unit_vector(words, query_value(reader, ANALOGY_ASKED + i),
+						a + (Size) i * dims, &question->asked[i]) &&
+			is_considered(evaluation, question->asked[i]);
+	if (!known)
+		return;
+	for (int i = 0; i < dims; i++)
+		question->query[i] = b[i] - a[i] + c[i];
+	question->best = NULL;
+	question->best_similarity = -FLT_MAX;
+	evaluation->batch_count++;
 	if (evaluation->batch_count == BATCH)
 		answer_batch(evaluation);
+}
+
+static Evaluation *
+start_evaluation(Words *words, int32 considered)
+{
+	Evaluation *evaluation = palloc0(sizeof(Evaluation));
+	float	   *queries = allocate_vectors(words, BATCH);
+
+	evaluation->words = words;
+	evaluation->considered = considered;
+	evaluation->sections = palloc(sizeof(Section));
+	evaluation->units = allocate_vectors(words, 3);
+	for (int i = 0; i < BATCH; i++)
+		evaluation->batch[i].query = queries + (Size) i * words->totals->dims;
+	return evaluation;
 }
 
 static void
@@ -287,29 +259,23 @@ evaluate_analogies(PG_FUNCTION_ARGS)
 {
 	Evaluation *evaluation;
 	struct ReturnSetInfo *result;
-	QuestionReader reader;
+	QueryReader *reader;
 	Section		total = {"total", 0, 0, 0};
-	char	   *columns[5];
 
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("model and query must not be null")));
-	evaluation = palloc0(sizeof(Evaluation));
-	evaluation->words = words_open(fcinfo->flinfo, PG_GETARG_OID(0));
-	evaluation->considered = PG_ARGISNULL(2) ? PG_INT32_MAX : PG_GETARG_INT32(2);
-	evaluation->sections = palloc(sizeof(Section));
-	evaluation->batch_context = AllocSetContextCreate(CurrentMemoryContext,
-													  "embed analogies",
-													  ALLOCSET_DEFAULT_SIZES);
+	evaluation = start_evaluation(words_open(fcinfo->flinfo, PG_GETARG_OID(0)),
+								  PG_ARGISNULL(2) ? PG_INT32_MAX :
+								  PG_GETARG_INT32(2));
 	result = set_result_begin(fcinfo);
-
-	reader_open(&reader, text_to_cstring(PG_GETARG_TEXT_PP(1)), 5,
-				"section, a, b, c and expected, as in \"a is to b as c is to expected\"");
-	while (reader_next(&reader, columns))
-		ask(evaluation, columns);
+	reader = query_open(&analogy_declaration,
+						text_to_cstring(PG_GETARG_TEXT_PP(1)));
+	while (query_next(reader))
+		ask(evaluation, reader);
 	answer_batch(evaluation);
-	reader_close(&reader);
+	query_close(reader);
 
 	for (int i = 0; i < evaluation->section_count; i++)
 	{
@@ -386,6 +352,28 @@ correlation(const double *x, const double *y, int64 count)
 	return xx > 0 && yy > 0 ? xy / sqrt(xx * yy) : NAN;
 }
 
+enum
+{
+	PAIR_FIRST,
+	PAIR_SECOND,
+	PAIR_SCORE
+};
+
+static const QueryColumn pair_columns[] = {
+	[PAIR_FIRST] = {.name = "first word", .kinds = QUERY_TEXT},
+	[PAIR_SECOND] = {.name = "second word", .kinds = QUERY_TEXT},
+	[PAIR_SCORE] = {.name = "score", .kinds = QUERY_SCORE,
+		.nulls = QUERY_NULL_ERROR,
+	.hint = "Cast the scores to double precision."}
+};
+
+static const QueryDeclaration pair_declaration = {
+	.subject = "pair list",
+	.columns = pair_columns,
+	.column_count = lengthof(pair_columns),
+	.hint = "Its columns are two words and a score."
+};
+
 typedef struct Pairs
 {
 	double	   *judged;
@@ -395,42 +383,34 @@ typedef struct Pairs
 	int64		all;
 } Pairs;
 
-static double
-parse_score(const char *score)
+static void
+grow_pairs(Pairs *pairs)
 {
-	char	   *end;
-	double		value = score == NULL ? NAN : strtod(score, &end);
+	int64		capacity = pairs->capacity * 2;
 
-	if (!isfinite(value) || *end != '\0')
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("score of a pair of words is not a finite number"),
-				 errdetail("The score is %s.", score == NULL ? "null" : score)));
-	return value;
+	pairs->judged = repalloc_huge(pairs->judged, sizeof(double) * capacity);
+	pairs->computed = repalloc_huge(pairs->computed,
+									sizeof(double) * capacity);
+	pairs->capacity = capacity;
 }
 
+/* units: room for two vectors */
 static void
-add_pair(Pairs *pairs, Words *words, char **columns)
+add_pair(Pairs *pairs, Words *words, const QueryReader *reader, float *units)
 {
+	int			dims = words->totals->dims;
 	const WordEntry *entry;
-	float	   *first = unit_vector(words, columns[0], &entry);
-	float	   *second = unit_vector(words, columns[1], &entry);
-	double		score = parse_score(columns[2]);
 
 	pairs->all++;
-	if (first == NULL || second == NULL)
+	if (!unit_vector(words, query_value(reader, PAIR_FIRST), units, &entry) ||
+		!unit_vector(words, query_value(reader, PAIR_SECOND), units + dims,
+					 &entry))
 		return;
 	if (pairs->count == pairs->capacity)
-	{
-		pairs->capacity *= 2;
-		pairs->judged = repalloc_huge(pairs->judged,
-									  sizeof(double) * pairs->capacity);
-		pairs->computed = repalloc_huge(pairs->computed,
-										sizeof(double) * pairs->capacity);
-	}
-	pairs->judged[pairs->count] = score;
+		grow_pairs(pairs);
+	pairs->judged[pairs->count] = query_value(reader, PAIR_SCORE)->number;
 	pairs->computed[pairs->count++] =
-		vector_inner_kernel(words->totals->dims, first, second);
+		vector_inner_kernel(dims, units, units + dims);
 }
 
 /* evaluate_similarity(model, query) -> (pairs, answered, pearson, spearman) */
@@ -439,9 +419,9 @@ evaluate_similarity(PG_FUNCTION_ARGS)
 {
 	Words	   *words = words_open(fcinfo->flinfo, PG_GETARG_OID(0));
 	struct ReturnSetInfo *result = set_result_begin(fcinfo);
-	QuestionReader reader;
+	QueryReader *reader;
 	Pairs		pairs = {NULL, NULL, 0, 1024, 0};
-	char	   *columns[3];
+	float	   *units = allocate_vectors(words, 2);
 	double		pearson;
 	double		spearman;
 	Datum		values[4];
@@ -449,11 +429,11 @@ evaluate_similarity(PG_FUNCTION_ARGS)
 
 	pairs.judged = palloc(sizeof(double) * pairs.capacity);
 	pairs.computed = palloc(sizeof(double) * pairs.capacity);
-	reader_open(&reader, text_to_cstring(PG_GETARG_TEXT_PP(1)), 3,
-				"two words and a score");
-	while (reader_next(&reader, columns))
-		add_pair(&pairs, words, columns);
-	reader_close(&reader);
+	reader = query_open(&pair_declaration,
+						text_to_cstring(PG_GETARG_TEXT_PP(1)));
+	while (query_next(reader))
+		add_pair(&pairs, words, reader, units);
+	query_close(reader);
 
 	pearson = correlation(pairs.judged, pairs.computed, pairs.count);
 	rank_values(pairs.judged, pairs.count);

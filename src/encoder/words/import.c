@@ -172,7 +172,6 @@ begin_model(Import *import)
 			model_definition_int(definition, "buckets", reader->buckets);
 		}
 	}
-	definition->expected_rows = Max(reader->word_count, 0);
 	import->vector = vector_create(reader->dims);
 	import->writer = model_create(definition);
 	write_row(import, 0, NULL, 0,

@@ -12,19 +12,46 @@
 #include "math/distance.h"
 #include "math/hash.h"
 #include "mb/pg_wchar.h"
+#include "text/config_cache.h"
+#include "text/generation.h"
 #include "text/token.h"
 #include "utils/memutils.h"
 
 /* n-grams of the longest word looked at */
-#define MAX_NGRAMS(max_n) ((SUBWORD_MAX_WORD + 2) * (max_n))
+#define MAX_NGRAMS(max_n) (((Size) SUBWORD_MAX_WORD + 2) * (max_n))
 
-/* The options and the token stream live as long as the call site. */
+/* A buffer of another size; the old one stays when there is no memory */
+static void *
+resize(void *buffer, Size bytes)
+{
+	return buffer == NULL ? palloc(bytes) : repalloc(buffer, bytes);
+}
+
+const char *const words_poolings[] = {"mean", "tfidf", "sif", NULL};
+
+void
+words_check_ngrams(int64 min_n, int64 max_n)
+{
+	if (max_n == 0 ? min_n == 0 : min_n >= 1 && min_n <= max_n)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("min_n must be between %d and " INT64_FORMAT,
+					max_n > 0 ? 1 : 0, max_n),
+			 errdetail("The value is " INT64_FORMAT ".", min_n)));
+}
+
+void
+words_check(const ModelDescription *description)
+{
+	words_check_ngrams(model_option_int(description, "min_n"),
+					   model_option_int(description, "max_n"));
+}
+
 static void
-attach(Words *words, FmgrInfo *flinfo)
+attach_sections(Words *words)
 {
 	Model	   *model = words->model;
-	MemoryContext old = MemoryContextSwitchTo(flinfo->fn_mcxt);
-	Oid			config = model_option_config(model->description);
 	Size		bytes;
 
 	words->totals = model_section(model, WORDS_SECTION_TOTALS, NULL);
@@ -37,31 +64,46 @@ attach(Words *words, FmgrInfo *flinfo)
 	words->bucket_mask = bytes / sizeof(BucketSlot) - 1;
 	if (bytes == 0)
 		words->bucket_slots = NULL;
+}
 
-	words->min_n = model_option_int(model->description, "min_n", 0);
-	words->max_n = model_option_int(model->description, "max_n", 0);
-	words->buckets = model_option_int(model->description, "buckets", 1);
-	words->pooling = model_option(model->description, "pooling");
+/*
+ * The options and the token stream live as long as the call site, which
+ * survives an error that its caller catches.  So the generation is set last,
+ * and until then everything is done again by the next call.
+ */
+static void
+attach(Words *words, FmgrInfo *flinfo)
+{
+	Model	   *model = words->model;
+	MemoryContext old = MemoryContextSwitchTo(flinfo->fn_mcxt);
+	uint64		generation = text_generation();
+	Oid			config = model_option_config(model->description);
+
+	words->generation = 0;
+	attach_sections(words);
+	words->min_n = model_option_int(model->description, "min_n");
+	words->max_n = model_option_int(model->description, "max_n");
+	words->buckets = model_option_int(model->description, "buckets");
+	words->pooling = model_option(model->description, "pooling")->text;
 	if (words->tokens == NULL)
 		words->tokens = palloc(sizeof(Token) * TOKEN_BATCH);
-	if (words->ngrams != NULL)
-		pfree(words->ngrams);
-	words->ngrams = palloc(sizeof(int32) * MAX_NGRAMS(Max(words->max_n, 1)));
-	if (words->unseen != NULL)
-		pfree(words->unseen);
-	words->unseen = palloc(sizeof(float) * Max(words->totals->stride, 1));
-	if (words->stream == NULL || words->config != config)
-		words->stream = token_stream_create(config);
-	words->config = config;
+	words->ngrams = resize(words->ngrams,
+						   mul_size(MAX_NGRAMS(Max(words->max_n, 1)),
+									sizeof(int32)));
+	words->unseen = resize(words->unseen,
+						   mul_size(Max(words->totals->stride, 1),
+									sizeof(float)));
+	if (words->streams == NULL)
+		words->streams = token_streams_create();
+	words->stream = config_cache_get(words->streams, config);
 	words->version = model->version;
+	words->generation = generation;
 	MemoryContextSwitchTo(old);
 }
 
 Words *
-words_open(FmgrInfo *flinfo, Oid table)
+words_attach(FmgrInfo *flinfo, Model *model, void **state)
 {
-	Model	   *model = model_open(flinfo, table, NULL);
-	void	  **state = call_site_state(flinfo);
 	Words	   *words = *state;
 
 	if (words == NULL)
@@ -70,18 +112,27 @@ words_open(FmgrInfo *flinfo, Oid table)
 		*state = words;
 	}
 	words->model = model;
-	if (words->version != model->version)
-	{
-		if (model->description->method->build_image != words_build_image)
-			ereport(ERROR,
-					(errcode(ERRCODE_WRONG_OBJECT_TYPE),
-					 errmsg("embedding model \"%s\" has no word vectors",
-							model->description->table_name),
-					 errdetail("It is a model of method \"%s\".",
-							   model->description->method->name)));
+	if (words->version != model->version ||
+		words->generation != text_generation())
 		attach(words, flinfo);
-	}
 	return words;
+}
+
+Words *
+words_open(FmgrInfo *flinfo, Oid table)
+{
+	Model	   *model = model_open(flinfo, table, NULL);
+	const ModelDescription *description = model->description;
+
+	if (description->method->build_image != words_build_image)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("embedding model \"%s\" has no word vectors",
+						description->table_name),
+				 errdetail("It is a model of method \"%s\".",
+						   description->method->name)));
+	return words_attach(flinfo, model,
+						call_site_state(flinfo, words_columns));
 }
 
 const WordEntry *

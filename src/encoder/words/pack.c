@@ -22,10 +22,10 @@
 #include "utils/memutils.h"
 
 const ModelColumn words_columns[WORDS_COLUMNS] = {
-	{"id", INT4OID, NULL},
-	{"word", TEXTOID, NULL},
-	{"documents", INT8OID, NULL},
-	{"occurrences", INT8OID, NULL},
+	{"id", INT4OID},
+	{"word", TEXTOID},
+	{"documents", INT8OID},
+	{"occurrences", INT8OID},
 	{"vector", InvalidOid, "vector"}
 };
 

@@ -17,6 +17,7 @@
 #include "train/encode.h"
 #include "text/token.h"
 #include "model/model.h"
+#include "type/vector.h"
 
 /* columns of the table, in this order */
 enum
@@ -34,6 +35,25 @@ enum
 
 /* for the ModelMethod of every method of this family */
 extern const ModelColumn words_columns[WORDS_COLUMNS];
+
+/* Options that whatever reads word vectors knows, for the lists of methods */
+#define WORDS_MAX_NGRAM		100
+#define WORDS_MAX_BUCKETS	(PG_INT32_MAX - WORDS_FIRST_BUCKET)
+#define WORDS_OPTIONS \
+	OPTION_CONFIG_REQUIRED("config"), \
+	OPTION_INTEGER_OF("dims", 1, VECTOR_MAX_DIMS, 0), \
+	OPTION_INTEGER_OF("min_n", 0, WORDS_MAX_NGRAM, 0), \
+	OPTION_INTEGER_OF("max_n", 0, WORDS_MAX_NGRAM, 0), \
+	OPTION_INTEGER_OF("buckets", 1, WORDS_MAX_BUCKETS, 1), \
+	OPTION_CHOICE_KEPT("pooling", words_poolings, 0)
+
+extern const char *const words_poolings[];	/* as Pooling in pool.c */
+
+extern const struct Encoder words_encoder;	/* pool.c */
+
+/* For their check: the range of n-grams. */
+extern void words_check(const ModelDescription *description);
+extern void words_check_ngrams(int64 min_n, int64 max_n);
 
 /* ---------- image ---------- */
 
@@ -103,18 +123,22 @@ typedef struct Words
 	int			max_n;
 	int			buckets;
 	const char *pooling;
-	Oid			config;
-	struct TokenStream *stream;
+	struct ConfigCache *streams;
+	struct TokenStream *stream; /* of the model's configuration */
 	Token	   *tokens;			/* TOKEN_BATCH of them */
 	int32	   *ngrams;
 	float	   *unseen;			/* stride floats: vector of an unseen word */
 	uint64		version;		/* of the model the above belongs to */
+	uint64		generation;		/* text_generation(), likewise */
 } Words;
 
 /*
  * The model of a call site: see model_open for how long it is good.
  */
 extern Words *words_open(FmgrInfo *flinfo, Oid table);
+
+/* The same for a model that is open at this call site. */
+extern Words *words_attach(FmgrInfo *flinfo, Model *model, void **state);
 
 /* entry of a word, or NULL */
 extern const WordEntry *words_find(const Words *words, const char *text,

@@ -1,25 +1,17 @@
 # Broken if this fails: an inverted index loses, repeats or misplaces a row, or
 # its structure is damaged, when the server is killed at a random moment of
 # concurrent inserts, seals, merges, deletes, vacuums and index builds.
-# Redo is checked against full pages (wal_consistency_checking) all the while.
+# Also run with assertions.
 use strict;
 use warnings;
 use FindBin;
 use lib $FindBin::RealBin;
+use CrashTest;
 use EmbedTest;
-use IPC::Run ();
-use PostgreSQL::Test::Utils;
 use Test::More;
-use Time::HiRes qw(sleep time);
 
-my $rounds = is_long() ? 200 : 50;
 my $seed = random_seed();
-
-my $node = embed_node(
-	'main',
-	'autovacuum = off', 'fsync = off', 'wal_consistency_checking = generic', 'jit = off',
-	'max_wal_size = 1GB', 'shared_buffers = 64MB', 'checkpoint_timeout = 30s',
-	'maintenance_work_mem = 96MB', 'max_parallel_maintenance_workers = 2');
+my $node = crash_node('jit = off', 'maintenance_work_mem = 96MB', 'max_parallel_maintenance_workers = 2');
 
 # Rows are copies of 2,000 random vectors, some of them NULL, empty, or so long
 # that they need pages of their own.
@@ -47,9 +39,9 @@ $node->safe_psql('postgres', q{
 			(SELECT id, v <#> query AS d FROM docs ORDER BY v <#> query) AS x;
 		SELECT array_agg(d) INTO by_table FROM
 			(SELECT d FROM (SELECT v <#> query AS d FROM docs OFFSET 0) AS x ORDER BY d) AS y;
-		RETURN CASE WHEN by_index IS DISTINCT FROM by_table THEN
-			format('%s rows by index, %s by table, distances differ', cardinality(by_index), cardinality(by_table)) END ||
-			CASE WHEN cardinality(ids) <> (SELECT count(DISTINCT i) FROM unnest(ids) AS i) THEN ' rows are repeated' ELSE '' END;
+		RETURN concat(CASE WHEN by_index IS DISTINCT FROM by_table THEN
+			format('%s rows by index, %s by table, distances differ', cardinality(by_index), cardinality(by_table)) END,
+			CASE WHEN cardinality(ids) <> (SELECT count(DISTINCT i) FROM unnest(ids) AS i) THEN ' rows are repeated' END);
 	END $$;
 });
 like($node->safe_psql('postgres', q{
@@ -68,63 +60,19 @@ my %work = (
 	build => q{DROP INDEX IF EXISTS docs_other; CREATE INDEX docs_other ON docs USING inverted (v sparsevec_cosine_ops)},
 );
 
-my $directory = PostgreSQL::Test::Utils::tempdir();
-my $number = 0;
-sub worker
-{
-	my @choices = @_;
-	my $script = '';
-	$script .= $work{ $choices[ int(rand(@choices)) ] } . ";\n" for 1 .. 400;
-	my $file = "$directory/worker" . $number++ . '.sql';
-	append_to_file($file, $script);
-	return IPC::Run::start([ 'psql', '-XqAt', '-d', $node->connstr('postgres'), '-f', $file ],
-		'>', "$directory/out", '2>>', "$directory/errors");
-}
-
-sub counted
-{
-	return split /\|/, $node->safe_psql('postgres', q{
-		SELECT sum(value) FILTER (WHERE property = 'seals'), sum(value) FILTER (WHERE property = 'merges')
-		FROM embed_index_stats('docs_v')});
-}
-
-my %bad;
-foreach my $round (1 .. $rounds)
-{
-	my @workers = (
-		worker(qw(insert insert insert single update)), worker(qw(insert insert single single delete)),
-		worker(qw(vacuum delete vacuum), $round % 5 ? 'vacuum' : 'build'));
-
-	# on a busy machine it takes longer until there is something to break
-	my $until = time + 8;
-	while (time < $until)
-	{
-		my ($seals, $merges) = counted();
-		last if $seals >= 9 * $round && $merges >= 2.2 * $round;
-		sleep(0.05);
-	}
-	sleep(rand(0.3));
-	kill_server($node);
-	eval { $_->kill_kill } foreach @workers;
-	$node->start;
-
-	my $problems = $node->safe_psql('postgres', q{
+crash_repeatedly(
+	$node,
+	index => 'docs_v',
+	each_round => { seals => 8, merges => 2 },
+	workers => sub {
+		my ($round) = @_;
+		return map { [ @work{@$_} ] } [qw(insert insert insert single update)], [qw(insert insert single single delete)],
+			[ qw(vacuum delete vacuum), $round % 5 ? 'vacuum' : 'build' ];
+	},
+	structure => q{
 		SELECT i, c.* FROM (SELECT indexrelid AS i FROM pg_index WHERE indrelid = 'docs'::regclass AND indisvalid) AS x,
-			embed_index_check(i::regclass) AS c});
-	$bad{structure} = "round $round: $problems" if $problems ne '';
-	my $difference = $node->safe_psql('postgres', q{
-		SELECT difference('{1:1,3:-2,200:1}/5000') || difference((SELECT v FROM pool WHERE n = 10))});
-	$bad{rows} = "round $round: $difference" if $difference ne '';
-	last if %bad;
-}
-is($bad{structure}, undef, "structure is right after each of $rounds kills");
-is($bad{rows}, undef, 'the order by index is that of a sort after each kill');
-unlike(slurp_file("$directory/errors"), qr/damaged|deadlock|XX\d\d\d|corrupt/, 'no session met damage or a deadlock');
-
-my ($seals, $merges) = counted();
-note "$seals seals and $merges merges during the kills";
-cmp_ok($seals, '>=', 8 * $rounds, 'enough seals happened for that to mean something');
-cmp_ok($merges, '>=', 2 * $rounds, 'enough merges happened');
+			embed_index_check(i::regclass) AS c},
+	rows => q{SELECT concat(difference('{1:1,3:-2,200:1}/5000'), difference((SELECT v FROM pool WHERE n = 10)))});
 
 # What crashes left behind is recovered, that of a tail when it is sealed: every
 # page but the metapage belongs to a segment or the tail, or is free.

@@ -92,7 +92,6 @@ typedef struct Vocabulary
 } Vocabulary;
 
 extern bool vocabulary_patch_image(ImagePatch *patch, ModelReader *reader);
-extern int	vocabulary_dims(const ModelDescription *description);
 extern void vocabulary_attach(Vocabulary *vocabulary, const Model *model);
 extern void vocabulary_term_options(TermOptions *options,
 									const ModelDescription *description);

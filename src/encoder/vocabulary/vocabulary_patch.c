@@ -242,7 +242,8 @@ vocabulary_patch_image(ImagePatch *patch, ModelReader *reader)
 										 &bytes);
 	patching.slot_count = bytes / sizeof(VocabularySlot);
 	patching.max_id =
-		VOCABULARY_MAX_ID(vocabulary_dims(model_reader_description(reader)));
+		VOCABULARY_MAX_ID(model_option_int(model_reader_description(reader),
+										   "dims"));
 	if (!patch_totals(&patching, reader))
 		return false;
 	while (model_reader_next(reader, values, nulls))

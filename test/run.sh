@@ -1,7 +1,7 @@
 #!/bin/sh
 # run.sh: set up everything and run all tests.
 #
-#   sh test/run.sh              all of it, in under half an hour
+#   sh test/run.sh              all of it, in under forty minutes
 #   sh test/run.sh STEP...      some of it: a step (tap/010_readme) or a whole
 #                               group of steps (tap)
 #   sh test/run.sh --list       the steps

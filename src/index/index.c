@@ -29,7 +29,6 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/resowner.h"
-#include "utils/tuplestore.h"
 
 #include "index/index.h"
 #include "server/set_result.h"
@@ -267,12 +266,9 @@ embed_index_check(PG_FUNCTION_ARGS)
 	IndexReport report;
 	CheckPart	part = {0};
 
-	report.result = set_result_begin(fcinfo);
-	room->check(index, &report);
-	index_close(index, AccessShareLock);
 	part.index = index_open_ours(PG_GETARG_OID(0), &part.room);
 	part.report = &report;
-	begin_report(fcinfo, &report);
+	report.result = set_result_begin(fcinfo);
 	part.blocks = RelationGetNumberOfBlocks(part.index);
 	while (!survives(read_pages, &part))
 		part.block++;

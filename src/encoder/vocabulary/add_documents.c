@@ -335,7 +335,7 @@ merge_term(Merge *merge, const CountedTerm *counted)
 {
 	uint64		hash = hash_bytes64(counted->text, counted->length);
 	Term		term = {counted->text, counted->length, hash,
-	term_key(counted->text, counted->length, hash)};
+	text_key(counted->text, counted->length, hash)};
 	int32		entry = vocabulary_find(&merge->vocabulary, &term);
 	TermBatch  *batch = entry >= 0 ? &merge->known : &merge->others;
 
@@ -417,6 +417,7 @@ add_documents(PG_FUNCTION_ARGS)
 	TermCounter *counter;
 	CountedTerm term;
 	Merge		merge;
+	ModelCaller caller;
 	int64		documents;
 
 	model_require_method(model_describe(table), vocabulary_method.name);
@@ -432,6 +433,7 @@ add_documents(PG_FUNCTION_ARGS)
 									description->table_name));
 	documents = counter->documents;
 
+	model_become_writer(table, &caller);
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
 	begin_merge(&merge, fcinfo->flinfo, table, counter);
@@ -442,6 +444,7 @@ add_documents(PG_FUNCTION_ARGS)
 	model_close(fcinfo->flinfo);
 	promote_terms(&merge, description);
 	SPI_finish();
+	model_become_caller(&caller);
 	term_counter_free(counter);
 
 	PG_RETURN_INT64(documents);

@@ -285,7 +285,9 @@ check_replacement(const ModelDefinition *definition, Oid table)
 
 	model_check_owner(table);
 	description = model_describe(table);
-	model_require_method(description, definition->method->name);
+	/* methods of one family, such as word2vec and glove, share their columns */
+	if (description->method->columns != definition->method->columns)
+		model_require_method(description, definition->method->name);
 	relation = table_open(table, AccessShareLock);
 	model_check_table(relation);
 	model_check_columns(relation, definition->method, attributes);

@@ -225,12 +225,6 @@ extern Model *model_open(FmgrInfo *flinfo, Oid table,
 						 const ModelMethod *method);
 
 /*
- * Let go of the images of a call site, which then cost nothing to change or
- * to remove.
- */
-extern void model_close(FmgrInfo *flinfo);
-
-/*
  * A further model of the same call, such as the weights of one for the
  * vectors of another: number 1 and up, after model_open and in order.  All
  * of them are part of the key of the last result.
@@ -238,6 +232,12 @@ extern void model_close(FmgrInfo *flinfo);
 #define CALL_SITE_MODELS 4
 extern Model *model_open_further(FmgrInfo *flinfo, int number, Oid table,
 								 const ModelMethod *method);
+
+/*
+ * Let go of the image of a call site, which then costs nothing to change or
+ * to remove.
+ */
+extern void model_close(FmgrInfo *flinfo);
 
 /* a section of the image: 64-byte aligned, read-only, may be empty */
 extern const void *model_section(const Model *model, int section,

@@ -201,6 +201,15 @@ acquire_current_image(Oid relation, const ModelMethod *method,
 }
 
 static void
+let_go(CallSiteModel *opened)
+{
+	opened->model.table = InvalidOid;
+	if (opened->model.image != NULL)
+		image_release(opened->model.image);
+	opened->model.image = NULL;
+}
+
+static void
 reopen(CallSiteModel *opened, Oid relation, const ModelMethod *method,
 	   Snapshot snapshot)
 {
@@ -214,10 +223,7 @@ reopen(CallSiteModel *opened, Oid relation, const ModelMethod *method,
 	 * Nothing of the last call counts if this one fails.  What it used is let
 	 * go first, so that the next image may be made of it.
 	 */
-	opened->model.table = InvalidOid;
-	if (opened->model.image != NULL)
-		image_release(opened->model.image);
-	opened->model.image = NULL;
+	let_go(opened);
 	image = acquire_current_image(relation, method, snapshot);
 	opened->model.image = image;
 	opened->model.version = image->serial;
@@ -265,14 +271,7 @@ model_close(FmgrInfo *flinfo)
 	CallSite   *site = call_site_get(flinfo);
 
 	for (int i = 0; i < CALL_SITE_MODELS; i++)
-	{
-		Model	   *model = &site->models[i].model;
-
-		model->table = InvalidOid;
-		if (model->image != NULL)
-			image_release(model->image);
-		model->image = NULL;
-	}
+		let_go(&site->models[i]);
 }
 
 const void *

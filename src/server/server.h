@@ -166,19 +166,26 @@
 							  true, 0, false))	/* utils/guc.h */
 #endif
 
-/* Whether the statistics of a relation have their place (pgstat.h). */
-#if PG_VERSION_NUM >= 150000
-#define relation_is_counted(relation) pgstat_should_count_relation(relation)
-#else
-#define relation_is_counted(relation) ((relation)->pgstat_info != NULL)
-#endif
-
 /* Generated columns that are not stored came with 18 (catalog/pg_attribute.h). */
 #if PG_VERSION_NUM >= 180000
 #define attribute_is_virtual(attribute) \
 	((attribute)->attgenerated == ATTRIBUTE_GENERATED_VIRTUAL)
 #else
 #define attribute_is_virtual(attribute) false
+#endif
+
+/* Names of settings with a prefix of ours can be kept from others from 15 on. */
+#if PG_VERSION_NUM >= 150000
+#define reserve_settings(prefix) MarkGUCPrefixReserved(prefix)	/* utils/guc.h */
+#else
+#define reserve_settings(prefix) EmitWarningsOnPlaceholders(prefix)
+#endif
+
+/* Whether the statistics of a relation have their place (pgstat.h). */
+#if PG_VERSION_NUM >= 150000
+#define relation_is_counted(relation) pgstat_should_count_relation(relation)
+#else
+#define relation_is_counted(relation) ((relation)->pgstat_info != NULL)
 #endif
 
 /* Which file a relation is in, as the buffer manager names it (utils/rel.h). */

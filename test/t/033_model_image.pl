@@ -1,5 +1,6 @@
 # Broken if this fails: the packed form of a model is not shared, is shared too
 # early, outlives what it shows, fills the disk, or is used when it is damaged.
+# Also run with assertions.
 use strict;
 use warnings;
 use FindBin;

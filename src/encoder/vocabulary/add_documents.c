@@ -159,7 +159,7 @@ update_header(Merge *merge, const TermCounter *counter)
 			SPI_OK_UPDATE_RETURNING, 2, types, values);
 	if (SPI_processed != 1)
 		ereport(ERROR,
-				(errcode(ERRCODE_DATA_CORRUPTED),
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("model \"%s\" has no row with id 0",
 						get_rel_name(merge->table)),
 				 errhint("Train the model again with replace => true.")));
@@ -281,7 +281,7 @@ flush_known(Merge *merge)
 			SPI_OK_UPDATE, 3, types, values);
 	if (SPI_processed != merge->known.count)
 		ereport(ERROR,
-				(errcode(ERRCODE_DATA_CORRUPTED),
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("terms of model \"%s\" are not in its table",
 						get_rel_name(merge->table)),
 				 errdetail("%llu of %d were found.",

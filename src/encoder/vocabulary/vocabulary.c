@@ -135,7 +135,7 @@ damaged(const Collection *collection, const char *detail,...)
 			enlargeStringInfo(&text, needed);
 	}
 	ereport(ERROR,
-			(errcode(ERRCODE_DATA_CORRUPTED),
+			(errcode(ERRCODE_DATA_EXCEPTION),
 			 errmsg("invalid row in vocabulary model \"%s\"",
 					collection->description->table_name),
 			 errdetail_internal("%s", text.data),

@@ -41,11 +41,26 @@ words_check_ngrams(int64 min_n, int64 max_n)
 			 errdetail("The value is " INT64_FORMAT ".", min_n)));
 }
 
+WordsSubwords
+words_subwords(const ModelDescription *description)
+{
+	WordsSubwords subwords = {0, 0, 1};
+
+	if (option_find(description->method->options, "max_n") != NULL)
+	{
+		subwords.min_n = model_option_int(description, "min_n");
+		subwords.max_n = model_option_int(description, "max_n");
+		subwords.buckets = model_option_int(description, "buckets");
+	}
+	return subwords;
+}
+
 void
 words_check(const ModelDescription *description)
 {
-	words_check_ngrams(model_option_int(description, "min_n"),
-					   model_option_int(description, "max_n"));
+	WordsSubwords subwords = words_subwords(description);
+
+	words_check_ngrams(subwords.min_n, subwords.max_n);
 }
 
 static void
@@ -81,14 +96,12 @@ attach(Words *words, FmgrInfo *flinfo)
 
 	words->generation = 0;
 	attach_sections(words);
-	words->min_n = model_option_int(model->description, "min_n");
-	words->max_n = model_option_int(model->description, "max_n");
-	words->buckets = model_option_int(model->description, "buckets");
+	words->subwords = words_subwords(model->description);
 	words->pooling = model_option(model->description, "pooling")->text;
 	if (words->tokens == NULL)
 		words->tokens = palloc(sizeof(Token) * TOKEN_BATCH);
 	words->ngrams = resize(words->ngrams,
-						   mul_size(MAX_NGRAMS(Max(words->max_n, 1)),
+						   mul_size(MAX_NGRAMS(Max(words->subwords.max_n, 1)),
 									sizeof(int32)));
 	words->unseen = resize(words->unseen,
 						   mul_size(Max(words->totals->stride, 1),
@@ -180,12 +193,12 @@ words_compose(Words *words, const char *text, int length)
 	int			count;
 	int			known = 0;
 
-	if (words->bucket_slots == NULL || words->max_n == 0)
+	if (words->bucket_slots == NULL || words->subwords.max_n == 0)
 		return NULL;
 	utf8 = pg_server_to_any(text, length, PG_UTF8);
 	count = subword_buckets(utf8, utf8 == text ? length : strlen(utf8),
-							words->min_n, words->max_n, words->buckets,
-							words->ngrams, MAX_NGRAMS(words->max_n));
+							words->subwords.min_n, words->subwords.max_n, words->subwords.buckets,
+							words->ngrams, MAX_NGRAMS(words->subwords.max_n));
 	if (utf8 != text)
 		pfree(utf8);
 

@@ -60,10 +60,12 @@ inverted_create_meta(Relation index, ForkNumber fork)
 {
 	InvertedOptions *options = (InvertedOptions *) index->rd_options;
 	Form_pg_attribute attribute = TupleDescAttr(RelationGetDescr(index), 0);
+	int			metric = inverted_index_metric(index);
 	Buffer		buffer;
 	Page		page;
 	InvertedMeta *meta;
 
+	/* catalogs have been asked before: no error may come from here on */
 	buffer = ReadBufferExtended(index, fork, P_NEW, RBM_NORMAL, NULL);
 	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
 	Assert(BufferGetBlockNumber(buffer) == INVERTED_META_BLOCK);
@@ -75,7 +77,7 @@ inverted_create_meta(Relation index, ForkNumber fork)
 	memset(meta, 0, sizeof(InvertedMeta));
 	meta->magic = INVERTED_MAGIC;
 	meta->version = INVERTED_VERSION;
-	meta->metric = inverted_index_metric(index);
+	meta->metric = metric;
 	meta->dims = attribute->atttypmod > 0 ? attribute->atttypmod : 0;
 	meta->weight_bits = options ? options->weight_bits : INVERTED_WEIGHT_BITS;
 	meta->next_id = 2;

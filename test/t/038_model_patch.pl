@@ -1,6 +1,7 @@
 # Broken if this fails: the packed form of a vocabulary that is made of an older
 # one is not that of the table: a change is missing, or one that was rolled
 # back or not committed is there.
+# Also run with assertions.
 use strict;
 use warnings;
 use FindBin;

@@ -24,7 +24,7 @@
 #include "index/inverted/inverted.h"
 
 void
-inverted_init_page(Page page, uint64 owner, uint16 kind)
+inverted_init_page(Page page, BlockNumber block, uint64 owner, uint16 kind)
 {
 	InvertedSpecial *special;
 
@@ -32,6 +32,7 @@ inverted_init_page(Page page, uint64 owner, uint16 kind)
 	((PageHeader) page)->pd_lower = MAXALIGN(SizeOfPageHeaderData);
 	special = InvertedPageSpecial(page);
 	special->owner = owner;
+	special->block = block;
 	special->next = InvalidBlockNumber;
 	special->kind = kind;
 	special->page_id = INVERTED_PAGE_ID;
@@ -72,7 +73,7 @@ inverted_create_meta(Relation index, ForkNumber fork)
 
 	START_CRIT_SECTION();
 	page = BufferGetPage(buffer);
-	inverted_init_page(page, 0, PAGE_META);
+	inverted_init_page(page, INVERTED_META_BLOCK, 0, PAGE_META);
 	meta = (InvertedMeta *) InvertedPageData(page);
 	memset(meta, 0, sizeof(InvertedMeta));
 	meta->magic = INVERTED_MAGIC;

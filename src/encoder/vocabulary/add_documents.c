@@ -335,7 +335,7 @@ merge_term(Merge *merge, const CountedTerm *counted)
 {
 	uint64		hash = hash_bytes64(counted->text, counted->length);
 	Term		term = {counted->text, counted->length, hash,
-	term_key(counted->text, counted->length, hash)};
+	text_key(counted->text, counted->length, hash)};
 	int32		entry = vocabulary_find(&merge->vocabulary, &term);
 	TermBatch  *batch = entry >= 0 ? &merge->known : &merge->others;
 

@@ -127,7 +127,7 @@ static bool
 find_slot(const Patching *patching, const text *term, uint64 hash, Size *slot)
 {
 	int			length = VARSIZE_ANY_EXHDR(term);
-	uint64		key = term_key(VARDATA_ANY(term), length, hash);
+	uint64		key = text_key(VARDATA_ANY(term), length, hash);
 	Size		mask = patching->slot_count - 1;
 	Size		at = (uint32) hash & mask;
 
@@ -172,7 +172,7 @@ add_term(Patching *patching, const NewTerm *added)
 							&entry, sizeof(entry)))
 		return false;
 	slot = &patching->slots[at];
-	slot->key = term_key(text, length, hash);
+	slot->key = text_key(text, length, hash);
 	slot->length = length;
 	slot->entry = (uint32) ++totals->terms;
 	totals->max_documents = Max(totals->max_documents, added->documents);

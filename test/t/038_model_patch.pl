@@ -1,6 +1,7 @@
 # Broken if this fails: the packed form of a vocabulary that is made of an older
 # one is not that of the table: a change is missing, or one that was rolled
 # back or not committed is there.
+# Also run with assertions.
 use strict;
 use warnings;
 use FindBin;
@@ -223,6 +224,7 @@ is($different, 0, 'what was made of an older form is what a full build gives');
 	$node->safe_psql('postgres', 'INSERT INTO other VALUES (1)');
 	my $snapshot = $ask->('holder', 'BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT pg_export_snapshot()');
 	like($snapshot, qr/^[0-9A-F-]+$/, 'a snapshot from before its commit');
+	$node->safe_psql('postgres', 'SELECT embed_images(clear => true)');
 	is($ask->('session', "COMMIT; BEGIN ISOLATION LEVEL REPEATABLE READ; SET TRANSACTION SNAPSHOT '$snapshot';
 		SELECT check_model('imported')"), '', 'sees the model without the change');
 	is($ask->('session', "COMMIT; SELECT check_model('afterwards')"), '', 'and others with it');

@@ -9,7 +9,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "embed.h"
+#include "server/server.h"
 
 #include "encoder/vocabulary/vocabulary.h"
 #include "encoder/word2vec/word2vec.h"
@@ -17,6 +17,7 @@
 #include "index/ktree/ktree.h"
 #include "math/distance.h"
 #include "model/model.h"
+#include "train/progress.h"
 
 #if PG_VERSION_NUM >= 180000
 PG_MODULE_MAGIC_EXT(.name = "embed", .version = "0.1");
@@ -33,6 +34,7 @@ _PG_init(void)
 	progress_init();
 	vocabulary_init();
 	word2vec_init();
+	index_order_init();
 	inverted_init();
 	ktree_init();
 }

@@ -9,21 +9,25 @@
 #                               an hour of each fuzz target, servers 17 and 18
 #   sh test/run.sh --keep       keep the working directory when all went well
 #
-# Needs Debian 12 or 13 (or Ubuntu), and root or sudo when packages are
+# Needs Debian 12, 13 or sid (or Ubuntu), and root or sudo when packages are
 # missing.  Everything happens in a copy of the tree under $TMPDIR, against a
 # private copy of the server, as an ordinary user: neither the tree nor the
-# system's server is touched.  Every step is one result; the last line reads
-# "N passed, N failed".  See test/README.md.
+# system's server is touched.  What takes minutes to make and never changes
+# is kept for the next run (kept.sh says where).  Every step is one result; the
+# last line reads "N passed, N failed".  See test/README.md.
 #
 # EMBED_PG_VERSION    server to use (default: newest installed, else packaged)
 # EMBED_DATA          real data for the live comparisons (default: the
 #                     directory ../shared/data beside the tree; empty: none)
-# EMBED_FUZZ_SECONDS  for each fuzz target (default: 60; with --long, 3600)
+# EMBED_FUZZ_SECONDS  for each fuzz target (default: 60, less when there are
+#                     many; with --long, 3600)
+# EMBED_CACHE         where to keep what takes minutes to make
 # EMBED_JOBS          steps at a time (default: number of processors)
 set -u
 
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/machine.sh"
+. "$here/kept.sh"
 
 # A test exits with this to be counted as skipped; its last line says why.
 SKIP=77
@@ -46,10 +50,17 @@ list_steps() {
 	echo build/clang
 	echo build/pure
 	echo build/sanitizer
+	echo build/assert
 	echo symbols
 	names unit 'test/unit/*_test.c' _test.c
 	echo sanitizer/regress
 	echo sanitizer/isolation
+	echo sanitizer/models
+	echo assert/regress
+	echo assert/isolation
+	names assert/tap "$(assert_taps)" .pl
+	echo discard/regress
+	echo discard/isolation
 	echo regress
 	echo isolation
 	names tap 'test/t/*.pl' .pl
@@ -57,6 +68,16 @@ list_steps() {
 	echo pgvector
 	names fuzz 'test/fuzz/*_fuzz.c' _fuzz.c
 	[ -z "$long" ] || { echo server/17; echo server/18; }
+}
+
+# The TAP tests that a server with assertions runs too: those that say so in
+# their head; all of them in the long form.
+assert_taps() {
+	if [ -n "$long" ]; then
+		echo 'test/t/*.pl'
+	else
+		grep -l '^# Also run with assertions' test/t/*.pl
+	fi
 }
 
 do_layout() { sh test/layout.sh; }
@@ -82,6 +103,14 @@ do_build_sanitizer() {
 		  char *bindtextdomain(const char *domain, const char *directory)
 		  { return domain && directory ? 0 : 0; }' |
 		gcc -shared -fPIC -x c -o "$work/untranslated.so" -
+}
+
+# The library in a server with assertions, a copy of the one that is kept.
+do_build_assert() {
+	make_assert_server &&
+		cp -R "$assert_server" "$work/server-assert" &&
+		build "$work/tree-assert" "$work/server-assert/bin" CC=gcc &&
+		make -s install PG_CONFIG="$work/server-assert/bin/pg_config"
 }
 
 build() {					# build TREE BINDIR MAKE-VARIABLE...
@@ -171,20 +200,66 @@ do_isolation() { installcheck isolation "$work/tree"; }
 # is not built with it.  Leaks are not looked for: memory contexts are freed
 # wholesale, and what the server keeps for its lifetime is no leak.
 do_sanitizer() {
-	pg_bin=$work/server-sanitizer/lib/postgresql/$pg_version/bin
 	preload="$(gcc -print-file-name=libasan.so) $(gcc -print-file-name=libubsan.so) $work/untranslated.so"
-	ASAN_OPTIONS=detect_leaks=0:detect_stack_use_after_return=0:abort_on_error=1
+	ASAN_OPTIONS=detect_leaks=0:detect_stack_use_after_return=0:abort_on_error=1:quarantine_size_mb=64
 	UBSAN_OPTIONS=print_stacktrace=1
 	export ASAN_OPTIONS UBSAN_OPTIONS
-	installcheck "$1" "$work/tree-sanitizer" sanitizer
+	case $1 in
+		models)
+			start_server sanitizer-models || return 1
+			EMBED_MODELS=$([ -n "$long" ] && echo 400000 || echo 20000) perl test/models/by_hand.pl ;;
+		*) installcheck "$1" "$work/tree-sanitizer" sanitizer ;;
+	esac
 	result=$?
 	[ $result != $SKIP ] || return $SKIP
-	if grep -E 'runtime error:|ERROR: AddressSanitizer' "$server/log"; then
-		say "sanitizer report in the server's log:"
-		grep -A 25 -E 'runtime error:|ERROR: AddressSanitizer' "$server/log" | head -150
-		result=1
-	fi
+	complaints 'runtime error:|ERROR: AddressSanitizer' "$server/log" || result=1
 	return $result
+}
+
+# The same in a server with assertions: a broken rule of the server's own is
+# then a crash, with a stack trace in the log.
+do_assert() {
+	case $1 in
+		tap/*) do_tap "${1#tap/}" assert- ;;
+		*)
+			installcheck "$1" "$work/tree-assert" assert
+			result=$?
+			complaints '^TRAP:|terminated by signal (6|7|8|11)' "$server/log" || result=1
+			return $result ;;
+	esac
+}
+
+# And there with all caches of the catalogs thrown away at every occasion:
+# what was kept across a call that may invalidate it is then always gone.
+# The short form leaves out what takes more than a minute so.
+do_discard() {
+	[ "$pg_version" -ge 14 ] || { say "the server has no debug_discard_caches"; return $SKIP; }
+	discard=yes
+	[ -n "$long" ] || left_out=$discard_leaves_out
+	installcheck "$1" "$work/tree-assert" discard
+	result=$?
+	complaints '^TRAP:|terminated by signal (6|7|8|11)' "$server/log" || result=1
+	return $result
+}
+
+discard_leaves_out=''
+
+# Lines of a log that must not be there, with what follows them; addresses in
+# our library as functions and lines.
+complaints() {				# complaints PATTERN LOG...
+	pattern=$1
+	shift
+	grep -a -q -E "$pattern" "$@" 2>/dev/null || return 0
+	say "in the server's log:"
+	grep -a -h -A 25 -E "$pattern" "$@" | head -150 | while read -r line; do
+		address=$(echo "$line" | sed -n 's/.*\/embed\.so(+\(0x[0-9a-f]*\)).*/\1/p')
+		if [ -n "$address" ]; then
+			addr2line -p -f -e "$("$pg_bin/pg_config" --pkglibdir)/embed.so" "$address"
+		else
+			echo "$line"
+		fi
+	done
+	return 1
 }
 
 installcheck() {			# installcheck KIND TREE [PREFIX]
@@ -193,37 +268,52 @@ installcheck() {			# installcheck KIND TREE [PREFIX]
 	mkdir -p "$output"
 	options="--inputdir=test --outputdir=$output --load-extension=embed"
 	case $1 in
-		regress) tests=$(names - 'test/sql/*.sql' .sql); other=ISOLATION= ;;
-		isolation) tests=$(names - 'test/specs/*.spec' .spec); other=REGRESS= ;;
+		regress) tests=$(names - 'test/sql/*.sql' .sql); these=REGRESS other=ISOLATION ;;
+		isolation) tests=$(names - 'test/specs/*.spec' .spec); these=ISOLATION other=REGRESS ;;
 	esac
+	tests=$(echo "$tests" | sed 's|^-/||')
+	for name in ${left_out:-}; do
+		tests=$(echo "$tests" | grep -v -x -F "$name")
+	done
+	tests=$(echo "$tests" | xargs)
 	[ -n "$tests" ] || { say "no tests of this kind"; return $SKIP; }
 	start_server "${3:-plain}-$1" || return 1
-	make -s installcheck PG_CONFIG="$pg_bin/pg_config" "$other" \
+	if [ -n "${discard:-}" ]; then
+		psql -X -q -c 'CREATE DATABASE discarding' && psql -X -q -d discarding -c 'CREATE EXTENSION embed' \
+			-c 'ALTER DATABASE discarding SET debug_discard_caches = 1' || return 1
+		options="--inputdir=test --outputdir=$output --use-existing --dbname=discarding"
+	fi
+	make -s installcheck PG_CONFIG="$pg_bin/pg_config" "$these=$tests" "$other=" \
 		REGRESS_OPTS="$options" ISOLATION_OPTS="$options" && return 0
 	tail -n 150 "$output/regression.diffs"
-	grep -E 'PANIC|TRAP|terminated by signal' "$server/log"
+	grep -a -E 'PANIC|TRAP|terminated by signal' "$server/log"
 	return 1
 }
 
 # A test that starts servers of its own.
-do_tap() {
-	mkdir -p "$work/tap/$1"
-	TESTDIR=$work/tap/$1 TESTDATADIR=$work/tap/$1/tmp_check TESTLOGDIR=$work/tap/$1/tmp_check/log
+do_tap() {					# do_tap NAME [PREFIX]
+	place=$work/tap/${2:-}$1
+	mkdir -p "$place"
+	TESTDIR=$place TESTDATADIR=$place/tmp_check TESTLOGDIR=$place/tmp_check/log
 	pgxs_test=$(dirname "$("$pg_bin/pg_config" --pgxs)")/../test
 	PG_REGRESS=$pgxs_test/regress/pg_regress
 	PATH=$pg_bin:$PATH
-	export TESTDIR TESTDATADIR TESTLOGDIR PG_REGRESS PATH
+	EMBED_ASSERTIONS=${2:+1}
+	export TESTDIR TESTDATADIR TESTLOGDIR PG_REGRESS PATH EMBED_ASSERTIONS
 	with_data prove -v -I "$pgxs_test/perl" -I test/t "test/t/$1.pl"
 	status=$?
+	complaints '^TRAP:|terminated by signal (6|7|8|11)' "$TESTLOGDIR"/*.log || status=1
 	if [ $status != 0 ]; then
-		for log in "$work/tap/$1"/tmp_check/log/*; do
+		for log in "$TESTLOGDIR"/*; do
 			[ -f "$log" ] && { say "--- $log"; tail -n 25 "$log"; }
 		done
 		return 1
 	fi
-	# A test file whose plan is skip_all says so and passes with no test run.
-	if grep -q '^1\.\.0' "$log_of_step"; then
-		sed -n 's/^1\.\.0 *# *[Ss][Kk][Ii][Pp] *//p' "$log_of_step"
+	# A test file whose plan is skip_all passes with no test run.  Its reason is
+	# in what prove says of the file; its own "1..0" prove keeps to itself.
+	reason=$(sed -n -e 's/^1\.\.0 *# *[Ss][Kk][Ii][Pp] *//p' -e 's/^.*skipped: *//p' "$log_of_step" | tail -n 1)
+	if grep -q '^Result: NOTESTS' "$log_of_step"; then
+		say "${reason:-no test in it}"
 		return $SKIP
 	fi
 }
@@ -232,20 +322,23 @@ do_tap() {
 do_oracle() {
 	[ -n "$EMBED_DATA" ] ||
 		{ say "no real data: set EMBED_DATA or provide ../shared/data"; return $SKIP; }
-	for package in $oracle_missing; do
-		! grep -q -w "import $package\|from $package" "test/oracle/$1.py" ||
-			{ say "python3-$package is not packaged here"; return $SKIP; }
-	done
+	python_for "test/oracle/$1.py" || return $SKIP
 	start_server "oracle-$1" && psql -X -q -c 'CREATE EXTENSION embed' || return 1
-	with_data python3 "test/oracle/$1.py"
+	with_data "$python" "test/oracle/$1.py"
 }
 
 # pgvector's own tests against our types, and both libraries in one backend.
+# It goes into a copy of the server with our library, so that nothing else
+# meets it.
 do_pgvector() {
-	[ -f test/pgvector_suite.sh ] || { say "there is no such suite"; return $SKIP; }
+	fetch_pgvector || return $SKIP
+	cp -R "$work/server" "$work/server-pgvector" && cp -R "$pgvector_source" "$work/pgvector" || return 1
+	pg_bin=$work/server-pgvector/lib/postgresql/$pg_version/bin
+	PG_CONFIG=$pg_bin/pg_config PGVECTOR_SOURCE=$work/pgvector
+	export PG_CONFIG PGVECTOR_SOURCE
+	make -s -C "$PGVECTOR_SOURCE" OPTFLAGS= with_llvm=no && make -s -C "$PGVECTOR_SOURCE" with_llvm=no install ||
+		{ say "pgvector cannot be built here"; return $SKIP; }
 	start_server pgvector || return 1
-	PG_CONFIG=$pg_bin/pg_config
-	export PG_CONFIG
 	with_data sh test/pgvector_suite.sh
 }
 
@@ -290,7 +383,9 @@ do_server() {
 	case $1 in 17) suite=trixie ;; 18) suite=sid ;; esac
 	[ "$(id -u)" = 0 ] || { say "needs root, for a chroot of $suite"; return $SKIP; }
 	root=$work/$suite
-	debootstrap --variant=minbase "$suite" "$root" http://deb.debian.org/debian || return 1
+	mirror=$(archive)
+	[ -n "$mirror" ] || { say "apt knows of no archive to take $suite from"; return $SKIP; }
+	debootstrap --variant=minbase "$suite" "$root" "$mirror" || return 1
 	mkdir "$root/embed" && tar -C "$work/tree" -cf - . | tar -C "$root/embed" -xf - || return 1
 	cp /etc/resolv.conf "$root/etc/resolv.conf"
 	# The lists of a release under way are valid for a week; a mirror may lag.
@@ -345,6 +440,7 @@ run_step() {
 stands_on() {				# the build that a step needs, if any
 	case $1 in
 		symbols | regress | isolation | tap/* | oracle/* | pgvector) echo gcc ;;
+		assert/* | discard/*) echo assert ;;
 		unit/* | fuzz/*) echo pure ;;
 		sanitizer/*) echo sanitizer ;;
 	esac
@@ -353,7 +449,11 @@ stands_on() {				# the build that a step needs, if any
 do_step() {
 	step=$1
 	log_of_step=$work/log/$(echo "$step" | tr / .).log
-	pg_bin=$work/server/lib/postgresql/$pg_version/bin
+	case $(stands_on "$step") in
+		assert) pg_bin=$work/server-assert/bin ;;
+		sanitizer) pg_bin=$work/server-sanitizer/lib/postgresql/$pg_version/bin ;;
+		*) pg_bin=$work/server/lib/postgresql/$pg_version/bin ;;
+	esac
 	cd "$work/tree" || exit 1
 	trap 'exit 143' TERM INT
 	case $step in
@@ -396,26 +496,22 @@ find_packages() {
 	choose_server
 	install_packages make gcc libc6-dev binutils perl clang libclang-rt-dev \
 		postgresql-common "postgresql-$pg_version" "postgresql-server-dev-$pg_version" \
-		libipc-run-perl
-	# Packages that only some releases have: what needs them is skipped, and
-	# says so, where they are missing.
-	oracle_missing=
+		libipc-run-perl dpkg-dev bison flex
 	if [ -n "$EMBED_DATA" ]; then
+		# Packages that only some releases have come from the registry where
+		# they are missing.
 		available=
-		for package in sklearn gensim psycopg2; do
-			if installed python3-$package || packaged python3-$package; then
+		for package in $(for file in test/oracle/*.py; do declared debian "$file"; done | xargs -n 1 | sort -u); do
+			if installed "python3-$package" || packaged "python3-$package"; then
 				available="$available python3-$package"
-			else
-				oracle_missing="$oracle_missing $package"
 			fi
 		done
-		install_packages python3 $available
-	fi
-	pgvector=postgresql-$pg_version-pgvector
-	if ! installed "$pgvector" && packaged "$pgvector"; then
-		install_packages "$pgvector"
+		install_packages python3 python3-venv $available
 	fi
 	[ -z "$long" ] || install_packages debootstrap
+	# Without its lists apt knows neither where its packages come from, nor
+	# sources.
+	[ -n "$(archive)" ] || (update_lists) || :
 }
 
 main() {
@@ -438,6 +534,7 @@ main() {
 	[ -d "$EMBED_DATA" ] && EMBED_DATA=$(cd "$EMBED_DATA" && pwd) || EMBED_DATA=
 	began=$(date +%s)
 	find_packages
+	find_kept
 	printf 'ok       %4d s  packages\n' $(($(date +%s) - began))
 
 	work=$(mktemp -d "${TMPDIR:-/tmp}/embed-test.XXXXXX") || exit 1
@@ -446,7 +543,7 @@ main() {
 	[ "$(id -u)" != 0 ] || chown "${EMBED_USER:-postgres}" "$work"
 	EMBED_HOME=$work
 	export EMBED_HOME
-	for copy in tree tree-clang tree-sanitizer; do
+	for copy in tree tree-clang tree-sanitizer tree-assert; do
 		copy_tree "$top" "$work/$copy"
 	done
 	copy_server "$work/server"
@@ -454,7 +551,10 @@ main() {
 	choose_steps
 	[ -s "$work/steps" ] || die "no such step:$selected (--list shows them)"
 
-	fuzz_seconds=${EMBED_FUZZ_SECONDS:-60}
+	# All targets together are to take no more than twenty minutes of one
+	# processor.
+	targets=$(grep -c '^fuzz/' "$work/all")
+	fuzz_seconds=${EMBED_FUZZ_SECONDS:-$((targets * 60 > 1200 ? 1200 / targets : 60))}
 	step_limit=900
 	if [ -n "$long" ]; then
 		fuzz_seconds=${EMBED_FUZZ_SECONDS:-3600}
@@ -462,7 +562,7 @@ main() {
 	fi
 	as_runner tee "$work/settings" >/dev/null <<-X
 		EMBED_DATA='$EMBED_DATA' EMBED_LONG='${long:+1}' TMPDIR='${TMPDIR:-/tmp}'
-		long='$long' pg_version='$pg_version' oracle_missing='$oracle_missing'
+		long='$long' pg_version='$pg_version' kept='$kept'
 		fuzz_seconds='$fuzz_seconds' step_limit='$step_limit'
 		export EMBED_DATA EMBED_LONG TMPDIR
 	X
@@ -470,7 +570,7 @@ main() {
 	# Builds first, then everything else, as many at a time as there are
 	# processors; servers of other versions last, and as the caller.
 	jobs=${EMBED_JOBS:-$(nproc)}
-	for phase in '^layout$\|^build/' '^symbols$\|^unit/\|^sanitizer/\|^regress$\|^isolation$\|^tap/\|^oracle/\|^pgvector$\|^fuzz/'; do
+	for phase in '^layout$\|^build/' '^symbols$\|^unit/\|^sanitizer/\|^regress$\|^isolation$\|^assert/\|^discard/\|^tap/\|^oracle/\|^pgvector$\|^fuzz/'; do
 		grep "$phase" "$work/steps" |
 			as_runner xargs -r -n 1 -P "$jobs" sh "$work/tree/test/run.sh" --step "$work"
 	done

@@ -9,7 +9,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "embed.h"
+#include "server/server.h"
 
 #include "access/relscan.h"
 #include "utils/memutils.h"

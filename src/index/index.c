@@ -8,7 +8,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "embed.h"
+#include "server/server.h"
 
 #include "access/genam.h"
 #include "access/htup_details.h"
@@ -20,13 +20,15 @@
 #include "commands/vacuum.h"
 #include "funcapi.h"
 #include "miscadmin.h"
+#include "storage/lmgr.h"
+#include "nodes/pathnodes.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
-#include "utils/tuplestore.h"
 
 #include "index/index.h"
+#include "server/set_result.h"
 
 EMBED_FUNCTION(embed_index_check);
 EMBED_FUNCTION(embed_index_stats);
@@ -34,8 +36,7 @@ EMBED_FUNCTION(embed_index_scan_stats);
 
 struct IndexReport
 {
-	Tuplestorestate *store;
-	TupleDesc	desc;
+	struct ReturnSetInfo *result;
 };
 
 IndexScanStatistics last_index_scan;
@@ -50,6 +51,18 @@ index_register(const IndexRoom *room)
 	if (room_count >= MAX_ROOMS)
 		elog(ERROR, "too many index access methods");
 	rooms[room_count++] = room;
+}
+
+bool
+index_is_approximate(const IndexOptInfo *info)
+{
+	for (int i = 0; i < room_count; i++)
+	{
+		if (rooms[i]->approximate != NULL &&
+			(amcostestimate_function) info->amcostestimate == rooms[i]->approximate)
+			return true;
+	}
+	return false;
 }
 
 /*
@@ -85,7 +98,7 @@ index_report_problem(IndexReport *report, BlockNumber block,
 	nulls[0] = (block == InvalidBlockNumber);
 	values[0] = Int64GetDatum((int64) block);
 	values[1] = CStringGetTextDatum(message);
-	tuplestore_putvalues(report->store, report->desc, values, nulls);
+	set_result_add(report->result, values, nulls);
 }
 
 void
@@ -96,34 +109,31 @@ index_report_property(IndexReport *report, const char *property, double value)
 
 	values[0] = CStringGetTextDatum(property);
 	values[1] = Float8GetDatum(value);
-	tuplestore_putvalues(report->store, report->desc, values, nulls);
+	set_result_add(report->result, values, nulls);
 }
 
 /*
- * begin_report
- *	  Make the tuplestore in which a set-returning function answers.
+ * lock_table_of
+ *	  Lock an index's table, which everybody locks before the index; who must
+ *	  be allowed to read it.  The lock stays to the end of the transaction.
  */
 static void
-begin_report(FunctionCallInfo fcinfo, IndexReport *report)
+lock_table_of(Oid index)
 {
-	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	MemoryContext old;
+	Oid			table = IndexGetRelation(index, true);
 
-	if (result == NULL || !IsA(result, ReturnSetInfo) ||
-		(result->allowedModes & SFRM_Materialize) == 0)
+	if (OidIsValid(table))
+	{
+		if (pg_class_aclcheck(table, GetUserId(), ACL_SELECT) != ACLCHECK_OK)
+			aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_TABLE, get_rel_name(table));
+		LockRelationOid(table, AccessShareLock);
+	}
+	/* whoever had the lock may have dropped them */
+	if (!OidIsValid(table) || IndexGetRelation(index, true) != table)
 		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("set-valued function called in context that cannot accept a set")));
-
-	old = MemoryContextSwitchTo(result->econtext->ecxt_per_query_memory);
-	if (get_call_result_type(fcinfo, NULL, &report->desc) != TYPEFUNC_COMPOSITE)
-		elog(ERROR, "return type must be a row type");
-	report->desc = BlessTupleDesc(report->desc);
-	report->store = tuplestore_begin_heap(true, false, work_mem);
-	result->returnMode = SFRM_Materialize;
-	result->setResult = report->store;
-	result->setDesc = report->desc;
-	MemoryContextSwitchTo(old);
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("index with OID %u does not exist", index),
+				 errdetail("It was dropped in the meantime.")));
 }
 
 /*
@@ -136,7 +146,6 @@ index_open_ours(Oid oid, const IndexRoom **room)
 {
 	Relation	index;
 	char	   *name;
-	Oid			heap;
 
 	if (get_rel_relkind(oid) != RELKIND_INDEX)
 		ereport(ERROR,
@@ -146,10 +155,7 @@ index_open_ours(Oid oid, const IndexRoom **room)
 				 get_rel_relkind(oid) != RELKIND_PARTITIONED_INDEX ? 0 :
 				 errhint("A partitioned index has no contents: name the index of a partition.")));
 
-	heap = IndexGetRelation(oid, false);
-	if (pg_class_aclcheck(heap, GetUserId(), ACL_SELECT) != ACLCHECK_OK)
-		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_TABLE, get_rel_name(heap));
-
+	lock_table_of(oid);
 	index = index_open(oid, AccessShareLock);
 	name = get_am_name(index->rd_rel->relam);
 
@@ -180,7 +186,7 @@ embed_index_check(PG_FUNCTION_ARGS)
 	const IndexRoom *room;
 	Relation	index = index_open_ours(PG_GETARG_OID(0), &room);
 
-	begin_report(fcinfo, &report);
+	report.result = set_result_begin(fcinfo);
 	room->check(index, &report);
 	index_close(index, AccessShareLock);
 	return (Datum) 0;
@@ -193,7 +199,7 @@ embed_index_stats(PG_FUNCTION_ARGS)
 	const IndexRoom *room;
 	Relation	index = index_open_ours(PG_GETARG_OID(0), &room);
 
-	begin_report(fcinfo, &report);
+	report.result = set_result_begin(fcinfo);
 	room->statistics(index, &report);
 	index_close(index, AccessShareLock);
 	return (Datum) 0;

@@ -12,7 +12,7 @@
 #ifndef INDEX_INDEX_H
 #define INDEX_INDEX_H
 
-#include "embed.h"
+#include "server/server.h"
 
 #include "access/amapi.h"
 #include "access/genam.h"
@@ -74,6 +74,8 @@ typedef struct IndexRoom
 	void		(*check) (Relation index, IndexReport *report);
 	/* reports height, fill and whatever else describes the index */
 	void		(*statistics) (Relation index, IndexReport *report);
+	/* the cost function, if the order of a scan is approximate; else NULL */
+	amcostestimate_function approximate;
 } IndexRoom;
 
 /*
@@ -87,6 +89,19 @@ extern void index_register(const IndexRoom *room);
 
 /* What our access methods can and cannot do; functions are to be filled in. */
 extern IndexAmRoutine *index_routine(void);
+
+/* nodes/pathnodes.h has them */
+struct IndexOptInfo;
+struct Path;
+
+/* Does an index belong to an access method whose order is approximate? */
+extern bool index_is_approximate(const struct IndexOptInfo *info);
+
+/* order.c: where a plan may rely on the order of an index */
+extern void index_order_init(void);
+extern bool index_order(struct PlannerInfo *root, struct IndexPath *path, bool approximate);
+extern bool index_order_is_approximate(struct Path *path);
+extern void index_refuse(struct IndexPath *path, Cost *startup, Cost *total);
 
 /* validate.c */
 extern bool index_validate(Oid opclass, const char *access_method, int strategies,

@@ -13,7 +13,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "embed.h"
+#include "server/server.h"
 
 #include "access/genam.h"
 #include "access/parallel.h"

@@ -10,7 +10,9 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "embed.h"
+#include "server/server.h"
+
+#include <math.h>
 
 #include "access/genam.h"
 #include "access/htup_details.h"
@@ -31,6 +33,8 @@
 #include "utils/syscache.h"
 
 #include "index/index.h"
+#include "server/execute.h"
+#include "server/query.h"
 
 EMBED_FUNCTION(embed_index_recall);
 
@@ -84,35 +88,95 @@ search_statement(Relation index, Oid *type)
 	return sql.data;
 }
 
-/* Run a search; returns the number of distances, NaN and NULL left out. */
-static int
-run_search(SPIPlanPtr plan, Datum vector, int count, bool by_index, double *distances)
+/* ---------- one vector ---------- */
+
+typedef struct Recall
 {
-	Datum		values[2];
+	PreparedCommand *by_index;
+	PreparedCommand *by_scan;
+	int			count;			/* of rows wanted */
+	double	   *found;
+	double	   *exact;
+	double		hits;
+	double		wanted;
+} Recall;
+
+typedef struct Distances
+{
+	double	   *values;
+	int			count;
+} Distances;
+
+/* NaN and NULL are left out */
+static void
+receive_distance(const Datum *values, const bool *nulls, void *argument)
+{
+	Distances  *distances = argument;
+
+	if (!nulls[0] && !isnan(DatumGetFloat8(values[0])))
+		distances->values[distances->count++] = DatumGetFloat8(values[0]);
+}
+
+static void
+set_method(const char *setting, bool on)
+{
+	(void) set_config_option(setting, on ? "on" : "off", PGC_USERSET,
+							 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+}
+
+/* Run a search; returns the number of distances. */
+static int
+run_search(const PreparedCommand *search, Datum vector, int count,
+		   bool by_index, double *values)
+{
+	Distances	distances = {values, 0};
+	Datum		arguments[2];
 	int			nest = NewGUCNestLevel();
-	int			found = 0;
 
-	(void) set_config_option("enable_seqscan", by_index ? "off" : "on", PGC_USERSET,
-							 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
-	(void) set_config_option("enable_sort", by_index ? "off" : "on", PGC_USERSET,
-							 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
-	(void) set_config_option("enable_indexscan", by_index ? "on" : "off", PGC_USERSET,
-							 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
-	values[0] = vector;
-	values[1] = Int64GetDatum(count);
-	if (SPI_execute_plan(plan, values, NULL, true, 0) != SPI_OK_SELECT)
-		elog(ERROR, "search failed");
-	for (uint64 i = 0; i < SPI_processed; i++)
-	{
-		bool		isnull;
-		Datum		value = SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull);
-
-		if (!isnull && DatumGetFloat8(value) == DatumGetFloat8(value))
-			distances[found++] = DatumGetFloat8(value);
-	}
-	SPI_freetuptable(SPI_tuptable);
+	set_method("enable_seqscan", !by_index);
+	set_method("enable_sort", !by_index);
+	set_method("enable_indexscan", by_index);
+	arguments[0] = vector;
+	arguments[1] = Int64GetDatum(count);
+	(void) execute_prepared_query(search, arguments, NULL, receive_distance,
+								  &distances);
 	AtEOXact_GUC(true, nest);
-	return found;
+	return distances.count;
+}
+
+static void
+search_both_ways(Recall *recall, Datum vector)
+{
+	int			found = run_search(recall->by_index, vector, recall->count,
+								   true, recall->found);
+	int			there = run_search(recall->by_scan, vector, recall->count,
+								   false, recall->exact);
+	int			good = 0;
+
+	for (int i = 0; i < found && there > 0; i++)
+		good += recall->found[i] <= recall->exact[there - 1];
+	recall->hits += Min(good, there);
+	recall->wanted += there;
+}
+
+/* ---------- all of them ---------- */
+
+static QueryReader *
+open_sample(const char *query, Oid type)
+{
+	QueryColumn *column = palloc0(sizeof(QueryColumn));
+	QueryDeclaration *declaration = palloc0(sizeof(QueryDeclaration));
+
+	column->name = "vector";
+	column->kinds = QUERY_VECTOR;
+	column->nulls = QUERY_NULL_SKIP;
+	column->type = type;
+	column->hint = "The vectors must be of the type that the index is on.";
+	declaration->subject = "sample";
+	declaration->columns = column;
+	declaration->column_count = 1;
+	declaration->hint = "The sample is a query that returns one vector a row, such as 'SELECT v FROM items TABLESAMPLE SYSTEM (1)'.";
+	return query_open(declaration, query);
 }
 
 Datum
@@ -121,75 +185,35 @@ embed_index_recall(PG_FUNCTION_ARGS)
 	Oid			oid = PG_GETARG_OID(0);
 	char	   *query = text_to_cstring(PG_GETARG_TEXT_PP(1));
 	int			count = PG_GETARG_INT32(2);
+	Recall		recall = {.count = count};
 	const IndexRoom *room;
 	Relation	index;
-	Oid			type;
 	Oid			types[2];
 	char	   *statement;
-	SPIPlanPtr	plans[2];
-	Portal		portal;
-	double	   *by_index;
-	double	   *exact;
-	double		hits = 0;
-	double		wanted = 0;
+	QueryReader *sample;
 
 	if (count < 1 || count > 100000)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("count must be between 1 and 100000")));
 	index = index_open_ours(oid, &room);
-	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "SPI_connect failed");
-	statement = search_statement(index, &type);
-	types[0] = type;
+	statement = search_statement(index, &types[0]);
 	types[1] = INT8OID;
 	/* two plans, each made and kept under its own settings */
-	for (int i = 0; i < 2; i++)
-	{
-		plans[i] = SPI_prepare(statement, 2, types);
-		if (plans[i] == NULL)
-			elog(ERROR, "SPI_prepare failed for \"%s\"", statement);
-	}
-	by_index = palloc(sizeof(double) * count);
-	exact = palloc(sizeof(double) * count);
+	recall.by_index = execute_prepare(statement, SPI_OK_SELECT, 2, types);
+	recall.by_scan = execute_prepare(statement, SPI_OK_SELECT, 2, types);
+	recall.found = palloc(sizeof(double) * count);
+	recall.exact = palloc(sizeof(double) * count);
 
-	portal = SPI_cursor_open_with_args(NULL, query, 0, NULL, NULL, NULL, true, 0);
-	for (;;)
+	sample = open_sample(query, types[0]);
+	while (query_next(sample))
 	{
-		SPITupleTable *table;
-		bool		isnull;
-		Datum		vector;
-		int			found;
-		int			there;
-		int			good = 0;
-
 		CHECK_FOR_INTERRUPTS();
-		SPI_cursor_fetch(portal, true, 1);
-		if (SPI_processed == 0)
-			break;
-		table = SPI_tuptable;
-		if (SPI_gettypeid(table->tupdesc, 1) != type)
-			ereport(ERROR,
-					(errcode(ERRCODE_DATATYPE_MISMATCH),
-					 errmsg("query returns type %s, the index is on type %s",
-							format_type_be(SPI_gettypeid(table->tupdesc, 1)),
-							format_type_be(type))));
-		vector = SPI_getbinval(table->vals[0], table->tupdesc, 1, &isnull);
-		if (isnull)
-			continue;
-		found = run_search(plans[0], vector, count, true, by_index);
-		there = run_search(plans[1], vector, count, false, exact);
-		for (int i = 0; i < found && there > 0; i++)
-			good += (by_index[i] <= exact[there - 1]);
-		good = Min(good, there);
-		hits += good;
-		wanted += there;
-		SPI_freetuptable(table);
+		search_both_ways(&recall, query_value(sample, 0)->datum);
 	}
-	SPI_cursor_close(portal);
-	SPI_finish();
+	query_close(sample);
 	index_close(index, AccessShareLock);
-	if (wanted == 0)
+	if (recall.wanted == 0)
 		PG_RETURN_NULL();
-	PG_RETURN_FLOAT8(hits / wanted);
+	PG_RETURN_FLOAT8(recall.hits / recall.wanted);
 }

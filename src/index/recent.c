@@ -12,7 +12,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "embed.h"
+#include "server/server.h"
 
 #include "miscadmin.h"
 #include "pgstat.h"

@@ -8,7 +8,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "embed.h"
+#include "server/server.h"
 
 #include "access/relscan.h"
 #include "access/tableam.h"

@@ -23,12 +23,11 @@
 #include "catalog/pg_type.h"
 #include "funcapi.h"
 #include "miscadmin.h"
+#include "text/generation.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
-#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
-#include "utils/syscache.h"
 
 #define CALL_SITE_MAGIC 0x656D6263
 
@@ -40,28 +39,6 @@ static int64 reused_results = 0;
 
 /* the call site of this backend that computed last */
 static CallSite *latest = NULL;
-
-/* counts changes of text search configurations, which the result rests on */
-static uint64 configurations = 0;
-
-static void
-configurations_changed(Datum argument, int cache, uint32 hash)
-{
-	configurations++;
-}
-
-static void
-watch_configurations(void)
-{
-	static bool watching = false;
-
-	if (watching)
-		return;
-	CacheRegisterSyscacheCallback(TSCONFIGOID, configurations_changed, (Datum) 0);
-	CacheRegisterSyscacheCallback(TSCONFIGMAP, configurations_changed, (Datum) 0);
-	CacheRegisterSyscacheCallback(TSDICTOID, configurations_changed, (Datum) 0);
-	watching = true;
-}
 
 /* The image must not outlive its last call site, nor the other way round */
 static void
@@ -110,7 +87,6 @@ call_site_get(FmgrInfo *flinfo)
 		Assert(site->magic == CALL_SITE_MAGIC);
 		return site;
 	}
-	watch_configurations();
 	site = MemoryContextAllocZero(flinfo->fn_mcxt, sizeof(CallSite));
 	site->magic = CALL_SITE_MAGIC;
 	site->context = flinfo->fn_mcxt;
@@ -263,7 +239,7 @@ may_hold_result(const CallSite *site, const CallSite *other)
 {
 	return other->filled && other->function == site->function &&
 		other->version == site->model.version &&
-		other->configurations == configurations &&
+		other->configurations == text_generation() &&
 		(!other->by_toast_pointer ||
 		 memcmp(&other->filled_under, &site->snapshot,
 				sizeof(SnapshotIdentity)) == 0);
@@ -290,7 +266,7 @@ keep_result(CallSite *site, const KeyPart *parts, int count, Datum result,
 		MemoryContextSwitchTo(caller);
 	}
 	site->version = site->model.version;
-	site->configurations = configurations;
+	site->configurations = text_generation();
 	site->filled_under = site->snapshot;
 	site->filled = true;
 }

@@ -42,7 +42,7 @@ typedef struct CallSite
 	bool		filled;
 	bool		by_toast_pointer;	/* some argument is known by its pointer */
 	uint64		version;
-	uint64		configurations; /* generation of, see call_site.c */
+	uint64		configurations; /* text_generation() */
 	SnapshotIdentity filled_under;
 	char	   *key;
 	Size		key_bytes;

@@ -16,6 +16,7 @@
 #include "executor/spi.h"
 #include "funcapi.h"
 #include "miscadmin.h"
+#include "server/extension.h"
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -130,7 +131,7 @@ embed_model_contents(PG_FUNCTION_ARGS)
 	if (get_attnum(table, "id") == InvalidAttrNumber ||
 		get_atttype(table, get_attnum(table, "id")) != INT4OID)
 		return make_row(fcinfo, values, nulls);
-	name = model_qualified_name(table);
+	name = qualified_relation_name(table);
 	SPI_connect();
 	if (SPI_execute(psprintf("SELECT (SELECT pg_catalog.count(*) FROM ONLY %s WHERE id OPERATOR(pg_catalog.<>) 0), h.documents, h.occurrences"
 							 " FROM (SELECT) one LEFT JOIN (SELECT %s AS documents, %s AS occurrences FROM ONLY %s WHERE id OPERATOR(pg_catalog.=) 0) h ON true",

@@ -3,8 +3,10 @@
  * create.c
  *	  Making a model: a new table, or new contents for an old one.
  *
- * A new table is filled before it has a key or a trigger, by multi-inserts.
- * A table whose contents are replaced is emptied by DELETE and filled by
+ * A new table is filled before it has a key or a trigger, by multi-inserts;
+ * one that an event trigger has given more than was asked for (columns with
+ * defaults, constraints, triggers), by INSERT, which heeds all that.  A table
+ * whose contents are replaced is emptied by DELETE and filled by
  * INSERT, not by TRUNCATE: readers go on with the old rows until commit and
  * beyond it under REPEATABLE READ, and nobody waits behind a lock that waits
  * for a backup.  The dead rows are vacuum's to reuse.
@@ -19,6 +21,7 @@
 #include "access/genam.h"
 #include "access/heapam.h"
 #include "access/htup_details.h"
+#include "access/relation.h"
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
@@ -34,6 +37,8 @@
 #include "executor/spi.h"
 #include "executor/tuptable.h"
 #include "miscadmin.h"
+#include "server/execute.h"
+#include "server/extension.h"
 #include "storage/lmgr.h"
 #include "tcop/utility.h"
 #include "utils/acl.h"
@@ -55,8 +60,8 @@ struct ModelWriter
 	bool		header_written;
 	MemoryContext context;		/* lives until model_finish */
 
-	/* a new table */
-	Relation	relation;		/* NULL when contents are replaced */
+	/* a new table that is just what was asked for */
+	Relation	relation;		/* NULL otherwise */
 	BulkInsertState bulk_insert;
 	TupleTableSlot *slots[BATCH_ROWS];
 	int			slot_count;		/* that exist */
@@ -64,8 +69,9 @@ struct ModelWriter
 	Size		batch_bytes;
 	MemoryContext batch_context;	/* what toasting a batch leaves behind */
 
-	/* an old one */
-	SPIPlanPtr	insert;
+	/* any other */
+	bool		is_new;
+	PreparedCommand *insert;
 };
 
 /* ---------- definition ---------- */
@@ -86,11 +92,8 @@ void
 model_definition_text(ModelDefinition *definition, const char *name,
 					  const char *value)
 {
-	ModelOption *option = palloc(sizeof(ModelOption));
-
-	option->name = name;
-	option->value = pstrdup(value);
-	definition->options = lappend(definition->options, option);
+	definition->options = model_option_append(definition->options, name,
+											  value);
 }
 
 void
@@ -121,6 +124,37 @@ void
 model_definition_config(ModelDefinition *definition, Oid config)
 {
 	model_definition_text(definition, "config", model_config_name(config));
+}
+
+static bool
+has_option(const List *options, const char *name)
+{
+	ListCell   *cell;
+
+	foreach(cell, options)
+	{
+		if (strcmp(((ModelOption *) lfirst(cell))->name, name) == 0)
+			return true;
+	}
+	return false;
+}
+
+void
+model_definition_keep(ModelDefinition *definition,
+					  const ModelDescription *from)
+{
+	for (int i = 0; i < from->option_count; i++)
+	{
+		const ModelOption *option = &from->options[i];
+		const OptionDeclaration *declaration =
+		option_find(definition->method->options, option->name);
+
+		if (declaration != NULL && declaration->kept &&
+			!has_option(definition->options, option->name))
+			definition->options = model_option_append(definition->options,
+													  option->name,
+													  model_option(from, option->name)->text);
+	}
 }
 
 /* ---------- may it be made? ---------- */
@@ -161,7 +195,7 @@ find_target(const ModelDefinition *definition, Oid *schema, char **name)
 				(errcode(ERRCODE_DUPLICATE_TABLE),
 				 errmsg("relation \"%s\" already exists", range->relname),
 				 errdetail("An embedding model is a table of its own."),
-				 errhint("Choose another name, or use replace => true to replace the contents of an embedding model.")));
+				 errhint("Choose another name, or use replace => true to replace the contents of an embedding model; vectors that the old contents computed become stale.")));
 	return InvalidOid;
 }
 
@@ -228,6 +262,14 @@ check_types(Relation table, const ModelDefinition *definition,
 		Form_pg_attribute attribute =
 		TupleDescAttr(RelationGetDescr(table), attributes[i] - 1);
 
+		if (attribute->attgenerated != '\0')
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 errmsg("cannot replace the contents of embedding model \"%s\"",
+							RelationGetRelationName(table)),
+					 errdetail("Column \"%s\" is a generated column.",
+							   NameStr(attribute->attname)),
+					 errhint("Use ALTER TABLE ... ALTER COLUMN ... DROP EXPRESSION.")));
 		if (attribute->atttypmod != definition->typmods[i])
 			check_nothing_depends(table, attributes[i]);
 	}
@@ -280,19 +322,6 @@ model_check_creation(const ModelDefinition *definition)
 
 /* ---------- SQL ---------- */
 
-static void
-execute(const char *command)
-{
-	int			code;
-
-	SPI_connect();
-	code = SPI_execute(command, false, 0);
-	if (code < 0)
-		elog(ERROR, "could not execute \"%s\": %s", command,
-			 SPI_result_code_string(code));
-	SPI_finish();
-}
-
 static char *
 type_name(const ModelColumn *column, int32 typmod)
 {
@@ -301,12 +330,67 @@ type_name(const ModelColumn *column, int32 typmod)
 								FORMAT_TYPE_FORCE_QUALIFY);
 }
 
+/*
+ * Whether a table has the columns that were asked for, in this order, and
+ * nothing that an INSERT would have to heed besides them.
+ */
+static bool
+is_plain(Relation table, const ModelDefinition *definition,
+		 const AttrNumber *attributes)
+{
+	TupleDesc	shape = RelationGetDescr(table);
+
+	if (shape->natts != definition->method->column_count ||
+		table->trigdesc != NULL || table->rd_rules != NULL ||
+		table->rd_rel->relhasindex || table->rd_rel->relrowsecurity ||
+		(shape->constr != NULL &&
+		 (shape->constr->num_defval > 0 || shape->constr->num_check > 0)))
+		return false;
+	for (int i = 0; i < shape->natts; i++)
+	{
+		Form_pg_attribute attribute = TupleDescAttr(shape, i);
+
+		if (attributes[i] != i + 1 || attribute->attidentity != '\0' ||
+			(attribute->attnotnull && i > 0))
+			return false;
+	}
+	return true;
+}
+
+/* Fill the table by INSERT */
+static void
+prepare_insert(ModelWriter *writer, const ModelDefinition *definition)
+{
+	const ModelMethod *method = definition->method;
+	StringInfoData columns;
+	StringInfoData values;
+	Oid			types[MODEL_MAX_COLUMNS];
+
+	initStringInfo(&columns);
+	initStringInfo(&values);
+	for (int i = 0; i < method->column_count; i++)
+	{
+		appendStringInfo(&columns, "%s%s", i == 0 ? "" : ", ",
+						 quote_identifier(method->columns[i].name));
+		appendStringInfo(&values, "%s$%d", i == 0 ? "" : ", ", i + 1);
+		types[i] = model_column_type(&method->columns[i]);
+	}
+	writer->insert = execute_prepare(psprintf("INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE VALUES (%s)",
+											  writer->name, columns.data,
+											  values.data),
+									 SPI_OK_INSERT, method->column_count,
+									 types);
+}
+
 static void
 create_table(ModelWriter *writer, const ModelDefinition *definition,
 			 Oid schema, const char *name)
 {
 	StringInfoData command;
+	AttrNumber	attributes[MODEL_MAX_COLUMNS];
+	Relation	table;
 
+	writer->is_new = true;
 	writer->name = quote_qualified_identifier(get_namespace_name(schema),
 											  name);
 	initStringInfo(&command);
@@ -321,9 +405,27 @@ create_table(ModelWriter *writer, const ModelDefinition *definition,
 						 i == 0 ? " NOT NULL" : "");
 	}
 	appendStringInfoChar(&command, ')');
-	execute(command.data);
+	execute_command(command.data, SPI_OK_UTILITY);
+
+	/* event triggers have seen the table, and may have changed it */
 	writer->table = get_relname_relid(name, schema);
-	writer->relation = table_open(writer->table, RowExclusiveLock);
+	if (!OidIsValid(writer->table))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("table %s, just created, does not exist",
+						writer->name),
+				 errdetail("An event trigger may have renamed, moved or dropped it."),
+				 errhint("Let event triggers leave embedding models where they are.")));
+	table = model_table_open(writer->table, RowExclusiveLock);
+	model_check_table(table);
+	model_check_columns(table, definition->method, attributes);
+	if (!is_plain(table, definition, attributes))
+	{
+		relation_close(table, NoLock);
+		prepare_insert(writer, definition);
+		return;
+	}
+	writer->relation = table;
 	writer->bulk_insert = GetBulkInsertState();
 	writer->batch_context = AllocSetContextCreate(writer->context,
 												  "embed model writer batch",
@@ -357,79 +459,47 @@ adjust_columns(ModelWriter *writer, const ModelDefinition *definition)
 	}
 	table_close(relation, NoLock);
 	if (command.len > 0)
-		execute(psprintf("ALTER TABLE ONLY %s %s", writer->name,
-						 command.data));
-}
-
-/* The plan goes with the writer, also after an error */
-static void
-free_plan(void *plan)
-{
-	(void) SPI_freeplan(plan);
+		execute_command(psprintf("ALTER TABLE ONLY %s %s", writer->name,
+								 command.data), SPI_OK_UTILITY);
 }
 
 static void
 empty_table(ModelWriter *writer, const ModelDefinition *definition)
 {
-	MemoryContextCallback *callback;
-	StringInfoData columns;
-	StringInfoData values;
-	Oid			types[MODEL_MAX_COLUMNS];
-	const ModelMethod *method = definition->method;
-
 	/* one replacement at a time; readers are not in the way */
 	LockRelationOid(writer->table, ShareRowExclusiveLock);
-	writer->name = model_qualified_name(writer->table);
-	execute(psprintf("DELETE FROM ONLY %s", writer->name));
+	writer->name = qualified_relation_name(writer->table);
+	model_warn_of_stale(writer->table);
+	execute_command(psprintf("DELETE FROM ONLY %s", writer->name),
+					SPI_OK_DELETE);
 	adjust_columns(writer, definition);
-
-	initStringInfo(&columns);
-	initStringInfo(&values);
-	for (int i = 0; i < method->column_count; i++)
-	{
-		appendStringInfo(&columns, "%s%s", i == 0 ? "" : ", ",
-						 quote_identifier(method->columns[i].name));
-		appendStringInfo(&values, "%s$%d", i == 0 ? "" : ", ", i + 1);
-		types[i] = model_column_type(&method->columns[i]);
-	}
-	SPI_connect();
-	writer->insert = SPI_prepare(psprintf("INSERT INTO %s (%s) VALUES (%s)",
-										  writer->name, columns.data,
-										  values.data),
-								 method->column_count, types);
-	if (writer->insert == NULL || SPI_keepplan(writer->insert) != 0)
-		elog(ERROR, "could not prepare to fill an embedding model");
-	SPI_finish();
-	callback = MemoryContextAlloc(writer->context,
-								  sizeof(MemoryContextCallback));
-	callback->func = free_plan;
-	callback->arg = writer->insert;
-	MemoryContextRegisterResetCallback(writer->context, callback);
+	prepare_insert(writer, definition);
 }
 
 /* ---------- writing ---------- */
 
 ModelWriter *
-model_create(const ModelDefinition *definition)
+model_create(ModelDefinition *definition)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext,
 												  "embed model writer",
 												  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext caller = MemoryContextSwitchTo(context);
 	ModelWriter *writer = palloc0(sizeof(ModelWriter));
-	ListCell   *cell;
 	Oid			schema;
 	char	   *name;
 
 	model_check_creation(definition);
-	foreach(cell, definition->options)
-		model_method_check_option(definition->method,
-								  ((ModelOption *) lfirst(cell))->name);
 	writer->context = context;
 	writer->method = definition->method;
+	writer->table = find_target(definition, &schema, &name);
+	if (OidIsValid(writer->table))
+		model_definition_keep(definition, model_describe(writer->table));
+	(void) model_describe_options(definition->method, definition->name,
+								  definition->options,
+								  "This is an error of the training, not of yours.");
 	writer->arguments = model_trigger_arguments(definition->method,
 												definition->options);
-	writer->table = find_target(definition, &schema, &name);
 	if (OidIsValid(writer->table))
 		empty_table(writer, definition);
 	else
@@ -476,22 +546,6 @@ insert_into_new(ModelWriter *writer, Datum *values, bool *nulls)
 	MemoryContextSwitchTo(caller);
 }
 
-static void
-insert_into_old(ModelWriter *writer, Datum *values, bool *nulls)
-{
-	char		null_flags[MODEL_MAX_COLUMNS];
-	int			code;
-
-	for (int i = 0; i < writer->method->column_count; i++)
-		null_flags[i] = nulls[i] ? 'n' : ' ';
-	SPI_connect();
-	code = SPI_execute_plan(writer->insert, values, null_flags, false, 0);
-	if (code != SPI_OK_INSERT)
-		elog(ERROR, "could not fill an embedding model: %s",
-			 SPI_result_code_string(code));
-	SPI_finish();
-}
-
 void
 model_write_row(ModelWriter *writer, Datum *values, bool *nulls)
 {
@@ -501,7 +555,7 @@ model_write_row(ModelWriter *writer, Datum *values, bool *nulls)
 	if (writer->relation != NULL)
 		insert_into_new(writer, values, nulls);
 	else
-		insert_into_old(writer, values, nulls);
+		(void) execute_prepared(writer->insert, values, nulls);
 }
 
 /* ---------- the trigger ---------- */
@@ -512,7 +566,7 @@ create_trigger_command(const char *table, const char *arguments)
 	return psprintf("CREATE TRIGGER %s AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON %s"
 					" FOR EACH STATEMENT EXECUTE FUNCTION %s(%s)",
 					MODEL_TRIGGER, table,
-					quote_qualified_identifier(get_namespace_name(model_extension_schema()),
+					quote_qualified_identifier(get_namespace_name(extension_schema()),
 											   MODEL_TRIGGER),
 					arguments);
 }
@@ -524,11 +578,32 @@ create_trigger_command(const char *table, const char *arguments)
 void
 model_create_trigger(Oid table, const char *arguments)
 {
-	char	   *name = model_qualified_name(table);
+	char	   *name = qualified_relation_name(table);
 
-	execute(create_trigger_command(name, arguments));
-	execute(psprintf("ALTER TABLE ONLY %s ENABLE ALWAYS TRIGGER %s",
-					 name, MODEL_TRIGGER));
+	execute_command(create_trigger_command(name, arguments), SPI_OK_UTILITY);
+	execute_command(psprintf("ALTER TABLE ONLY %s ENABLE ALWAYS TRIGGER %s",
+							 name, MODEL_TRIGGER), SPI_OK_UTILITY);
+}
+
+void
+model_create_key(Oid relation)
+{
+	Relation	table = model_table_open(relation, AccessShareLock);
+	AttrNumber	id = model_id_attribute(table);
+	bool		has_key = OidIsValid(model_primary_key(table, id));
+
+	if (!has_key && OidIsValid(table->rd_pkindex))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("primary key of table \"%s\" is not (id)",
+						RelationGetRelationName(table)),
+				 errdetail("Row 0 of a model, which identifies its contents, is found by primary key."),
+				 errhint("Make it a unique constraint, and (id) the primary key.")));
+	relation_close(table, NoLock);
+	if (!has_key)
+		execute_command(psprintf("ALTER TABLE ONLY %s ADD PRIMARY KEY (id)",
+								 qualified_relation_name(relation)),
+						SPI_OK_UTILITY);
 }
 
 /* The same arguments, compared as the catalog would print them */
@@ -549,9 +624,9 @@ replace_trigger(ModelWriter *writer)
 {
 	if (trigger_is_up_to_date(writer))
 		return;
-	execute(psprintf("DROP TRIGGER %s ON %s",
-					 quote_identifier(model_trigger_name(writer->table)),
-					 writer->name));
+	execute_command(psprintf("DROP TRIGGER %s ON %s",
+							 quote_identifier(model_trigger_name(writer->table)),
+							 writer->name), SPI_OK_UTILITY);
 	model_create_trigger(writer->table, writer->arguments);
 }
 
@@ -572,8 +647,10 @@ model_finish(ModelWriter *writer)
 			ExecDropSingleTupleTableSlot(writer->slots[i]);
 		table_close(writer->relation, NoLock);
 		CommandCounterIncrement();
-		execute(psprintf("ALTER TABLE ONLY %s ADD PRIMARY KEY (id)",
-						 writer->name));
+	}
+	if (writer->is_new)
+	{
+		model_create_key(table);
 		model_create_trigger(table, writer->arguments);
 	}
 	else

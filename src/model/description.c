@@ -25,7 +25,10 @@
 #include "catalog/pg_proc.h"
 #include "catalog/pg_ts_config.h"
 #include "catalog/pg_type.h"
+#include "commands/trigger.h"
 #include "common/hashfn.h"
+#include "server/extension.h"
+#include "server/name_value.h"
 #include "tsearch/ts_cache.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -69,7 +72,7 @@ is_model_function(Oid function)
 Trigger *
 model_trigger(Relation table)
 {
-	TriggerDesc *triggers = table->trigdesc;
+	TriggerDesc *triggers = CopyTriggerDesc(table->trigdesc);
 
 	if (triggers == NULL)
 		return NULL;
@@ -81,46 +84,111 @@ model_trigger(Relation table)
 	return NULL;
 }
 
-static void
-parse_option(const char *argument, const ModelMethod *method,
-			 ModelOption *option)
-{
-	const char *equals = strchr(argument, '=');
-	char	   *name;
+/* ---------- parsing ---------- */
 
-	if (equals == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("invalid option of an embedding model: \"%s\"",
-						argument),
-				 errdetail("Options have the form name=value.")));
-	name = pnstrdup(argument, equals - argument);
-	model_method_check_option(method, name);
-	option->name = name;
-	option->value = pstrdup(equals + 1);
+#define TRIGGER_HINT "Drop the trigger " MODEL_TRIGGER " and call register_model()."
+
+pg_noreturn static void
+report_bad_value(const ModelDescription *description,
+				 const OptionDeclaration *declaration, const char *value,
+				 const char *hint)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("invalid value for option \"%s\" of embedding model \"%s\": \"%s\"",
+					declaration->name, description->table_name, value),
+			 errdetail("The option is %s.", option_expectation(declaration)),
+			 errhint("%s", hint)));
+}
+
+/*
+ * Read all options through the method's declarations.  The last of several
+ * with one name counts, as in a command line.
+ */
+static void
+read_options(ModelDescription *description, const char *hint)
+{
+	const OptionDeclaration *declarations = description->method->options;
+	int			count = 0;
+
+	while (declarations[count].name != NULL)
+		count++;
+	description->values = palloc(Max(count, 1) * sizeof(OptionValue));
+	for (int i = 0; i < count; i++)
+		description->values[i] = option_missing(&declarations[i]);
+	for (int i = 0; i < description->option_count; i++)
+	{
+		const ModelOption *option = &description->options[i];
+		const OptionDeclaration *declaration = option_require(declarations,
+															  option->name);
+
+		if (!option_read(declaration, option->value,
+						 &description->values[declaration - declarations]))
+			report_bad_value(description, declaration, option->value, hint);
+	}
+	for (int i = 0; i < count; i++)
+	{
+		if (declarations[i].required && !description->values[i].given)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("embedding model \"%s\" lacks option \"%s\"",
+							description->table_name, declarations[i].name),
+					 errdetail("The option is %s.",
+							   option_expectation(&declarations[i])),
+					 errhint("%s", hint)));
+	}
+	if (description->method->check != NULL)
+		description->method->check(description);
+}
+
+ModelDescription *
+model_describe_options(const ModelMethod *method, const char *table_name,
+					   List *options, const char *hint)
+{
+	ModelDescription *description = palloc0(sizeof(ModelDescription));
+	ListCell   *cell;
+
+	description->table_name = table_name;
+	description->method = method;
+	description->options = palloc((list_length(options) + 1) *
+								  sizeof(ModelOption));
+	foreach(cell, options)
+		description->options[description->option_count++] =
+			*(ModelOption *) lfirst(cell);
+	read_options(description, hint);
+	return description;
 }
 
 /* The description that these trigger arguments give, or an error */
 static ModelDescription *
 parse_arguments(Relation table, int count, char **arguments)
 {
-	ModelDescription *description = palloc0(sizeof(ModelDescription));
+	ModelDescription *description;
+	const char *table_name = pstrdup(RelationGetRelationName(table));
+	const ModelMethod *method;
+	List	   *options = NIL;
 	uint64		hash = 0;
 
-	description->table = RelationGetRelid(table);
-	description->table_name = pstrdup(RelationGetRelationName(table));
 	if (count == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("trigger of embedding model \"%s\" names no method",
-						description->table_name),
-				 errhint("Drop the trigger and call register_model().")));
-	model_choice("embedding method", arguments[0], model_method_names());
-	description->method = model_method_find(arguments[0]);
-	description->options = palloc(count * sizeof(ModelOption));
+						table_name),
+				 errhint(TRIGGER_HINT)));
+	(void) choice_index("embedding method", arguments[0],
+						model_method_names());
+	method = model_method_find(arguments[0]);
 	for (int i = 1; i < count; i++)
-		parse_option(arguments[i], description->method,
-					 &description->options[description->option_count++]);
+	{
+		NameValue	argument = name_value_parse(arguments[i],
+												"option of an embedding model",
+												NULL);
+
+		options = model_option_append(options, argument.name, argument.value);
+	}
+	description = model_describe_options(method, table_name, options,
+										 TRIGGER_HINT);
+	description->table = RelationGetRelid(table);
 	for (int i = 0; i < count; i++)
 		hash = hash_bytes_extended((unsigned char *) arguments[i],
 								   strlen(arguments[i]), hash + 1);
@@ -185,6 +253,7 @@ model_description_copy(const ModelDescription *description,
 		copy->options[i].name = pstrdup(description->options[i].name);
 		copy->options[i].value = pstrdup(description->options[i].value);
 	}
+	read_options(copy, TRIGGER_HINT);
 	MemoryContextSwitchTo(caller);
 	return copy;
 }
@@ -203,93 +272,34 @@ model_require_method(const ModelDescription *description, const char *method)
 
 /* ---------- options ---------- */
 
-const char *
+const OptionValue *
 model_option(const ModelDescription *description, const char *name)
 {
-	/* the last one counts, as in a command line */
-	for (int i = description->option_count - 1; i >= 0; i--)
-	{
-		if (strcmp(description->options[i].name, name) == 0)
-			return description->options[i].value;
-	}
-	return NULL;
+	const OptionDeclaration *declarations = description->method->options;
+	const OptionDeclaration *declaration = option_find(declarations, name);
+
+	if (declaration == NULL)
+		elog(ERROR, "method %s does not declare option \"%s\"",
+			 description->method->name, name);
+	return &description->values[declaration - declarations];
 }
 
-pg_noreturn static void
-report_bad_value(const ModelDescription *description, const char *name,
-				 const char *type)
+List *
+model_option_append(List *options, const char *name, const char *value)
 {
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("invalid value for option \"%s\" of embedding model \"%s\": \"%s\"",
-					name, description->table_name,
-					model_option(description, name)),
-			 errdetail("The option is %s.", type),
-			 errhint("Drop the trigger %s and call register_model().",
-					 MODEL_TRIGGER)));
-}
+	ModelOption *option = palloc(sizeof(ModelOption));
 
-int64
-model_option_int(const ModelDescription *description, const char *name,
-				 int64 missing_value)
-{
-	const char *value = model_option(description, name);
-	char	   *end;
-	long long	result;
-
-	if (value == NULL)
-		return missing_value;
-	errno = 0;
-	result = strtoll(value, &end, 10);
-	if (errno != 0 || end == value || *end != '\0')
-		report_bad_value(description, name, "an integer");
-	return result;
-}
-
-double
-model_option_float(const ModelDescription *description, const char *name,
-				   double missing_value)
-{
-	const char *value = model_option(description, name);
-	char	   *end;
-	double		result;
-
-	if (value == NULL)
-		return missing_value;
-	errno = 0;
-	result = strtod(value, &end);
-	if (errno != 0 || end == value || *end != '\0' || isnan(result))
-		report_bad_value(description, name, "a number");
-	return result;
-}
-
-bool
-model_option_bool(const ModelDescription *description, const char *name,
-				  bool missing_value)
-{
-	const char *value = model_option(description, name);
-	bool		result;
-
-	if (value == NULL)
-		return missing_value;
-	if (!parse_bool(value, &result))
-		report_bad_value(description, name, "a boolean");
-	return result;
+	option->name = pstrdup(name);
+	option->value = pstrdup(value);
+	return lappend(options, option);
 }
 
 Oid
 model_option_config(const ModelDescription *description)
 {
-	const char *value = model_option(description, "config");
+	const char *value = model_option(description, "config")->text;
 	Oid			config;
 
-	if (value == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("embedding model \"%s\" names no text search configuration",
-						description->table_name),
-				 errhint("Drop the trigger %s and call register_model().",
-						 MODEL_TRIGGER)));
 	config = get_ts_config_oid(qualified_name_list(value), true);
 	if (!OidIsValid(config))
 		ereport(ERROR,
@@ -322,85 +332,13 @@ model_config_name(Oid config)
 	return result;
 }
 
-int
-model_choice(const char *kind, const char *value, const char *const *choices)
-{
-	StringInfoData list;
-
-	for (int i = 0; choices[i] != NULL; i++)
-	{
-		if (strcmp(value, choices[i]) == 0)
-			return i;
-	}
-	initStringInfo(&list);
-	for (int i = 0; choices[i] != NULL; i++)
-		appendStringInfo(&list, "%s%s", i == 0 ? "" : ", ", choices[i]);
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("unknown %s \"%s\"", kind, value),
-			 errdetail("Names are compared letter by letter."),
-			 errhint("Use one of %s.", list.data)));
-}
-
 /* ---------- names ---------- */
-
-Oid
-model_extension_schema(void)
-{
-	Relation	extensions = table_open(ExtensionRelationId, AccessShareLock);
-	ScanKeyData key;
-	SysScanDesc scan;
-	HeapTuple	tuple;
-	Oid			schema = InvalidOid;
-
-	ScanKeyInit(&key, Anum_pg_extension_extname, BTEqualStrategyNumber,
-				F_NAMEEQ, CStringGetDatum("embed"));
-	scan = systable_beginscan(extensions, ExtensionNameIndexId, true, NULL, 1,
-							  &key);
-	tuple = systable_getnext(scan);
-	if (HeapTupleIsValid(tuple))
-		schema = ((Form_pg_extension) GETSTRUCT(tuple))->extnamespace;
-	systable_endscan(scan);
-	table_close(extensions, AccessShareLock);
-	if (!OidIsValid(schema))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("extension \"embed\" does not exist")));
-	return schema;
-}
-
-Oid
-model_extension_type(const char *name)
-{
-	Oid			type = GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid,
-									   CStringGetDatum(name),
-									   ObjectIdGetDatum(model_extension_schema()));
-
-	if (!OidIsValid(type))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("type \"%s\" does not exist", name)));
-	return type;
-}
 
 Oid
 model_column_type(const ModelColumn *column)
 {
 	return column->type_name == NULL ? column->type :
-		model_extension_type(column->type_name);
-}
-
-char *
-model_qualified_name(Oid table)
-{
-	char	   *name = get_rel_name(table);
-
-	if (name == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("relation with OID %u does not exist", table)));
-	return quote_qualified_identifier(get_namespace_name(get_rel_namespace(table)),
-									  name);
+		extension_type(column->type_name);
 }
 
 /* The name of the model's trigger, which may have been renamed */

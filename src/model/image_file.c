@@ -24,6 +24,7 @@
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "port/pg_crc32c.h"
+#include "server/set_result.h"
 #include "storage/fd.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"

@@ -9,6 +9,7 @@
  *-------------------------------------------------------------------------
  */
 #include "model/model_private.h"
+#include "server/extension.h"
 
 #define MAX_METHODS 32
 
@@ -49,20 +50,4 @@ model_method_names(void)
 		names[i] = methods[i]->name;
 	names[method_count] = NULL;
 	return names;
-}
-
-void
-model_method_check_option(const ModelMethod *method, const char *option)
-{
-	const char **names;
-	int			count = 0;
-
-	while (method->options[count] != NULL)
-		count++;
-	names = palloc((count + 3) * sizeof(char *));
-	names[0] = "config";
-	names[1] = "dims";
-	memcpy(names + 2, method->options, (count + 1) * sizeof(char *));
-	model_choice("option", option, names);
-	pfree(names);
 }

@@ -29,7 +29,8 @@
 #ifndef MODEL_MODEL_H
 #define MODEL_MODEL_H
 
-#include "embed.h"
+#include "model/option.h"
+#include "server/server.h"
 
 #include "nodes/pg_list.h"
 #include "utils/rel.h"
@@ -52,8 +53,6 @@ typedef struct ModelColumn
 	const char *name;
 	Oid			type;			/* such as TEXTOID, or InvalidOid */
 	const char *type_name;		/* such as "vector", or NULL */
-	const char *total;			/* SQL aggregate that gives row 0 its value,
-								 * such as "pg_catalog.sum(occurrences)" */
 } ModelColumn;
 
 #define MODEL_MAX_COLUMNS	16
@@ -65,11 +64,13 @@ typedef struct ModelMethod
 	const ModelColumn *columns; /* that its tables must have; others may be
 								 * there too and are not read */
 	int			column_count;
-	const char *const *options; /* names allowed in the description besides
-								 * "config" and "dims", ended by NULL */
+	const OptionDeclaration *options;	/* ended by OPTIONS_END */
 
-	/* checks the values of the options; ereports; NULL: nothing to check */
-	void		(*check) (const ModelDescription *description, Relation table);
+	/*
+	 * Checks what the declarations cannot say: that options fit each other.
+	 * Ereports.  NULL: nothing to check.
+	 */
+	void		(*check) (const ModelDescription *description);
 
 	/*
 	 * Packs the rows into sections.  Rows come in heap order, row 0 is not
@@ -104,7 +105,8 @@ struct ModelDescription
 	const char *table_name;		/* for messages, not qualified */
 	const ModelMethod *method;
 	int			option_count;
-	ModelOption *options;
+	ModelOption *options;		/* as they were given */
+	OptionValue *values;		/* as method->options */
 	uint64		hash;			/* of method and options */
 };
 
@@ -118,32 +120,30 @@ extern ModelDescription *model_describe_relation(Relation table);
 extern void model_require_method(const ModelDescription *description,
 								 const char *method);
 
-/* value of an option, or missing_value when it is not given */
-extern const char *model_option(const ModelDescription *description,
-								const char *name);	/* or NULL */
-extern int64 model_option_int(const ModelDescription *description,
-							  const char *name, int64 missing_value);
-extern double model_option_float(const ModelDescription *description,
-								 const char *name, double missing_value);
-extern bool model_option_bool(const ModelDescription *description,
-							  const char *name, bool missing_value);
+/*
+ * The value of an option that the method declares, or what the declaration
+ * gives when it was not given; descriptions are checked when they are made.
+ */
+extern const OptionValue *model_option(const ModelDescription *description,
+									   const char *name);
+
+static inline int64
+model_option_int(const ModelDescription *description, const char *name)
+{
+	return model_option(description, name)->integer;
+}
+
+static inline double
+model_option_float(const ModelDescription *description, const char *name)
+{
+	return model_option(description, name)->number;
+}
 
 /* the text search configuration named by option "config" */
 extern Oid	model_option_config(const ModelDescription *description);
 
 /* schema-qualified, quoted name of a configuration, as descriptions hold it */
 extern char *model_config_name(Oid config);
-
-/*
- * Index of value among choices (ended by NULL); otherwise an error "unknown
- * <kind> "<value>"" whose hint lists the choices.
- */
-extern int	model_choice(const char *kind, const char *value,
-						 const char *const *choices);
-
-/* the extension's own schema, and an object of it */
-extern Oid	model_extension_schema(void);
-extern Oid	model_extension_type(const char *name);
 
 /* ---------- creating (create.c) ---------- */
 
@@ -155,7 +155,6 @@ typedef struct ModelDefinition
 	int32		typmods[MODEL_MAX_COLUMNS]; /* as method->columns; set them
 											 * all (-1: none) */
 	bool		replace;
-	int64		expected_rows;	/* for progress and limits; 0: unknown */
 } ModelDefinition;
 
 extern void model_definition_init(ModelDefinition *definition,
@@ -171,6 +170,10 @@ extern void model_definition_bool(ModelDefinition *definition,
 								  const char *option, bool value);
 extern void model_definition_config(ModelDefinition *definition, Oid config);
 
+/* Options that are the user's choice (kept), and not given anew, go on. */
+extern void model_definition_keep(ModelDefinition *definition,
+								  const ModelDescription *from);
+
 /*
  * Whether model_create could succeed: name, schema, privilege, kind of the
  * table to replace.  Called first, before hours of training.
@@ -183,7 +186,7 @@ extern void model_check_creation(const ModelDefinition *definition);
  * header.  Values are in the order of method->columns.  Everything belongs
  * to the transaction: nothing is left behind by an error.
  */
-extern ModelWriter *model_create(const ModelDefinition *definition);
+extern ModelWriter *model_create(ModelDefinition *definition);
 extern void model_write_row(ModelWriter *writer, Datum *values, bool *nulls);
 extern Oid	model_finish(ModelWriter *writer);
 
@@ -249,56 +252,5 @@ extern Datum call_site_store(FunctionCallInfo fcinfo, Datum result);
  * model->version beside anything derived from it.
  */
 extern void **call_site_state(FmgrInfo *flinfo);
-
-/* ---------- corpus (corpus.c) ---------- */
-
-typedef struct Corpus Corpus;
-
-typedef struct CorpusDocument
-{
-	const char *text;			/* server encoding, not terminated */
-	int			length;
-	Oid			config;			/* of the row, or the default of the corpus */
-} CorpusDocument;
-
-/*
- * Streams the rows of a query: first column text, second, if there,
- * regconfig.  The query runs read-only under the caller's search_path and
- * rights.  Rows whose text is NULL are skipped.  corpus_next raises an error
- * at the end when there was no text at all.  The query is run again by a
- * second corpus_open.
- */
-extern Corpus *corpus_open(const char *query, Oid config);
-extern bool corpus_next(Corpus *corpus, CorpusDocument *document);
-extern int64 corpus_documents(const Corpus *corpus);	/* read so far */
-extern void corpus_close(Corpus *corpus);
-
-/* ---------- progress (progress.c) ---------- */
-
-typedef struct Progress Progress;
-
-/* activity: such as "training model \"news\""; unit: such as "words" */
-extern Progress *progress_begin(const char *activity, const char *unit);
-extern void progress_phase(Progress *progress, const char *phase,
-						   double total);	/* 0: not known */
-
-/* may be called often; loss NAN: none */
-extern void progress_update(Progress *progress, double done, double loss);
-extern void progress_end(Progress *progress);
-
-/* ---------- sets (set_result.c) ---------- */
-
-/*
- * Begin the result of a function that returns a table, and add rows to it;
- * the function then returns (Datum) 0.
- */
-struct ReturnSetInfo;
-extern struct ReturnSetInfo *set_result_begin(FunctionCallInfo fcinfo);
-extern void set_result_add(struct ReturnSetInfo *result, Datum *values,
-						   bool *nulls);
-
-/* ---------- settings, called from _PG_init ---------- */
-
-extern void progress_init(void);
 
 #endif							/* MODEL_MODEL_H */

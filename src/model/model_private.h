@@ -17,24 +17,35 @@
 
 extern const char *const *model_method_names(void);
 
-/* ereports unless a description of this method may have the option */
-extern void model_method_check_option(const ModelMethod *method,
-									  const char *option);
-
 /* ---------- description.c ---------- */
 
 #define MODEL_TRIGGER	"embed_model"
 
-/* the trigger that makes the table a model, or NULL */
+/*
+ * The trigger that makes the table a model, or NULL: a copy, because what the
+ * relcache holds may go with the next look at a catalog.
+ */
 struct Trigger;
 extern struct Trigger *model_trigger(Relation table);
+
+/*
+ * The description that a trigger with these options would give; ereports on
+ * the first that is wrong, with this hint.
+ */
+extern ModelDescription *model_describe_options(const ModelMethod *method,
+												const char *table_name,
+												List *options,
+												const char *hint);
 
 /* any relation, which must exist; close it with relation_close */
 extern Relation model_table_open(Oid relation, LOCKMODE mode);
 
+/* options with one more, copied */
+extern List *model_option_append(List *options, const char *name,
+								 const char *value);
+
 extern char *model_trigger_arguments(const ModelMethod *method,
 									 List *options);
-extern char *model_qualified_name(Oid table);
 extern char *model_trigger_name(Oid table);
 extern Oid	model_column_type(const ModelColumn *column);
 
@@ -46,6 +57,12 @@ extern ModelDescription *model_description_copy(const ModelDescription *descript
 /* ereports when the table cannot be a model of any kind */
 extern void model_check_table(Relation table);
 
+/* column "id integer", or InvalidAttrNumber */
+extern AttrNumber model_id_attribute(Relation table);
+
+/* the index of the primary key (id), or InvalidOid */
+extern Oid	model_primary_key(Relation table, AttrNumber id);
+
 /* attribute numbers of the method's columns; ereports on the first misfit */
 extern void model_check_columns(Relation table, const ModelMethod *method,
 								AttrNumber *attributes);
@@ -54,10 +71,21 @@ extern void model_check_columns(Relation table, const ModelMethod *method,
 
 extern void model_create_trigger(Oid table, const char *arguments);
 
+/* make (id) the primary key, unless it is */
+extern void model_create_key(Oid table);
+
 /* ereports unless the current user owns the table */
 extern void model_check_owner(Oid table);
 
+/* ---------- stale.c ---------- */
+
+/* WARNING of what was computed by the contents about to be replaced */
+extern void model_warn_of_stale(Oid table);
+
 /* ---------- trigger.c ---------- */
+
+/* Give row 0 a new version; false if there is none. */
+extern bool model_touch(Relation table);
 
 /*
  * The current transaction has seen the version that row 0 of this table now

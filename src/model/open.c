@@ -66,21 +66,10 @@ current_snapshot(void)
 
 /* The index that finds row 0 */
 static Oid
-find_primary_key(Relation table, AttrNumber id)
+require_primary_key(Relation table, AttrNumber id)
 {
-	Oid			result;
+	Oid			result = model_primary_key(table, id);
 
-	list_free(RelationGetIndexList(table));
-	result = table->rd_pkindex;
-	if (OidIsValid(result))
-	{
-		Relation	index = index_open(result, AccessShareLock);
-
-		if (index->rd_index->indnatts != 1 ||
-			index->rd_index->indkey.values[0] != id)
-			result = InvalidOid;
-		index_close(index, AccessShareLock);
-	}
 	if (!OidIsValid(result))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -120,7 +109,7 @@ model_read_header(Relation table, Snapshot snapshot,
 
 	ScanKeyInit(&key, attributes[0], BTEqualStrategyNumber, F_INT4EQ,
 				Int32GetDatum(0));
-	scan = systable_beginscan(table, find_primary_key(table, attributes[0]),
+	scan = systable_beginscan(table, require_primary_key(table, attributes[0]),
 							  true, snapshot, 1, &key);
 	tuple = systable_getnext(scan);
 	found = HeapTupleIsValid(tuple);

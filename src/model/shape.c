@@ -10,9 +10,43 @@
  */
 #include "model/model_private.h"
 
+#include "access/genam.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
+#include "catalog/pg_type.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+
+/*
+ * Changes through a parent fire no statement trigger of its children, so that
+ * nobody would learn of them; and what a query of a parent shows is more than
+ * its own rows.
+ */
+static void
+check_family(Relation table)
+{
+	const char *name = RelationGetRelationName(table);
+	Oid			oid = RelationGetRelid(table);
+	bool		is_partition = table->rd_rel->relispartition;
+
+	if (is_partition || has_superclass(oid))
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("%s \"%s\" cannot be an embedding model",
+						is_partition ? "partition" : "child table", name),
+				 errdetail("Changes of its rows through its parent would go unnoticed."),
+				 is_partition ?
+				 errhint("Use ALTER TABLE ... DETACH PARTITION, then embed_refresh().") :
+				 errhint("Use ALTER TABLE ... NO INHERIT, then embed_refresh().")));
+	if (table->rd_rel->relhassubclass &&
+		find_inheritance_children(oid, NoLock) != NIL)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("table \"%s\" with child tables cannot be an embedding model",
+						name),
+				 errdetail("Rows of its children would not be part of the model."),
+				 errhint("Use ALTER TABLE ... NO INHERIT for each of them.")));
+}
 
 void
 model_check_table(Relation table)
@@ -32,6 +66,7 @@ model_check_table(Relation table)
 						name),
 				 errdetail("Parallel workers and other sessions cannot read temporary tables."),
 				 errhint("Use an unlogged table.")));
+	check_family(table);
 	if (table->rd_rel->relrowsecurity)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
@@ -78,6 +113,13 @@ check_column(Relation table, const ModelMethod *method,
 							   format_type_be(attribute->atttypid),
 							   format_type_be(model_column_type(column))),
 					 errhint("Use ALTER TABLE ... ALTER COLUMN ... TYPE.")));
+		if (attribute_is_virtual(attribute))
+			ereport(ERROR,
+					(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+					 errmsg("column \"%s\" of relation \"%s\" is not stored",
+							column->name, RelationGetRelationName(table)),
+					 errdetail("The columns of a model are read as they are stored, but it is a virtual generated column."),
+					 errhint("Make it a stored one.")));
 		return attribute->attnum;
 	}
 	ereport(ERROR,
@@ -95,4 +137,38 @@ model_check_columns(Relation table, const ModelMethod *method,
 {
 	for (int i = 0; i < method->column_count; i++)
 		attributes[i] = check_column(table, method, &method->columns[i]);
+}
+
+AttrNumber
+model_id_attribute(Relation table)
+{
+	TupleDesc	shape = RelationGetDescr(table);
+
+	for (int i = 0; i < shape->natts; i++)
+	{
+		Form_pg_attribute attribute = TupleDescAttr(shape, i);
+
+		if (!attribute->attisdropped && attribute->atttypid == INT4OID &&
+			strcmp(NameStr(attribute->attname), "id") == 0)
+			return attribute->attnum;
+	}
+	return InvalidAttrNumber;
+}
+
+Oid
+model_primary_key(Relation table, AttrNumber id)
+{
+	Oid			result;
+	Relation	index;
+
+	list_free(RelationGetIndexList(table));
+	result = table->rd_pkindex;
+	if (!OidIsValid(result))
+		return InvalidOid;
+	index = index_open(result, AccessShareLock);
+	if (index->rd_index->indnkeyatts != 1 ||
+		index->rd_index->indkey.values[0] != id)
+		result = InvalidOid;
+	index_close(index, AccessShareLock);
+	return result;
 }

@@ -8,6 +8,14 @@
  * to be sent to anybody.  The totals it holds are left as they are: they
  * belong to the corpus, not to the rows that remain of it.
  *
+ * The update goes straight to the table access method, as the user who
+ * changes the table.  An UPDATE command would have to run as somebody who
+ * may UPDATE, and would fire the row triggers that others have put on the
+ * table: whoever may do that would get the rights of whoever that is.  The
+ * row does not change, so that there is nothing to permit and nothing to
+ * tell; only an index that the row's new version does not share with the old
+ * one takes an entry, by the rules of every INSERT of the same user.
+ *
  * A logical replication worker changes nothing here: the publisher's row 0
  * comes as a row in the same transaction, and a row 0 of our own making
  * would collide with it.  For the same reason TRUNCATE leaves no row 0
@@ -18,16 +26,21 @@
  */
 #include "model/model_private.h"
 
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/tableam.h"
 #include "access/xact.h"
 #include "commands/trigger.h"
-#include "executor/spi.h"
+#include "executor/executor.h"
+#include "executor/tuptable.h"
 #include "miscadmin.h"
+#include "nodes/execnodes.h"
 #include "replication/logicalworker.h"
 #include "storage/proc.h"
-#include "utils/acl.h"
-#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/guc.h"
 #include "utils/hsearch.h"
-#include "utils/lsyscache.h"
+#include "utils/snapmgr.h"
 
 EMBED_FUNCTION(embed_model);
 
@@ -46,9 +59,6 @@ typedef struct Touched
 } Touched;
 
 static HTAB *touched_tables = NULL;
-
-/* Set while the trigger's own UPDATE of this table runs */
-static Oid	touching = InvalidOid;
 
 static Touched *
 touched_entry(Oid table, HASHACTION action)
@@ -86,68 +96,159 @@ is_touched(Oid table)
 		entry->subtransaction == GetCurrentSubTransactionId();
 }
 
-/* Update row 0 to itself; false if there is none */
-static bool
-update_header(Oid table)
-{
-	char	   *command = psprintf("UPDATE ONLY %s SET id = id WHERE id OPERATOR(pg_catalog.=) 0",
-								   model_qualified_name(table));
-	int			code;
-	bool		found;
+/* ---------- row 0 ---------- */
 
-	SPI_connect();
-	code = SPI_execute(command, false, 0);
-	if (code != SPI_OK_UPDATE)
-		elog(ERROR, "could not update row 0 of an embedding model: %s",
-			 SPI_result_code_string(code));
-	found = SPI_processed > 0;
-	SPI_finish();
-	return found;
+/*
+ * Where the version of row 0 is that the active snapshot sees; false if
+ * there is none.  Without a key the table is read, since a key may yet come.
+ */
+static bool
+find_header(Relation table, AttrNumber id, ItemPointer place)
+{
+	Oid			key_index = model_primary_key(table, id);
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	ScanKeyInit(&key, id, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(0));
+	scan = systable_beginscan(table, key_index, OidIsValid(key_index),
+							  GetActiveSnapshot(), 1, &key);
+	tuple = systable_getnext(scan);
+	if (HeapTupleIsValid(tuple))
+		*place = tuple->t_self;
+	systable_endscan(scan);
+	return HeapTupleIsValid(tuple);
 }
 
 /*
- * With the rights of the table's owner: who may insert a word need not be
- * allowed to update anything.
+ * Lock the newest version of row 0, which comes into the slot.  False: it was
+ * deleted meanwhile, or is row 0 no more; look again.
+ */
+static bool
+lock_header(Relation table, AttrNumber id, ItemPointer place,
+			TupleTableSlot *slot)
+{
+	TM_FailureData failure;
+	TM_Result	result;
+	bool		isnull;
+
+	result = table_tuple_lock(table, place, GetActiveSnapshot(), slot,
+							  GetCurrentCommandId(false),
+							  LockTupleNoKeyExclusive, LockWaitBlock,
+							  IsolationUsesXactSnapshot() ? 0 :
+							  TUPLE_LOCK_FLAG_FIND_LAST_VERSION, &failure);
+	if (result == TM_Ok)
+		return DatumGetInt32(slot_getattr(slot, id, &isnull)) == 0 && !isnull;
+	if (IsolationUsesXactSnapshot() &&
+		(result == TM_Updated || result == TM_Deleted))
+		ereport(ERROR,
+				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				 errmsg("could not serialize access due to concurrent update"),
+				 errdetail("Another transaction has changed embedding model \"%s\" as well.",
+						   RelationGetRelationName(table))));
+	if (result != TM_Deleted)
+		elog(ERROR, "could not lock row 0 of \"%s\": %u",
+			 RelationGetRelationName(table), result);
+	return false;
+}
+
+/*
+ * Index entries of the new version, where it does not share the old one's.
+ *
+ * Expressions of indexes are the owner's, and so run as the owner and with no
+ * more than that, as in CREATE INDEX: the user at work may be anybody.
  */
 static void
-touch_model(Relation table)
+insert_index_entries(Relation table, TupleTableSlot *slot,
+					 UpdatedIndexes updated)
 {
-	Oid			relation = RelationGetRelid(table);
-	Oid			outer_touching = touching;
+	EState	   *state = CreateExecutorState();
+	ResultRelInfo *target = makeNode(ResultRelInfo);
+	int			settings = NewGUCNestLevel();
 	Oid			user;
 	int			context;
-	bool		found = false;
 
 	GetUserIdAndSecContext(&user, &context);
 	SetUserIdAndSecContext(table->rd_rel->relowner,
-						   context | SECURITY_LOCAL_USERID_CHANGE |
-						   SECURITY_RESTRICTED_OPERATION);
-	touching = relation;
-	PG_TRY();
-	{
-		found = update_header(relation);
-	}
-	PG_FINALLY();
-	{
-		touching = outer_touching;
-	}
-	PG_END_TRY();
+						   context | SECURITY_RESTRICTED_OPERATION);
+	RestrictSearchPath();
+	InitResultRelInfo(target, table, 0, NULL, 0);
+	ExecOpenIndices(target, false);
+	list_free(insert_index_tuples(target, slot, state, updated));
+	ExecCloseIndices(target);
+	AtEOXact_GUC(false, settings);
 	SetUserIdAndSecContext(user, context);
+	FreeExecutorState(state);
+}
 
-	if (found)
+static void
+rewrite_header(Relation table, TupleTableSlot *slot)
+{
+	ItemPointerData place = slot->tts_tid;
+	TM_FailureData failure;
+	TM_Result	result;
+	LockTupleMode mode;
+	UpdatedIndexes indexes;
+
+	CheckCmdReplicaIdentity(table, CMD_UPDATE);
+	result = table_tuple_update(table, &place, slot, GetCurrentCommandId(true),
+								GetActiveSnapshot(), InvalidSnapshot, true,
+								&failure, &mode, &indexes);
+	if (result != TM_Ok)
+		elog(ERROR, "could not update row 0 of \"%s\": %u",
+			 RelationGetRelationName(table), result);
+	if (indexes_need_entries(indexes))
+		insert_index_entries(table, slot, indexes);
+}
+
+/*
+ * Give row 0 a new version; false if there is no row 0.  Whoever changes the
+ * same model concurrently is waited for, as for any row.
+ */
+static bool
+touch_header(Relation table, AttrNumber id)
+{
+	TupleTableSlot *slot = table_slot_create(table, NULL);
+	ItemPointerData place;
+	bool		found;
+	bool		locked = false;
+
+	/* the statement that fired the trigger must be seen, and seen as past */
+	CommandCounterIncrement();
+	do
 	{
-		Touched    *entry = touched_entry(relation, HASH_ENTER);
+		CHECK_FOR_INTERRUPTS();
+		PushActiveSnapshot(GetTransactionSnapshot());
+		found = find_header(table, id, &place);
+		if (found)
+			locked = lock_header(table, id, &place, slot);
+		if (locked)
+			rewrite_header(table, slot);
+		PopActiveSnapshot();
+	} while (found && !locked);
+	ExecDropSingleTupleTableSlot(slot);
+	CommandCounterIncrement();
+	return found;
+}
 
-		entry->transaction = my_local_transaction_id();
-		entry->subtransaction = GetCurrentSubTransactionId();
-	}
+bool
+model_touch(Relation table)
+{
+	AttrNumber	id = model_id_attribute(table);
+	Touched    *entry;
+
+	if (id == InvalidAttrNumber || !touch_header(table, id))
+		return false;
+	entry = touched_entry(RelationGetRelid(table), HASH_ENTER);
+	entry->transaction = my_local_transaction_id();
+	entry->subtransaction = GetCurrentSubTransactionId();
+	return true;
 }
 
 Datum
 embed_model(PG_FUNCTION_ARGS)
 {
 	TriggerData *trigger = (TriggerData *) fcinfo->context;
-	Oid			table;
 
 	if (!CALLED_AS_TRIGGER(fcinfo))
 		ereport(ERROR,
@@ -160,10 +261,8 @@ embed_model(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("function \"%s\" must be fired AFTER each STATEMENT",
 						MODEL_TRIGGER)));
-	table = RelationGetRelid(trigger->tg_relation);
-	if (table == touching || IsLogicalWorker() ||
-		TRIGGER_FIRED_BY_TRUNCATE(trigger->tg_event) || is_touched(table))
-		return PointerGetDatum(NULL);
-	touch_model(trigger->tg_relation);
+	if (!IsLogicalWorker() && !TRIGGER_FIRED_BY_TRUNCATE(trigger->tg_event) &&
+		!is_touched(RelationGetRelid(trigger->tg_relation)))
+		(void) model_touch(trigger->tg_relation);
 	return PointerGetDatum(NULL);
 }

@@ -17,7 +17,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "embed.h"
+#include "server/server.h"
 
 #include "miscadmin.h"
 #include "utils/fmgrprotos.h"
@@ -75,13 +75,14 @@ struct Dictionaries
 };
 
 Dictionaries *
-dictionaries_create(TokenStream *stream, TSConfigCacheEntry *config)
+dictionaries_create(TokenStream *stream, TSConfigCacheEntry *config,
+					uint64 generation)
 {
 	Dictionaries *d = palloc0(sizeof(Dictionaries));
 
 	d->stream = stream;
 	d->lexizer = lexizer_create(config);
-	d->memo = memo_acquire(stream->config, stream->generation);
+	d->memo = memo_acquire(stream->config, generation);
 	d->texts = AllocSetContextCreate(CurrentMemoryContext, "embed lexemes",
 									 ALLOCSET_SMALL_SIZES);
 	d->parsing = AllocSetContextCreate(CurrentMemoryContext, "embed parser",
@@ -198,8 +199,9 @@ new_ready(Dictionaries *d)
 {
 	if (d->ready_count == d->ready_capacity)
 	{
+		d->ready = repalloc_huge(d->ready,
+								 sizeof(Token) * d->ready_capacity * 2);
 		d->ready_capacity *= 2;
-		d->ready = repalloc_huge(d->ready, sizeof(Token) * d->ready_capacity);
 	}
 	return &d->ready[d->ready_count++];
 }
@@ -229,9 +231,8 @@ reserve_lexemes(Dictionaries *d, int count)
 {
 	if (count <= d->lexeme_capacity)
 		return;
+	d->lexemes = repalloc_huge(d->lexemes, sizeof(Token) * count * 2);
 	d->lexeme_capacity = count * 2;
-	d->lexemes = repalloc_huge(d->lexemes,
-							   sizeof(Token) * d->lexeme_capacity);
 }
 
 /*

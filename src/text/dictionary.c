@@ -9,7 +9,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "embed.h"
+#include "server/server.h"
 
 #include "commands/defrem.h"
 #include "nodes/pg_list.h"

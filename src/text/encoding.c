@@ -14,7 +14,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "embed.h"
+#include "server/server.h"
 
 #include "mb/pg_wchar.h"
 #include "utils/hsearch.h"

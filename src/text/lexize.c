@@ -22,7 +22,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "embed.h"
+#include "server/server.h"
 
 #include "utils/memutils.h"
 
@@ -137,9 +137,9 @@ lexizer_add(Lexizer *lexizer, const RawToken *token)
 	}
 	if (lexizer->tail == lexizer->capacity)
 	{
-		lexizer->capacity *= 2;
 		lexizer->words = repalloc_huge(lexizer->words,
-									   sizeof(RawToken) * lexizer->capacity);
+									   sizeof(RawToken) * lexizer->capacity * 2);
+		lexizer->capacity *= 2;
 	}
 	lexizer->words[lexizer->tail++] = *token;
 }

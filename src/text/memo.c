@@ -13,7 +13,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "embed.h"
+#include "server/server.h"
 
 #include "miscadmin.h"
 #include "utils/memutils.h"
@@ -141,11 +141,13 @@ grow(Memo *memo)
 {
 	MemoSlot   *old = memo->slots;
 	uint32		old_count = memo->slot_count;
+	uint32		new_count = old_count ? old_count * 2 : FIRST_SLOTS;
 
-	memo->slot_count = old_count ? old_count * 2 : FIRST_SLOTS;
+	/* nothing is changed before there is memory: the memo outlives errors */
 	memo->slots = MemoryContextAllocExtended(memo->context,
-											 sizeof(MemoSlot) * memo->slot_count,
+											 sizeof(MemoSlot) * new_count,
 											 MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	memo->slot_count = new_count;
 	for (uint32 i = 0; i < old_count; i++)
 		if (old[i].entry != NULL)
 			*find_slot(memo, old[i].hash, old[i].entry->type,

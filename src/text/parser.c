@@ -10,7 +10,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "embed.h"
+#include "server/server.h"
 
 #include "miscadmin.h"
 #include "tsearch/ts_public.h"

@@ -14,7 +14,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "embed.h"
+#include "server/server.h"
 
 #include "access/htup_details.h"
 #include "funcapi.h"
@@ -130,9 +130,9 @@ add_unit(Splitter *splitter, const Token *token)
 		/* move down, or double when that would not free much */
 		if (splitter->first < splitter->count)
 		{
-			splitter->capacity *= 2;
 			splitter->units = repalloc_huge(splitter->units,
-											sizeof(Unit) * splitter->capacity);
+											sizeof(Unit) * splitter->capacity * 2);
+			splitter->capacity *= 2;
 		}
 		memmove(splitter->units, splitter->units + splitter->first,
 				sizeof(Unit) * splitter->count);

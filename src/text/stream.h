@@ -40,7 +40,8 @@ extern void token_stream_too_long(TokenStream *stream);
 extern int	token_stream_scan(TokenStream *stream, Token *batch, int capacity);
 
 extern Dictionaries *dictionaries_create(TokenStream *stream,
-										 TSConfigCacheEntry *config);
+										 TSConfigCacheEntry *config,
+										 uint64 generation);
 extern void dictionaries_begin(Dictionaries *dictionaries);
 extern int	dictionaries_next(Dictionaries *dictionaries, Token *batch,
 							  int capacity);

@@ -5,7 +5,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "embed.h"
+#include "server/server.h"
 
 #include "access/htup_details.h"
 #include "funcapi.h"

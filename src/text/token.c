@@ -17,42 +17,18 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "embed.h"
+#include "server/server.h"
 
 #include "access/htup_details.h"
 #include "miscadmin.h"
 #include "tsearch/ts_cache.h"
-#include "utils/inval.h"
 #include "utils/memutils.h"
 #include "utils/syscache.h"
 
 #include "text/encoding.h"
+#include "text/generation.h"
 #include "text/parser.h"
 #include "text/stream.h"
-
-/* Raised by every change of a text search object. */
-static uint64 generation = 0;
-
-static void
-objects_changed(Datum argument, int cache, uint32 hash)
-{
-	generation++;
-}
-
-static void
-watch_objects(void)
-{
-	static bool watching = false;
-
-	if (watching)
-		return;
-	CacheRegisterSyscacheCallback(TSPARSEROID, objects_changed, (Datum) 0);
-	CacheRegisterSyscacheCallback(TSDICTOID, objects_changed, (Datum) 0);
-	CacheRegisterSyscacheCallback(TSTEMPLATEOID, objects_changed, (Datum) 0);
-	CacheRegisterSyscacheCallback(TSCONFIGOID, objects_changed, (Datum) 0);
-	CacheRegisterSyscacheCallback(TSCONFIGMAP, objects_changed, (Datum) 0);
-	watching = true;
-}
 
 static bool
 is_our_parser(TSParserCacheEntry *parser, SplitRule *rule)
@@ -81,16 +57,22 @@ mapped_dictionaries(TSConfigCacheEntry *config, int type)
 	return type < config->lenmap ? config->map[type].len : 0;
 }
 
-/* Find out which way the configuration takes, and prepare for it. */
+/*
+ * Find out which way the configuration takes, and prepare for it.  The
+ * generation is set last: a stream outlives an error that somebody catches,
+ * and what was prepared by half must not be used.
+ */
 static void
 resolve(TokenStream *stream)
 {
+	uint64		generation = text_generation();
 	MemoryContext caller;
 	TSConfigCacheEntry *config;
 	TSParserCacheEntry *parser;
 	SplitRule	rule;
 	bool		fold = false;
 
+	stream->generation = 0;
 	MemoryContextReset(stream->resolved);
 	stream->dictionaries = NULL;
 	stream->scanner = NULL;
@@ -101,8 +83,6 @@ resolve(TokenStream *stream)
 				 errmsg("text search configuration with OID %u does not exist",
 						stream->config)));
 
-	/* to be resolved again if something changes while we look */
-	stream->generation = generation;
 	config = lookup_ts_config_cache(stream->config);
 	parser = lookup_ts_parser_cache(config->prsId);
 	stream->source = database_character_source();
@@ -121,8 +101,11 @@ resolve(TokenStream *stream)
 		word_scanner_init(stream->scanner, rule, fold, stream->source);
 	}
 	if (stream->way != WAY_DIRECT)
-		stream->dictionaries = dictionaries_create(stream, config);
+		stream->dictionaries = dictionaries_create(stream, config, generation);
 	MemoryContextSwitchTo(caller);
+
+	/* to be resolved again if something changed while we looked */
+	stream->generation = generation;
 }
 
 TokenStream *
@@ -130,7 +113,6 @@ token_stream_create(Oid config)
 {
 	TokenStream *stream = palloc0(sizeof(TokenStream));
 
-	watch_objects();
 	stream->config = config;
 	stream->resolved = AllocSetContextCreate(CurrentMemoryContext,
 											 "embed token stream",
@@ -142,7 +124,7 @@ token_stream_create(Oid config)
 void
 token_stream_begin(TokenStream *stream, const char *input, int length)
 {
-	if (stream->generation != generation)
+	if (stream->generation != text_generation())
 		resolve(stream);
 	stream->input = input;
 	stream->length = length;

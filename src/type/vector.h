@@ -12,7 +12,7 @@
 #ifndef TYPE_VECTOR_H
 #define TYPE_VECTOR_H
 
-#include "embed.h"
+#include "server/server.h"
 
 #include "math/distance.h"
 

@@ -1,3 +1,4 @@
+# debian: gensim numpy psycopg2 scipy
 """If this fails, document <#> query is not minus the BM25 score: IMDB reviews,
 50 queries, every document.
 

@@ -1,3 +1,4 @@
+# debian: gensim numpy psycopg2 scipy
 """If this fails, TF-IDF weights are not those of gensim's TfidfModel under the
 SMART letters: the IMDB reviews, every value.
 

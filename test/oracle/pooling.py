@@ -1,3 +1,4 @@
+# debian: numpy psycopg2
 """If this fails, the vector of a text is not what the public formula makes of
 the same words' vectors.
 

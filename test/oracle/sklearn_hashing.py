@@ -1,3 +1,4 @@
+# debian: numpy psycopg2 scipy sklearn
 """If this fails, hashing_vector is not scikit-learn's HashingVectorizer: the
 IMDB reviews, every value."""
 

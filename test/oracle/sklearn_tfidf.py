@@ -1,3 +1,4 @@
+# debian: numpy psycopg2 scipy sklearn
 """If this fails, vocabularies, counts or TF-IDF weights are not those of
 scikit-learn: CountVectorizer and TfidfVectorizer on the IMDB reviews, every
 term and every value."""

@@ -1,3 +1,4 @@
+# debian: gensim numpy psycopg2
 """If this fails, an imported file of word vectors differs from what gensim
 makes of it.
 

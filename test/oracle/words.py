@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# debian: psycopg2
 """Would fail if embed_words or embed_whitespace split or folded otherwise than
 Python does, or if the direct path differed from the server's own text search.
 

@@ -92,16 +92,51 @@ SET ROLE model_rights_anna;
 SELECT model_version('goods_terms') <> :'before' AS changed;
 SELECT tfidf('goods_terms', 'green', norm => 'none', idf => 'none');
 
--- nor does the trigger run with more rights than the owner's
-CREATE TABLE noted (who text);
+-- nor does the trigger run anything: row triggers that others put on the
+-- table run for the rows of the statement, as whoever gave it
+CREATE TABLE noted (who text, what text);
 CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS
-$$ BEGIN INSERT INTO model_rights_anna.noted VALUES (current_user); RETURN NEW; END $$;
-CREATE TRIGGER note BEFORE UPDATE ON goods_terms FOR EACH ROW EXECUTE FUNCTION note();
+$$ BEGIN INSERT INTO model_rights_anna.noted VALUES (current_user, TG_OP); RETURN NEW; END $$;
+CREATE TRIGGER note BEFORE INSERT OR UPDATE ON goods_terms FOR EACH ROW EXECUTE FUNCTION note();
 RESET ROLE;
+SELECT model_version('goods_terms') AS before \gset
 UPDATE goods_terms SET documents = documents WHERE id = 1;
-SELECT DISTINCT who = current_user AS of_the_caller, who FROM noted WHERE who <> current_user;
+INSERT INTO goods_terms VALUES (7, 'yellow', 1, 1);
+SELECT model_version('goods_terms') <> :'before' AS changed;
+SELECT who = current_user AS of_the_caller, what FROM noted;
 SET ROLE model_rights_anna;
 DROP TRIGGER note ON goods_terms;
+
+-- who may put a trigger on a table does not get the rights of those who use it
+RESET ROLE;
+CREATE TABLE model_rights_shop.shared (id integer PRIMARY KEY, note text);
+INSERT INTO model_rights_shop.shared VALUES (0, 'zero');
+GRANT ALL ON model_rights_shop.shared TO model_rights_bert;
+SET ROLE model_rights_bert;
+CREATE FUNCTION pg_temp.rise() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN ALTER ROLE model_rights_bert SUPERUSER; RETURN NEW; END $$;
+CREATE TRIGGER rise BEFORE UPDATE ON model_rights_shop.shared FOR EACH ROW EXECUTE FUNCTION pg_temp.rise();
+CREATE TRIGGER model AFTER INSERT ON model_rights_shop.shared FOR EACH STATEMENT EXECUTE FUNCTION public.embed_model('word2vec');
+INSERT INTO model_rights_shop.shared VALUES (1, 'one');
+SELECT rolsuper FROM pg_roles WHERE rolname = 'model_rights_bert';
+SET ROLE model_rights_anna;
+
+-- an index whose expression tells who evaluates it: the owner, whoever changes rows
+CREATE FUNCTION teller(documents bigint) RETURNS bigint LANGUAGE plpgsql IMMUTABLE AS
+$$ BEGIN IF current_user <> 'model_rights_anna' THEN RAISE 'evaluated as %', current_user; END IF; RETURN documents; END $$;
+CREATE TABLE narrow (id integer, term text, documents bigint, occurrences bigint);
+ALTER TABLE narrow ALTER term SET STORAGE PLAIN;
+INSERT INTO narrow VALUES (0, repeat('x', 5000), 1, 1);
+SELECT register_model('narrow', 'vocabulary', 'simple', 'dims=10');
+CREATE INDEX ON narrow (teller(documents)) WHERE id = 0;
+RESET ROLE;
+INSERT INTO narrow VALUES (1, repeat('y', 500), 1, 1);
+DELETE FROM narrow WHERE id = 1;
+SET ROLE model_rights_anna;
+SET enable_seqscan = off;
+SELECT id, documents, ctid >= '(1,0)' AS moved FROM narrow WHERE id = 0 AND teller(documents) = 1;
+RESET enable_seqscan;
+DROP TABLE narrow;
 
 -- rename, move, rename a column's schema: the model goes along
 SET search_path = public;

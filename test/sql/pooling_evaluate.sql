@@ -39,4 +39,11 @@ SELECT * FROM evaluate_analogies('evaluate_words', 'DROP TABLE evaluate_words');
 SELECT * FROM evaluate_analogies('evaluate_words', NULL);
 SELECT * FROM evaluate_similarity('evaluate_words', $$VALUES ('man', 'woman', 'high')$$);
 SELECT * FROM evaluate_similarity('evaluate_words', $$VALUES ('man', 'woman', NULL::float8)$$);
+SELECT * FROM evaluate_similarity('evaluate_words', $$VALUES ('man', 'woman', 'NaN'::numeric)$$);
+SELECT * FROM evaluate_similarity('evaluate_words', $$SELECT 'man', 'woman', 1 / (3 - i) FROM generate_series(1, 3) i$$);
+SELECT * FROM evaluate_similarity('evaluate_words', $$SELECT 'man', 'woman', 1, 2$$);
+SELECT * FROM evaluate_analogies('evaluate_words', $$SELECT 1, 'a', 2, 'c', 'd'$$);
+-- a section may have any label; NULL is the section without a name
+SELECT section, questions FROM evaluate_analogies('evaluate_words', $$VALUES (1, 'man', 'man', 'man', NULL), (NULL, 'man', 'man', 'man', 'man')$$);
+
 DROP TABLE evaluate_words;

@@ -51,7 +51,7 @@ note join(', ', $out =~ /(number of transactions actually processed: \d+)/);
 is($node->safe_psql('postgres', q{SELECT * FROM embed_index_check('t_v')}), '', 'structure');
 is($node->safe_psql('postgres', q{
 	SET enable_seqscan = off; SET enable_sort = off;
-	CREATE TEMP TABLE by_index AS SELECT id FROM t ORDER BY v <-> '[1,1,1,1,1]';
+	CREATE TEMP TABLE by_index AS SELECT id FROM t ORDER BY v <-> '[1,1,1,1,1]' OFFSET 0;
 	SET enable_seqscan = on; SET enable_indexscan = off; SET enable_bitmapscan = off;
 	SELECT (SELECT count(*) FROM by_index) - (SELECT count(DISTINCT id) FROM by_index),
 		(SELECT count(*) FROM (SELECT id FROM t EXCEPT SELECT id FROM by_index) x),

@@ -13,7 +13,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "embed.h"
+#include "server/server.h"
 
 #include "access/xact.h"
 #include "catalog/pg_type.h"
@@ -205,8 +205,7 @@ promote_terms(Merge *merge, const ModelDescription *description)
 	Oid			types[4] = {INT8OID, INT8OID, INT8OID, INT4OID};
 	Datum		values[4];
 	VocabularyCuts cuts;
-	const char *sort_by = model_option(description, "sort_by");
-	int			dims = (int) model_option_int(description, "dims", 0);
+	int			dims = (int) model_option_int(description, "dims");
 	int64		lowest;
 	int64		highest;
 	int64		room;
@@ -229,7 +228,7 @@ promote_terms(Merge *merge, const ModelDescription *description)
 					 " UPDATE %1$s AS v SET id = numbered.new_id FROM numbered"
 					 " WHERE v.id OPERATOR(pg_catalog.=) numbered.id",
 					 merge->name,
-					 sort_by != NULL && strcmp(sort_by, sort_by_names[TERM_ORDER_TERM]) == 0 ?
+					 model_option_int(description, "sort_by") == TERM_ORDER_TERM ?
 					 "" : "occurrences DESC,"),
 			SPI_OK_UPDATE, 4, types, values);
 

@@ -13,12 +13,12 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "embed.h"
+#include "server/server.h"
 
 #include <math.h>
 
 #include "encoder/vocabulary/bm25_formula.h"
-#include "encoder/vocabulary/encoder.h"
+#include "encoder/vocabulary/sparse_encoder.h"
 
 EMBED_FUNCTION(bm25_document);
 EMBED_FUNCTION(bm25_query);
@@ -42,7 +42,7 @@ bm25_document(PG_FUNCTION_ARGS)
 	Model	   *model = model_open(fcinfo->flinfo, PG_GETARG_OID(0), &vocabulary_method);
 	Bm25Options options = {.k1 = PG_GETARG_FLOAT8(2), .b = PG_GETARG_FLOAT8(3)};
 	const VocabularyTotals *totals;
-	Encoder    *encoder;
+	SparseEncoder    *encoder;
 	EncodedDocument document;
 	double		relative_length;
 	double		absent;
@@ -72,7 +72,7 @@ bm25_query(PG_FUNCTION_ARGS)
 {
 	Model	   *model = model_open(fcinfo->flinfo, PG_GETARG_OID(0), &vocabulary_method);
 	Bm25Variant variant;
-	Encoder    *encoder;
+	SparseEncoder    *encoder;
 	EncodedDocument document;
 	double		sum = 0.0;
 	Datum		result;

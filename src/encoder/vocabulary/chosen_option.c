@@ -5,10 +5,11 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "embed.h"
+#include "server/server.h"
 
 #include "encoder/vocabulary/chosen_option.h"
 #include "model/model.h"
+#include "server/extension.h"
 #include "utils/builtins.h"
 
 int
@@ -22,7 +23,7 @@ chosen_option(ChosenOption *chosen, const char *kind,
 		return chosen->choice;
 
 	chosen->known = false;
-	chosen->choice = model_choice(kind, text_to_cstring(value), choices);
+	chosen->choice = choice_index(kind, text_to_cstring(value), choices);
 	if (length <= sizeof(chosen->text))
 	{
 		memcpy(chosen->text, VARDATA_ANY(value), length);

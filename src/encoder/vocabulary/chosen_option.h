@@ -9,7 +9,7 @@
 #ifndef VOCABULARY_CHOSEN_OPTION_H
 #define VOCABULARY_CHOSEN_OPTION_H
 
-#include "embed.h"
+#include "server/server.h"
 
 /* all zero: nothing known yet */
 typedef struct ChosenOption

@@ -5,7 +5,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "embed.h"
+#include "server/server.h"
 
 #include "encoder/vocabulary/document_counts.h"
 #include "utils/memutils.h"
@@ -15,6 +15,10 @@
 #define DIGIT_BITS		8
 #define DIGITS			(1 << DIGIT_BITS)
 
+/*
+ * Empty counts of this capacity.  If there is no memory, the old ones must
+ * stay as they are: so they are built aside.
+ */
 static void
 allocate(DocumentCounts *counts, MemoryContext context, int capacity)
 {
@@ -55,8 +59,10 @@ void
 document_counts_grow(DocumentCounts *counts)
 {
 	DocumentCounts old = *counts;
+	DocumentCounts grown = *counts;
 
-	allocate(counts, GetMemoryChunkContext(old.slots), old.capacity * 2);
+	allocate(&grown, GetMemoryChunkContext(old.slots), old.capacity * 2);
+	*counts = grown;
 	for (int i = 0; i < old.count; i++)
 	{
 		KeyCount   *slot = &old.slots[old.used[i]];

@@ -11,7 +11,7 @@
 #ifndef VOCABULARY_DOCUMENT_COUNTS_H
 #define VOCABULARY_DOCUMENT_COUNTS_H
 
-#include "embed.h"
+#include "server/server.h"
 
 typedef struct KeyCount
 {

@@ -5,7 +5,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "embed.h"
+#include "server/server.h"
 
 #include "encoder/vocabulary/entry_counts.h"
 #include "port/pg_bitutils.h"
@@ -63,11 +63,16 @@ entry_counts_take(EntryCounts *counts, int64 most, KeyCount **sorted)
 
 	if (most + 1 > counts->capacity)
 	{
+		int64		capacity = Max(512, (most + 1) * 2);
+
+		/* in this order: the counts outlive an error that somebody catches */
+		counts->capacity = 0;
 		if (counts->sorted != NULL)
 			pfree(counts->sorted);
-		counts->capacity = Max(512, (most + 1) * 2);
+		counts->sorted = NULL;
 		counts->sorted = MemoryContextAllocHuge(counts->context,
-												sizeof(KeyCount) * counts->capacity);
+												sizeof(KeyCount) * capacity);
+		counts->capacity = capacity;
 	}
 	to = counts->sorted;
 	for (int i = 0; i < counts->page_count; i++)

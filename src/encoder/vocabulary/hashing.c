@@ -11,7 +11,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "embed.h"
+#include "server/server.h"
 
 #include "encoder/vocabulary/chosen_option.h"
 #include "encoder/vocabulary/murmur3.h"

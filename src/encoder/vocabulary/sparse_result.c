@@ -5,7 +5,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "embed.h"
+#include "server/server.h"
 
 #include <math.h>
 
@@ -23,8 +23,11 @@ weights_reserve(WeightArray *weights, int count)
 		return;
 	while (capacity < count)
 		capacity *= 2;
+	/* in this order: the array outlives an error that somebody catches */
+	weights->capacity = 0;
 	if (weights->values != NULL)
 		pfree(weights->values);
+	weights->values = NULL;
 	weights->values = MemoryContextAllocHuge(weights->context,
 											 sizeof(double) * capacity);
 	weights->capacity = (int) capacity;

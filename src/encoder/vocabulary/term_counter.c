@@ -15,7 +15,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "embed.h"
+#include "server/server.h"
 
 #include "encoder/vocabulary/term_counter.h"
 #include "lib/stringinfo.h"

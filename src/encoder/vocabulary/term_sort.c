@@ -5,7 +5,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "embed.h"
+#include "server/server.h"
 
 #include "access/tupdesc.h"
 #include "catalog/pg_collation.h"
@@ -149,13 +149,15 @@ term_sorter_put(TermSorter *sorter, const CountedTerm *term)
 
 	if (sorter->count == sorter->capacity)
 	{
-		sorter->capacity = Max(1024, sorter->capacity * 2);
+		Size		capacity = Max(1024, sorter->capacity * 2);
+
 		if (sorter->terms == NULL)
 			sorter->terms = MemoryContextAllocHuge(CurrentMemoryContext,
-												   sizeof(CountedTerm) * sorter->capacity);
+												   sizeof(CountedTerm) * capacity);
 		else
 			sorter->terms = repalloc_huge(sorter->terms,
-										  sizeof(CountedTerm) * sorter->capacity);
+										  sizeof(CountedTerm) * capacity);
+		sorter->capacity = capacity;
 	}
 	sorter->terms[sorter->count++] = *term;
 }

@@ -8,7 +8,7 @@
 #ifndef VOCABULARY_TERM_SORT_H
 #define VOCABULARY_TERM_SORT_H
 
-#include "embed.h"
+#include "server/server.h"
 
 typedef struct CountedTerm
 {

@@ -11,7 +11,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "embed.h"
+#include "server/server.h"
 
 #include "encoder/vocabulary/terms.h"
 #include "mb/pg_wchar.h"
@@ -42,10 +42,6 @@ struct TermStream
 void
 term_options_check(const TermOptions *options)
 {
-	if (options->min_token_length < 1)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("min_token_length must be at least 1")));
 	if (options->min_ngram < 1 || options->max_ngram > MAX_NGRAM ||
 		options->min_ngram > options->max_ngram)
 		ereport(ERROR,
@@ -142,8 +138,8 @@ reserve_window(TermStream *stream, Size used, int count)
 	if (needed <= stream->window_size)
 		return;
 
+	stream->window = repalloc_huge(stream->window, needed * 2);
 	stream->window_size = needed * 2;
-	stream->window = repalloc_huge(stream->window, stream->window_size);
 }
 
 /*

@@ -13,7 +13,7 @@
 #ifndef VOCABULARY_TERMS_H
 #define VOCABULARY_TERMS_H
 
-#include "embed.h"
+#include "server/server.h"
 
 #include "math/hash.h"
 

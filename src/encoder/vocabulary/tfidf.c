@@ -5,11 +5,11 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "embed.h"
+#include "server/server.h"
 
 #include <math.h>
 
-#include "encoder/vocabulary/encoder.h"
+#include "encoder/vocabulary/sparse_encoder.h"
 #include "lib/stringinfo.h"
 #include "math/hash.h"
 #include "utils/memutils.h"
@@ -22,7 +22,7 @@ Datum
 count_vector(PG_FUNCTION_ARGS)
 {
 	Model	   *model = model_open(fcinfo->flinfo, PG_GETARG_OID(0), &vocabulary_method);
-	Encoder    *encoder;
+	SparseEncoder    *encoder;
 	EncodedDocument document;
 	bool		presence;
 	Datum		result;
@@ -77,7 +77,7 @@ entry_idf(const Vocabulary *vocabulary, const Weighting *weighting, int entry)
 #define IDF_TABLE_TERMS		(1024 * 1024)
 
 static const double *
-idf_table_values(Encoder *encoder, const Weighting *weighting)
+idf_table_values(SparseEncoder *encoder, const Weighting *weighting)
 {
 	IdfTable   *table = &encoder->idf_table;
 	const Vocabulary *vocabulary = &encoder->vocabulary;
@@ -102,7 +102,7 @@ idf_table_values(Encoder *encoder, const Weighting *weighting)
 }
 
 static void
-weigh_document(Encoder *encoder, const Weighting *weighting, EncodedDocument *document)
+weigh_document(SparseEncoder *encoder, const Weighting *weighting, EncodedDocument *document)
 {
 	const Vocabulary *vocabulary = &encoder->vocabulary;
 	const double *idf_table = idf_table_values(encoder, weighting);
@@ -129,7 +129,7 @@ weigh_document(Encoder *encoder, const Weighting *weighting, EncodedDocument *do
 }
 
 static void
-read_weighting(FunctionCallInfo fcinfo, Encoder *encoder, Weighting *weighting)
+read_weighting(FunctionCallInfo fcinfo, SparseEncoder *encoder, Weighting *weighting)
 {
 	weighting->tf = chosen_option(&encoder->chosen[0], "tf weighting",
 								   PG_GETARG_TEXT_PP(2), tf_names);
@@ -148,7 +148,7 @@ Datum
 tfidf(PG_FUNCTION_ARGS)
 {
 	Model	   *model = model_open(fcinfo->flinfo, PG_GETARG_OID(0), &vocabulary_method);
-	Encoder    *encoder;
+	SparseEncoder    *encoder;
 	EncodedDocument document;
 	Weighting	weighting;
 	double		divisor;
@@ -172,7 +172,7 @@ tfidf(PG_FUNCTION_ARGS)
  * The stream of single tokens, whatever n-grams the model has.
  */
 static TermStream *
-open_word_stream(Encoder *encoder)
+open_word_stream(SparseEncoder *encoder)
 {
 	if (encoder->word_stream == NULL)
 	{
@@ -191,7 +191,7 @@ open_word_stream(Encoder *encoder)
  * has none.
  */
 static bool
-input_as_term(Encoder *encoder, const text *input, Term *term)
+input_as_term(SparseEncoder *encoder, const text *input, Term *term)
 {
 	TermStream *stream = open_word_stream(encoder);
 	StringInfoData joined;
@@ -231,7 +231,7 @@ Datum
 one_hot(PG_FUNCTION_ARGS)
 {
 	Model	   *model = model_open(fcinfo->flinfo, PG_GETARG_OID(0), &vocabulary_method);
-	Encoder    *encoder;
+	SparseEncoder    *encoder;
 	Term		term;
 	int32		entry = -1;
 	Datum		result = (Datum) 0;

@@ -5,12 +5,15 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "embed.h"
+#include "server/server.h"
 
 #include <math.h>
 
 #include "encoder/vocabulary/training.h"
 #include "miscadmin.h"
+#include "text/config_cache.h"
+#include "train/corpus.h"
+#include "train/progress.h"
 #include "utils/memutils.h"
 
 /* ---------- cuts ---------- */
@@ -18,10 +21,6 @@
 void
 cuts_check(const VocabularyCuts *cuts)
 {
-	if (cuts->min_documents < 1)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("min_documents must be at least 1")));
 	if (cuts->max_documents != 0 && cuts->max_documents < cuts->min_documents)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -33,20 +32,16 @@ cuts_check(const VocabularyCuts *cuts)
 				 errmsg("invalid range of shares: %g to %g",
 						cuts->min_share, cuts->max_share),
 				 errhint("Use 0.0 <= min_share <= max_share <= 1.0.")));
-	if (cuts->max_terms < 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("max_terms must be at least 1")));
 }
 
 void
 cuts_of_description(VocabularyCuts *cuts, const ModelDescription *description)
 {
-	cuts->min_documents = model_option_int(description, "min_documents", 1);
-	cuts->max_documents = model_option_int(description, "max_documents", 0);
-	cuts->min_share = model_option_float(description, "min_share", 0.0);
-	cuts->max_share = model_option_float(description, "max_share", 1.0);
-	cuts->max_terms = model_option_int(description, "max_terms", 0);
+	cuts->min_documents = model_option_int(description, "min_documents");
+	cuts->max_documents = model_option_int(description, "max_documents");
+	cuts->min_share = model_option_float(description, "min_share");
+	cuts->max_share = model_option_float(description, "max_share");
+	cuts->max_terms = model_option_int(description, "max_terms");
 }
 
 /*
@@ -66,62 +61,31 @@ cuts_range(const VocabularyCuts *cuts, int64 documents,
 
 /* ---------- counting ---------- */
 
-/*
- * One stream per text search configuration met; nearly always one in all.
- */
-typedef struct StreamSet
+/* One stream per text search configuration met; nearly always one in all. */
+static void *
+make_stream(Oid config, void *argument)
 {
-	TermOptions options;
-	int			count;
-	Oid		   *configs;
-	TermStream **streams;
-	MemoryContext context;
-} StreamSet;
+	TermOptions options = *(const TermOptions *) argument;
 
-static TermStream *
-stream_of_config(StreamSet *set, Oid config)
-{
-	MemoryContext old;
-
-	for (int i = 0; i < set->count; i++)
-		if (set->configs[i] == config)
-			return set->streams[i];
-
-	old = MemoryContextSwitchTo(set->context);
-	if (set->count == 0)
-	{
-		set->configs = palloc(sizeof(Oid));
-		set->streams = palloc(sizeof(TermStream *));
-	}
-	else
-	{
-		set->configs = repalloc(set->configs, sizeof(Oid) * (set->count + 1));
-		set->streams = repalloc(set->streams,
-								sizeof(TermStream *) * (set->count + 1));
-	}
-	set->options.config = config;
-	set->configs[set->count] = config;
-	set->streams[set->count] = term_stream_create(&set->options);
-	MemoryContextSwitchTo(old);
-	return set->streams[set->count++];
+	options.config = config;
+	return term_stream_create(&options);
 }
 
 TermCounter *
 count_corpus(const char *query, const TermOptions *options, const char *activity)
 {
 	TermCounter *counter = term_counter_create(Max(1024, maintenance_work_mem / 2));
-	StreamSet	set = {.options = *options};
+	TermOptions stream_options = *options;
+	ConfigCache *streams = config_cache_create(make_stream, &stream_options);
 	Progress   *progress = progress_begin(activity, "documents");
 	Corpus	   *corpus;
 	CorpusDocument document;
 
-	set.context = AllocSetContextCreate(CurrentMemoryContext, "term streams",
-										ALLOCSET_DEFAULT_SIZES);
 	progress_phase(progress, "counting terms", 0);
 	corpus = corpus_open(query, options->config);
 	while (corpus_next(corpus, &document))
 	{
-		TermStream *stream = stream_of_config(&set, document.config);
+		TermStream *stream = config_cache_get(streams, document.config);
 		const Term *terms;
 		int			count;
 
@@ -132,7 +96,7 @@ count_corpus(const char *query, const TermOptions *options, const char *activity
 		progress_update(progress, (double) counter->documents, NAN);
 	}
 	corpus_close(corpus);
-	MemoryContextDelete(set.context);
+	config_cache_free(streams);
 	term_counter_finish(counter);
 	progress_end(progress);
 	return counter;

@@ -5,10 +5,11 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "embed.h"
+#include "server/server.h"
 
 #include "encoder/vocabulary/vocabulary.h"
 #include "miscadmin.h"
+#include "server/set_result.h"
 #include "type/vector.h"
 #include "utils/builtins.h"
 

@@ -8,14 +8,16 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "embed.h"
+#include "server/server.h"
 
 #include "catalog/pg_type.h"
 #include "encoder/vocabulary/bm25_formula.h"
 #include "encoder/vocabulary/term_sort.h"
+#include "encoder/vocabulary/training.h"
 #include "encoder/vocabulary/vocabulary.h"
 #include "math/hash.h"
 #include "miscadmin.h"
+#include "server/extension.h"
 #include "type/vector.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
@@ -23,19 +25,32 @@
 const char *const sort_by_names[] = {"frequency", "term", NULL};
 
 static const ModelColumn vocabulary_columns[VOCABULARY_COLUMNS] = {
-	{"id", INT4OID, NULL},
-	{"term", TEXTOID, NULL},
-	{"documents", INT8OID, NULL},
-	{"occurrences", INT8OID, NULL}
+	{"id", INT4OID},
+	{"term", TEXTOID},
+	{"documents", INT8OID},
+	{"occurrences", INT8OID}
 };
 
-static const char *const vocabulary_options[] = {
-	"min_token_length", "min_ngram", "max_ngram",
-	"min_documents", "max_documents", "min_share", "max_share", "max_terms",
-	"sort_by", NULL
+/*
+ * A table that becomes a model by register_model says how long its vectors
+ * are; max_documents and max_terms that are not given are no limit.
+ */
+const OptionDeclaration vocabulary_options[] = {
+	OPTION_CONFIG_REQUIRED("config"),
+	OPTION_INTEGER_REQUIRED("dims", 2, SPARSEVEC_MAX_DIMS),
+	OPTION_INTEGER_OF("min_token_length", 1, PG_INT32_MAX, 1),
+	OPTION_INTEGER_OF("min_ngram", 1, MAX_NGRAM, 1),
+	OPTION_INTEGER_OF("max_ngram", 1, MAX_NGRAM, 1),
+	OPTION_INTEGER_OF("min_documents", 1, (double) PG_INT64_MAX, 1),
+	OPTION_INTEGER_OF("max_documents", 1, (double) PG_INT64_MAX, 0),
+	OPTION_NUMBER_OF("min_share", 0.0, 1.0, 0.0),
+	OPTION_NUMBER_OF("max_share", 0.0, 1.0, 1.0),
+	OPTION_INTEGER_OF("max_terms", 1, PG_INT32_MAX, 0),
+	OPTION_CHOICE_OF("sort_by", sort_by_names, 0),
+	OPTIONS_END
 };
 
-static void check_description(const ModelDescription *description, Relation table);
+static void check_description(const ModelDescription *description);
 static void build_image(ImageBuilder *builder, ModelReader *reader);
 
 const ModelMethod vocabulary_method = {
@@ -56,46 +71,33 @@ vocabulary_init(void)
 	model_method_register(&vocabulary_method);
 }
 
+/* All but the configuration, which may be gone: that is an error in use. */
+static void
+term_options_read(TermOptions *options, const ModelDescription *description)
+{
+	options->config = InvalidOid;
+	options->min_token_length = model_option_int(description, "min_token_length");
+	options->min_ngram = model_option_int(description, "min_ngram");
+	options->max_ngram = model_option_int(description, "max_ngram");
+}
+
 void
 vocabulary_term_options(TermOptions *options, const ModelDescription *description)
 {
+	term_options_read(options, description);
 	options->config = model_option_config(description);
-	options->min_token_length = model_option_int(description, "min_token_length", 1);
-	options->min_ngram = model_option_int(description, "min_ngram", 1);
-	options->max_ngram = model_option_int(description, "max_ngram", 1);
-}
-
-/*
- * dims is the one option without a default: a table that becomes a model by
- * register_model says how long its vectors are.
- */
-static int
-description_dims(const ModelDescription *description)
-{
-	int64		dims = model_option_int(description, "dims", 0);
-
-	if (dims < 2 || dims > SPARSEVEC_MAX_DIMS)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("vocabulary model \"%s\" needs option dims between 2 and %d",
-						description->table_name, SPARSEVEC_MAX_DIMS),
-				 errdetail("Vectors have one dimension for each id up to dims - 1."),
-				 errhint("Name it, such as 'dims=65536', with the highest id in mind.")));
-	return (int) dims;
 }
 
 static void
-check_description(const ModelDescription *description, Relation table)
+check_description(const ModelDescription *description)
 {
 	TermOptions options;
+	VocabularyCuts cuts;
 
-	vocabulary_term_options(&options, description);
+	term_options_read(&options, description);
 	term_options_check(&options);
-	(void) description_dims(description);
-	(void) model_choice("order of terms",
-						model_option(description, "sort_by") ?
-						model_option(description, "sort_by") : sort_by_names[0],
-						sort_by_names);
+	cuts_of_description(&cuts, description);
+	cuts_check(&cuts);
 }
 
 /* ---------- building ---------- */
@@ -269,7 +271,7 @@ build_image(ImageBuilder *builder, ModelReader *reader)
 	Size		slot_count;
 
 	collection.description = model_reader_description(reader);
-	collection.dims = description_dims(collection.description);
+	collection.dims = model_option_int(collection.description, "dims");
 	collection.capacity = 1024;
 	collection.entries = palloc(sizeof(VocabularyEntry) * collection.capacity);
 	collection.text_capacity = 8192;
@@ -305,7 +307,7 @@ vocabulary_attach(Vocabulary *vocabulary, const Model *model)
 	vocabulary->slot_mask = (uint32) (bytes / sizeof(VocabularySlot) - 1);
 	vocabulary->entries = model_section(model, VOCABULARY_SECTION_TERMS, &bytes);
 	vocabulary->texts = model_section(model, VOCABULARY_SECTION_TEXTS, &bytes);
-	vocabulary->dims = description_dims(model->description);
+	vocabulary->dims = model_option_int(model->description, "dims");
 }
 
 const VocabularyEntry *

@@ -13,7 +13,7 @@
 #ifndef VOCABULARY_VOCABULARY_H
 #define VOCABULARY_VOCABULARY_H
 
-#include "embed.h"
+#include "server/server.h"
 
 #include "encoder/vocabulary/terms.h"
 #include "encoder/vocabulary/weighting.h"
@@ -33,6 +33,7 @@
 #define VOCABULARY_MAX_ID(dims)	((dims) - 1)
 
 extern const ModelMethod vocabulary_method;
+extern const OptionDeclaration vocabulary_options[];
 extern void vocabulary_init(void);	/* called from _PG_init */
 
 extern const char *const sort_by_names[];	/* as TermOrder */

@@ -5,7 +5,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "embed.h"
+#include "server/server.h"
 
 #include "encoder/word2vec/word2vec.h"
 #include "miscadmin.h"

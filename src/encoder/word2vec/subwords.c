@@ -9,7 +9,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "embed.h"
+#include "server/server.h"
 
 #include "text/subword.h"
 #include "encoder/word2vec/word2vec.h"

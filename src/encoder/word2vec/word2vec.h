@@ -8,16 +8,15 @@
 #ifndef WORD2VEC_WORD2VEC_H
 #define WORD2VEC_WORD2VEC_H
 
-#include "embed.h"
+#include "server/server.h"
 
 #include "encoder/word2vec/sgd.h"
-#include "model/encode.h"
-#include "model/trainer.h"
+#include "model/model.h"
+#include "train/encode.h"
+#include "train/trainer.h"
 
 #define WORD2VEC_MAX_NEGATIVE	(STEP_MAX_TARGETS - 1)
 #define WORD2VEC_MAX_WINDOW		1000
-#define WORD2VEC_MAX_NGRAM		100
-#define WORD2VEC_MAX_BUCKETS	1000000000
 
 /* The arguments of train_word2vec, checked. */
 typedef struct Word2vecOptions
@@ -97,8 +96,10 @@ extern const TrainerTask word2vec_task;
 extern Subwords *word2vec_subwords(const Word2vecOptions *options,
 								   const EncodedCorpus *corpus);
 
-/* method.c */
+/* word2vec.c */
 extern const ModelMethod word2vec_method;
+extern const OptionDeclaration word2vec_options[];
+extern const char *const word2vec_algorithms[];
 extern void word2vec_init(void);	/* called from _PG_init */
 
 #endif							/* WORD2VEC_WORD2VEC_H */

@@ -14,7 +14,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "embed.h"
+#include "server/server.h"
 
 #include "access/parallel.h"
 #include "access/xloginsert.h"

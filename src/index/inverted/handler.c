@@ -6,7 +6,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "embed.h"
+#include "server/server.h"
 
 #include <float.h>
 #include <math.h>
@@ -20,7 +20,6 @@
 #include "optimizer/cost.h"
 #include "optimizer/optimizer.h"
 #include "utils/builtins.h"
-#include "utils/float.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/selfuncs.h"
@@ -33,7 +32,7 @@ EMBED_FUNCTION(inverted_handler);
 static relopt_kind inverted_options_kind;
 
 static const IndexRoom inverted_room = {
-	"inverted", inverted_check, inverted_statistics
+	"inverted", inverted_check, inverted_statistics, NULL
 };
 
 /*
@@ -126,9 +125,9 @@ inverted_cost_estimate(PlannerInfo *root, IndexPath *path, double loop_count,
 	Cost		per_row;
 
 	/* without an order there is nothing this index can do */
-	if (path->indexorderbys == NIL)
+	if (!index_order(root, path, false))
 	{
-		*startup_cost = *total_cost = get_float8_infinity();
+		index_refuse(path, startup_cost, total_cost);
 		*selectivity = 0;
 		*correlation = 0;
 		*pages = 0;

@@ -11,7 +11,7 @@
 #ifndef INVERTED_H
 #define INVERTED_H
 
-#include "embed.h"
+#include "server/server.h"
 
 #include "access/amapi.h"
 #include "access/itup.h"

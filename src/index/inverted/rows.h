@@ -8,7 +8,7 @@
 #ifndef INVERTED_ROWS_H
 #define INVERTED_ROWS_H
 
-#include "embed.h"
+#include "server/server.h"
 
 #include "storage/itemptr.h"
 

@@ -18,7 +18,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "embed.h"
+#include "server/server.h"
 
 #include "access/generic_xlog.h"
 #include "miscadmin.h"

@@ -12,7 +12,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "embed.h"
+#include "server/server.h"
 
 #include "access/generic_xlog.h"
 #include "commands/vacuum.h"

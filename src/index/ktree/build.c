@@ -22,7 +22,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "embed.h"
+#include "server/server.h"
 
 #include <fcntl.h>
 #include <math.h>

@@ -9,7 +9,7 @@
 #ifndef KTREE_BUILD_H
 #define KTREE_BUILD_H
 
-#include "embed.h"
+#include "server/server.h"
 
 #include "index/ktree/ktree.h"
 #include "index/ktree/spool.h"

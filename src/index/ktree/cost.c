@@ -12,7 +12,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "embed.h"
+#include "server/server.h"
 
 #include <float.h>
 #include <math.h>
@@ -55,16 +55,12 @@ ktree_cost_estimate(struct PlannerInfo *root, struct IndexPath *path, double loo
 	*correlation = 0;
 	*selectivity = 1.0;
 	*pages = info->pages;
-	if (path->indexorderbys == NIL)
+	if (!index_order(root, path, true))
 	{
 		/* would only read the whole table in a bad order */
-		*startup = *total = 1.0e10;
-#if PG_VERSION_NUM >= 180000
-		path->path.disabled_nodes = 2;
-#endif
+		index_refuse(path, startup, total);
 		return;
 	}
-
 	if (info->hypothetical)
 	{
 		/* nothing to read: what a calibrated index of this size might do */

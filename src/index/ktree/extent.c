@@ -10,7 +10,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "embed.h"
+#include "server/server.h"
 
 #include "access/transam.h"
 #include "access/xact.h"

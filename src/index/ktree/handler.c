@@ -5,7 +5,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "embed.h"
+#include "server/server.h"
 
 #include <float.h>
 #include <limits.h>
@@ -26,7 +26,7 @@ int			embed_candidates = 100;
 int			embed_probes = 0;
 int			embed_max_leaves = 0;
 
-static const IndexRoom room = {"ktree", ktree_check, ktree_statistics};
+static const IndexRoom room = {"ktree", ktree_check, ktree_statistics, ktree_cost_estimate};
 
 void
 ktree_init(void)

@@ -17,7 +17,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "embed.h"
+#include "server/server.h"
 
 #include "miscadmin.h"
 #include "utils/memutils.h"

@@ -9,7 +9,7 @@
 #ifndef KTREE_H
 #define KTREE_H
 
-#include "embed.h"
+#include "server/server.h"
 
 #include "access/amapi.h"
 #include "access/genam.h"

@@ -18,7 +18,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "embed.h"
+#include "server/server.h"
 
 #include <float.h>
 #include <math.h>
@@ -82,7 +82,7 @@ typedef struct KtreeScanState
 	int			side_count;
 	int			side_at;
 	BlockNumber side_next;
-	bool		side_begun;
+	int			side_pass;		/* over the list: 0 none yet, 1 without NULLs, 2 */
 	IndexDistance *distance;	/* from the table's rows */
 } KtreeScanState;
 
@@ -311,9 +311,9 @@ read_huge_rows(IndexScanDesc scan, KtreeScanState *state)
 			row->exact = true;
 			if (!fetch_distance(scan, state, &row->tid, &row->distance))
 				continue;
-			if (isnan(row->distance))
-				row->distance = get_float8_infinity();
-			state->huge_count++;
+			/* without a place in the order: with the rest of the side list */
+			if (!isnan(row->distance))
+				state->huge_count++;
 		}
 	}
 }
@@ -330,7 +330,7 @@ start_scan(IndexScanDesc scan, KtreeScanState *state)
 	state->rows = state->huge = NULL;
 	state->row_count = state->row_room = state->huge_count = 0;
 	state->side = NULL;
-	state->side_begun = false;
+	state->side_pass = 0;
 	state->leaves = 0;
 	state->rounds = 0;
 	state->search = NULL;
@@ -533,31 +533,43 @@ next_row(IndexScanDesc scan, KtreeScanState *state)
 	return false;
 }
 
-/* The next row of the side list that has not been returned. */
+static void
+begin_side_pass(IndexScanDesc scan, KtreeScanState *state)
+{
+	KtreeMeta	meta;
+
+	ktree_read_meta(scan->indexRelation, &meta);
+	state->side_pass++;
+	state->side_next = meta.side_head;
+	state->side_count = state->side_at = 0;
+}
+
+/*
+ * next_side_row
+ *	  The next row of the side list that has not been returned: first those
+ *	  whose distance is NaN, then those without a vector, as a sort has them.
+ */
 static bool
 next_side_row(IndexScanDesc scan, KtreeScanState *state)
 {
-	if (!state->side_begun)
-	{
-		KtreeMeta	meta;
-
-		ktree_read_meta(scan->indexRelation, &meta);
-		state->side_begun = true;
-		state->side_next = meta.side_head;
-		state->side_count = state->side_at = 0;
-	}
+	if (state->side_pass == 0)
+		begin_side_pass(scan, state);
 	for (;;)
 	{
 		while (state->side_at < state->side_count)
 		{
-			ItemPointerData tid = state->side[state->side_at++].tid;
+			KtreeSideEntry *entry = &state->side[state->side_at++];
 
-			if (!tidset_has(state->returned, &tid))
-				return hand_out(scan, state, &tid);
+			if ((state->side_pass == 2 || entry->reason != KTREE_SIDE_NULL) &&
+				!tidset_has(state->returned, &entry->tid))
+				return hand_out(scan, state, &entry->tid);
 		}
 		CHECK_FOR_INTERRUPTS();
-		if (!read_side_page(scan, state))
+		if (read_side_page(scan, state))
+			continue;
+		if (state->side_pass == 2)
 			return false;
+		begin_side_pass(scan, state);
 	}
 }
 

@@ -14,7 +14,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "embed.h"
+#include "server/server.h"
 
 #include <float.h>
 #include <math.h>

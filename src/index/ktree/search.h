@@ -9,7 +9,7 @@
 #ifndef KTREE_SEARCH_H
 #define KTREE_SEARCH_H
 
-#include "embed.h"
+#include "server/server.h"
 
 #include "index/ktree/ktree.h"
 

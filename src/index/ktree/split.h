@@ -9,7 +9,7 @@
 #ifndef KTREE_SPLIT_H
 #define KTREE_SPLIT_H
 
-#include "embed.h"
+#include "server/server.h"
 
 #include "index/ktree/ktree.h"
 

@@ -15,7 +15,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "embed.h"
+#include "server/server.h"
 
 #include <fcntl.h>
 #include <math.h>

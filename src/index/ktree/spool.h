@@ -8,7 +8,7 @@
 #ifndef KTREE_SPOOL_H
 #define KTREE_SPOOL_H
 
-#include "embed.h"
+#include "server/server.h"
 
 #include "storage/itemptr.h"
 #include "storage/sharedfileset.h"

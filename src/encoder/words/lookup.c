@@ -1,0 +1,223 @@
+/*-------------------------------------------------------------------------
+ *
+ * lookup.c
+ *	  Finding words in the image of a model.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "server/server.h"
+
+#include "encoder/words/word_model.h"
+#include "text/subword.h"
+#include "math/distance.h"
+#include "math/hash.h"
+#include "mb/pg_wchar.h"
+#include "text/config_cache.h"
+#include "text/generation.h"
+#include "text/token.h"
+#include "utils/memutils.h"
+
+/* n-grams of the longest word looked at */
+#define MAX_NGRAMS(max_n) (((Size) SUBWORD_MAX_WORD + 2) * (max_n))
+
+/* A buffer of another size; the old one stays when there is no memory */
+static void *
+resize(void *buffer, Size bytes)
+{
+	return buffer == NULL ? palloc(bytes) : repalloc(buffer, bytes);
+}
+
+const char *const words_poolings[] = {"mean", "tfidf", "sif", NULL};
+
+void
+words_check_ngrams(int64 min_n, int64 max_n)
+{
+	if (max_n == 0 ? min_n == 0 : min_n >= 1 && min_n <= max_n)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("min_n must be between %d and " INT64_FORMAT,
+					max_n > 0 ? 1 : 0, max_n),
+			 errdetail("The value is " INT64_FORMAT ".", min_n)));
+}
+
+void
+words_check(const ModelDescription *description)
+{
+	words_check_ngrams(model_option_int(description, "min_n"),
+					   model_option_int(description, "max_n"));
+}
+
+static void
+attach_sections(Words *words)
+{
+	Model	   *model = words->model;
+	Size		bytes;
+
+	words->totals = model_section(model, WORDS_SECTION_TOTALS, NULL);
+	words->entries = model_section(model, WORDS_SECTION_ENTRIES, NULL);
+	words->texts = model_section(model, WORDS_SECTION_TEXTS, NULL);
+	words->matrix = model_section(model, WORDS_SECTION_MATRIX, NULL);
+	words->slots = model_section(model, WORDS_SECTION_SLOTS, &bytes);
+	words->slot_mask = bytes / sizeof(WordSlot) - 1;
+	words->bucket_slots = model_section(model, WORDS_SECTION_BUCKETS, &bytes);
+	words->bucket_mask = bytes / sizeof(BucketSlot) - 1;
+	if (bytes == 0)
+		words->bucket_slots = NULL;
+}
+
+/*
+ * The options and the token stream live as long as the call site, which
+ * survives an error that its caller catches.  So the generation is set last,
+ * and until then everything is done again by the next call.
+ */
+static void
+attach(Words *words, FmgrInfo *flinfo)
+{
+	Model	   *model = words->model;
+	MemoryContext old = MemoryContextSwitchTo(flinfo->fn_mcxt);
+	uint64		generation = text_generation();
+	Oid			config = model_option_config(model->description);
+
+	words->generation = 0;
+	attach_sections(words);
+	words->min_n = model_option_int(model->description, "min_n");
+	words->max_n = model_option_int(model->description, "max_n");
+	words->buckets = model_option_int(model->description, "buckets");
+	words->pooling = model_option(model->description, "pooling")->text;
+	if (words->tokens == NULL)
+		words->tokens = palloc(sizeof(Token) * TOKEN_BATCH);
+	words->ngrams = resize(words->ngrams,
+						   mul_size(MAX_NGRAMS(Max(words->max_n, 1)),
+									sizeof(int32)));
+	words->unseen = resize(words->unseen,
+						   mul_size(Max(words->totals->stride, 1),
+									sizeof(float)));
+	if (words->streams == NULL)
+		words->streams = token_streams_create();
+	words->stream = config_cache_get(words->streams, config);
+	words->version = model->version;
+	words->generation = generation;
+	MemoryContextSwitchTo(old);
+}
+
+Words *
+words_open(FmgrInfo *flinfo, Oid table)
+{
+	Model	   *model = model_open(flinfo, table, NULL);
+	void	  **state = call_site_state(flinfo);
+	Words	   *words = *state;
+
+	if (words == NULL)
+	{
+		words = MemoryContextAllocZero(flinfo->fn_mcxt, sizeof(Words));
+		*state = words;
+	}
+	words->model = model;
+	if (words->version != model->version ||
+		words->generation != text_generation())
+	{
+		if (model->description->method->build_image != words_build_image)
+			ereport(ERROR,
+					(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+					 errmsg("embedding model \"%s\" has no word vectors",
+							model->description->table_name),
+					 errdetail("It is a model of method \"%s\".",
+							   model->description->method->name)));
+		attach(words, flinfo);
+	}
+	return words;
+}
+
+const WordEntry *
+words_find(const Words *words, const char *text, int length, uint64 hash)
+{
+	uint32		tag = (uint32) (hash >> 32);
+
+	for (Size slot = hash & words->slot_mask; words->slots[slot].entry != 0;
+		 slot = (slot + 1) & words->slot_mask)
+	{
+		const WordEntry *entry;
+
+		if (words->slots[slot].tag != tag)
+			continue;
+		entry = &words->entries[words->slots[slot].entry - 1];
+		if (entry->length == length &&
+			memcmp(words->texts + entry->text, text, length) == 0)
+			return entry;
+	}
+	return NULL;
+}
+
+const float *
+words_bucket(const Words *words, int32 bucket)
+{
+	if (words->bucket_slots == NULL)
+		return NULL;
+	for (Size slot = bucket & words->bucket_mask;
+		 words->bucket_slots[slot].row != 0;
+		 slot = (slot + 1) & words->bucket_mask)
+		if (words->bucket_slots[slot].bucket == (uint32) bucket)
+			return words_row(words, words->bucket_slots[slot].row - 1);
+	return NULL;
+}
+
+/*
+ * fastText's vector of an unseen word: the mean over its n-grams.  Those
+ * whose bucket no word of the training touched have no row here and a random
+ * one in fastText; they are left out of the mean.
+ */
+const float *
+words_compose(Words *words, const char *text, int length)
+{
+	char	   *utf8;
+	int			count;
+	int			known = 0;
+
+	if (words->bucket_slots == NULL || words->max_n == 0)
+		return NULL;
+	utf8 = pg_server_to_any(text, length, PG_UTF8);
+	count = subword_buckets(utf8, utf8 == text ? length : strlen(utf8),
+							words->min_n, words->max_n, words->buckets,
+							words->ngrams, MAX_NGRAMS(words->max_n));
+	if (utf8 != text)
+		pfree(utf8);
+
+	memset(words->unseen, 0, sizeof(float) * words->totals->stride);
+	for (int i = 0; i < count; i++)
+	{
+		const float *row = words_bucket(words, words->ngrams[i]);
+
+		if (row == NULL)
+			continue;
+		for (int d = 0; d < words->totals->stride; d++)
+			words->unseen[d] += row[d];
+		known++;
+	}
+	if (known == 0)
+		return NULL;
+	for (int d = 0; d < words->totals->stride; d++)
+		words->unseen[d] /= known;
+	return words->unseen;
+}
+
+const float *
+words_lookup(Words *words, const char *text, int length,
+			 const WordEntry **entry)
+{
+	int			count;
+	Token	   *token = words->tokens;
+
+	*entry = words_find(words, text, length, hash_bytes64(text, length));
+	if (*entry != NULL)
+		return words_row(words, (*entry)->row);
+
+	token_stream_begin(words->stream, text, length);
+	count = token_stream_next(words->stream, words->tokens, 2);
+	if (count != 1)
+		return NULL;
+	*entry = words_find(words, token->text, token->length, token->hash);
+	if (*entry != NULL)
+		return words_row(words, (*entry)->row);
+	return words_compose(words, token->text, token->length);
+}

@@ -1,0 +1,187 @@
+/*-------------------------------------------------------------------------
+ *
+ * server.h
+ *	  What every file above the pure core includes first.
+ *
+ * The server's names are the same from PostgreSQL 13 to 18 only after this
+ * header: differences between versions are bridged here and nowhere else.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef SERVER_SERVER_H
+#define SERVER_SERVER_H
+
+#include "postgres.h"
+
+#include "fmgr.h"
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h"				/* part of postgres.h before */
+#endif
+#if PG_VERSION_NUM >= 170000
+#include "common/file_utils.h"	/* PG_TEMP_FILES_DIR, before in storage/fd.h */
+#endif
+
+#if PG_VERSION_NUM < 130000
+#error "embed needs PostgreSQL 13 or later"
+#endif
+
+/*
+ * The library is built with hidden visibility.  Servers before 15 leave
+ * PGDLLEXPORT empty on Unix and declare the function itself without it, so
+ * the entry points are declared here in the same way for all.
+ */
+#undef PGDLLEXPORT
+#define PGDLLEXPORT __attribute__((visibility("default")))
+
+#define EMBED_FUNCTION(name) \
+	extern PGDLLEXPORT Datum name(PG_FUNCTION_ARGS); \
+	PG_FUNCTION_INFO_V1(name)
+
+/*
+ * Soft errors (errsave, ereturn) came with 16.  Before, they are hard errors.
+ */
+#if PG_VERSION_NUM < 160000
+#define errsave(context, ...)	ereport(ERROR, __VA_ARGS__)
+#define ereturn(context, value, ...) ereport(ERROR, __VA_ARGS__)
+#endif
+
+/*
+ * Calls that changed their name or their arguments.  The headers named here
+ * are those that the macros need; whoever uses a macro includes them.
+ */
+#if PG_VERSION_NUM >= 160000
+/* utils/regproc.h */
+#define qualified_name_list(string) stringToQualifiedNameList(string, NULL)
+/* utils/acl.h, catalog/pg_class.h, catalog/pg_namespace.h */
+#define relation_ownercheck(relation, user) \
+	object_ownercheck(RelationRelationId, relation, user)
+#define namespace_aclcheck(schema, user, mode) \
+	object_aclcheck(NamespaceRelationId, schema, user, mode)
+#else
+#define qualified_name_list(string) stringToQualifiedNameList(string)
+#define relation_ownercheck(relation, user) \
+	pg_class_ownercheck(relation, user)
+#define namespace_aclcheck(schema, user, mode) \
+	pg_namespace_aclcheck(schema, user, mode)
+#endif
+
+/*
+ * From 18 on the mark of a function that does not return comes first, from 17
+ * on the name of the directory of temporary files has moved.
+ */
+#if PG_VERSION_NUM < 180000
+#define pg_noreturn __attribute__((noreturn))
+#endif
+#if PG_VERSION_NUM >= 170000
+#include "common/file_utils.h"
+#else
+#include "storage/fd.h"
+#endif
+
+/* catalog/objectaddress.h */
+#if PG_VERSION_NUM >= 140000
+#define object_description(object) getObjectDescription(object, false)
+#else
+#define object_description(object) getObjectDescription(object)
+#endif
+
+/* Query identifiers in pg_stat_activity came with 14 (pgstat.h). */
+#if PG_VERSION_NUM < 140000
+#define pgstat_get_my_query_id()	UINT64CONST(0)
+#define pgstat_report_query_id(query, force) ((void) (query))
+#endif
+
+#if PG_VERSION_NUM >= 170000
+#define my_local_transaction_id() (MyProc->vxid.lxid)	/* storage/proc.h */
+#else
+#define my_local_transaction_id() (MyProc->lxid)
+#endif
+
+#if PG_VERSION_NUM < 140000
+#define ROLE_PG_READ_SERVER_FILES DEFAULT_ROLE_READ_SERVER_FILES	/* catalog/pg_authid.h */
+#endif
+
+/*
+ * Files shared by parallel workers changed names in 15 and lost a silent
+ * short read in 16.
+ */
+#if PG_VERSION_NUM >= 150000
+#define FILE_SET(shared) (&(shared)->fs)
+#else
+#define FILE_SET(shared) (shared)
+#define BufFileCreateFileSet(files, name) BufFileCreateShared(files, name)
+#define BufFileExportFileSet(file) BufFileExportShared(file)
+#define BufFileDeleteFileSet(files, name, missing_ok) \
+	BufFileDeleteShared(files, name)
+#if PG_VERSION_NUM >= 140000
+#define BufFileOpenFileSet(files, name, mode, missing_ok) \
+	BufFileOpenShared(files, name, mode)
+#else
+#define BufFileOpenFileSet(files, name, mode, missing_ok) \
+	BufFileOpenShared(files, name)
+#endif
+#endif
+#if PG_VERSION_NUM < 160000
+#define BufFileReadExact(file, data, size) \
+	do { \
+		if (BufFileRead(file, data, size) != (size)) \
+			ereport(ERROR, \
+					(errcode_for_file_access(), \
+					 errmsg("could not read temporary file: %m"))); \
+	} while (0)
+#endif
+
+/*
+ * What an update of a row says of the indexes, a boolean before 16, and how
+ * they get their entries (access/tableam.h, executor/executor.h).
+ */
+#if PG_VERSION_NUM >= 160000
+#define UpdatedIndexes	TU_UpdateIndexes
+#define indexes_need_entries(updated) ((updated) != TU_None)
+#define insert_index_tuples(target, slot, state, updated) \
+	ExecInsertIndexTuples(target, slot, state, false, false, NULL, NIL, \
+						  (updated) == TU_Summarizing)
+#else
+#define UpdatedIndexes	bool
+#define indexes_need_entries(updated) (updated)
+#if PG_VERSION_NUM >= 140000
+#define insert_index_tuples(target, slot, state, updated) \
+	ExecInsertIndexTuples(target, slot, state, false, false, NULL, NIL)
+#else
+#define insert_index_tuples(target, slot, state, updated) \
+	((state)->es_result_relation_info = (target), \
+	 ExecInsertIndexTuples(slot, state, false, NULL, NIL))
+#endif
+#endif
+
+/* Functions that run as somebody else look names up where nobody adds any. */
+#if PG_VERSION_NUM < 170000
+#define RestrictSearchPath() \
+	((void) set_config_option("search_path", "pg_catalog, pg_temp", \
+							  PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, \
+							  true, 0, false))	/* utils/guc.h */
+#endif
+
+/* Generated columns that are not stored came with 18 (catalog/pg_attribute.h). */
+#if PG_VERSION_NUM >= 180000
+#define attribute_is_virtual(attribute) \
+	((attribute)->attgenerated == ATTRIBUTE_GENERATED_VIRTUAL)
+#else
+#define attribute_is_virtual(attribute) false
+#endif
+
+/* Which file a relation is in, as the buffer manager names it (utils/rel.h). */
+#if PG_VERSION_NUM >= 160000
+#define relation_locator(relation) ((relation)->rd_locator)
+#else
+#define relation_locator(relation) ((relation)->rd_node)
+#endif
+
+/* VACUUM's cost-based delay, and its check for interrupts. */
+#if PG_VERSION_NUM >= 180000
+#define vacuum_delay()	vacuum_delay_point(false)
+#else
+#define vacuum_delay()	vacuum_delay_point()
+#endif
+
+#endif							/* SERVER_SERVER_H */

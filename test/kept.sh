@@ -1,0 +1,199 @@
+# kept.sh: what the tests make once and keep for the next run.
+#
+# Sourced by run.sh, after machine.sh.  Three kinds of things take minutes to
+# make and never change with our code: a server built with assertions, sources
+# of other packages, and Python environments with packages of the registry.
+# They lie in one directory outside the tree, which may be removed at any time:
+#
+#   $EMBED_CACHE, or else /var/cache/embed-test when the caller is root, or
+#   else ~/.cache/embed-test
+#
+# It belongs to the user who runs the servers.  Nothing of the system's own
+# state is changed: apt works on lists in that directory.  Each thing appears
+# there under its final name only when it is complete.
+
+# Sets kept: the directory, made if need be.  As the caller of run.sh.
+find_kept() {
+	if [ -n "${EMBED_CACHE:-}" ]; then
+		kept=$EMBED_CACHE
+	elif [ "$(id -u)" = 0 ]; then
+		kept=/var/cache/embed-test
+	else
+		kept=${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/embed-test
+	fi
+	mkdir -p "$kept" || die "cannot make $kept (EMBED_CACHE names another place)"
+	[ "$(id -u)" != 0 ] || chown "${EMBED_USER:-postgres}" "$kept"
+	as_runner test -w "$kept" || die "$kept is not writable for the user who runs servers"
+}
+
+# ---------------------------------------------------------------------------
+# Source packages of the distribution.
+# ---------------------------------------------------------------------------
+
+# Where a binary package comes from, as apt reads the system's own sources,
+# whatever form they are written in: lines "URI SUITE COMPONENT", best first.
+origins_of() {				# origins_of PACKAGE
+	apt-cache policy "$1" | awk '
+		$5 == "Packages" && $2 ~ /^[a-z+]+:/ {
+			slash = index($3, "/")
+			print $2, substr($3, 1, slash - 1), substr($3, slash + 1)
+		}' | awk '!seen[$0]++'
+}
+
+# The archive that this system was installed from: not that of security
+# updates, which does not hold everything.  Nothing where it is not known.
+archive() {
+	origins_of base-files | awk '$2 !~ /-/ { print $1; exit }'
+}
+
+# The key that the system checks that archive with, as an option of a line of
+# sources; nothing if it is one of those that apt trusts for everything.
+key_of() {					# key_of URI
+	apt-get indextargets --format '$(REPO_URI) $(SIGNED_BY)' 2>/dev/null |
+		awk -v uri="${1%/}" '{ sub("/$", "", $1) } $1 == uri && $2 ~ /^\// { print "[signed-by=" $2 "]"; exit }'
+}
+
+# fetch_source PACKAGE DIRECTORY: the source package, as its authors released
+# it, unpacked to the directory; from the first of the lines "URI SUITE
+# COMPONENT" of stdin that has it.  (A mirror may have the packages of an
+# archive without its sources.)  apt checks signatures as always.
+fetch_source() {
+	scratch=$(mktemp -d "$kept/apt.XXXXXX") || return 1
+	while read -r uri suite component && [ ! -d "$scratch/unpacked" ]; do
+		rm -rf "$scratch/lists" "$scratch/cache"
+		mkdir -p "$scratch/lists/partial" "$scratch/cache/archives/partial"
+		echo "deb-src $(key_of "$uri") $uri $suite $component" | tee "$scratch/sources.list"
+		fetch="apt-get -q -o Dir::Etc::SourceList=$scratch/sources.list -o Dir::Etc::SourceParts=/dev/null
+			-o Dir::State::Lists=$scratch/lists -o Dir::Cache=$scratch/cache
+			-o Acquire::Check-Valid-Until=false -o Acquire::Retries=3"
+		(
+			cd "$scratch" && $fetch update && $fetch source --download-only "$1" &&
+				dpkg-source --skip-patches --no-check -x ./*.dsc unpacked
+		) 2>&1 || true
+	done >"$scratch/log"
+	if [ ! -d "$scratch/unpacked" ]; then
+		tail -n 20 "$scratch/log"
+		say "could not fetch the source of $1"
+		rm -rf "$scratch"
+		return 1
+	fi
+	rm -rf "$2"
+	mv "$scratch/unpacked" "$2"
+	rm -rf "$scratch"
+}
+
+# ---------------------------------------------------------------------------
+# A server with assertions, from the distribution's source package.
+# ---------------------------------------------------------------------------
+
+# Sets assert_server: its directory in the cache.  Named after the version of
+# the package, and after what it was built with.
+name_assert_server() {
+	assert_server=$kept/server-assert-$(dpkg-query -W -f '${source:Version}' "postgresql-$pg_version" | tr -c 'A-Za-z0-9.\n' -)-$(gcc -dumpversion)
+}
+
+# Takes three minutes of two processors the first time.  -O1: the build and the
+# tests together are then fastest, and a stack trace can still be read.
+make_assert_server() {
+	name_assert_server
+	[ ! -x "$assert_server/bin/postgres" ] || return 0
+	source=$assert_server.source
+	origins_of "postgresql-$pg_version" | fetch_source "postgresql-$pg_version" "$source" || return 1
+	# The server finds its parts relative to its programs, so it may be
+	# installed elsewhere first.
+	making=$assert_server.making
+	rm -rf "$making"
+	(
+		cd "$source" || exit 1
+		icu=
+		[ "$pg_version" -lt 16 ] || icu=--without-icu
+		./configure -q --prefix="$assert_server" --enable-cassert --enable-debug --enable-tap-tests \
+			--without-readline --without-zlib $icu CFLAGS='-O1 -fno-omit-frame-pointer' >configure.log 2>&1 ||
+			{ tail -n 30 configure.log; exit 1; }
+		for part in src config contrib/unaccent; do
+			make -s -j2 MAKELEVEL=0 -C "$part" all &&
+				make -s MAKELEVEL=0 -C "$part" DESTDIR="$making" install || exit 1
+		done
+	) || return 1
+	mv "$making$assert_server" "$assert_server" && rm -rf "$source" "$making"
+}
+
+# ---------------------------------------------------------------------------
+# The source of pgvector, for its tests.
+# ---------------------------------------------------------------------------
+
+# Sets pgvector_source.  The releases of Debian before trixie have none, or one
+# without halfvec and sparsevec.
+fetch_pgvector() {
+	pgvector_source=$kept/pgvector-source
+	[ ! -f "$pgvector_source/test/sql/vector_type.sql" ] || return 0
+	for suite in trixie sid; do
+		echo "$(archive) $suite main"
+	done | fetch_source pgvector "$pgvector_source"
+}
+
+# ---------------------------------------------------------------------------
+# Python packages.
+# ---------------------------------------------------------------------------
+
+# What a program declares in a line "# needs: a, b" or "# debian: a b" of its
+# head.
+declared() {				# declared WORD FILE
+	sed -n -e 20q -e "s/^# $1: *//p" "$2" | tr ',' ' '
+}
+
+# The registry's name of a package that Debian names after its module.
+registry_name() {
+	case $1 in
+		sklearn) echo scikit-learn ;;
+		psycopg2) echo psycopg2-binary ;;
+		*) echo "$1" ;;
+	esac
+}
+
+# python_for FILE: sets python to an interpreter that has all that the program
+# declares.  "# debian:" names what the distribution's packages python3-* give
+# where there are such; the rest, and "# needs:", comes from the registry into
+# an environment of its own, shared by all programs that need the same.
+python_for() {
+	python=python3
+	needs=$(
+		{
+			declared needs "$1" | xargs -n 1
+			for package in $(declared debian "$1"); do
+				installed "python3-$package" || registry_name "$package"
+			done
+		} | sort -u | xargs
+	)
+	[ -n "$needs" ] || return 0
+	environment=$kept/python-$(python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])')-$(echo "$needs" | tr -c 'A-Za-z0-9.\n' _)
+	# Two steps may ask for one at the same time.
+	exec 9>"$environment.lock"
+	flock 9
+	if [ ! -x "$environment/bin/python3" ] && ! make_environment; then
+		say "no Python package of: $needs"
+		return 1
+	fi
+	exec 9>&-
+	python=$environment/bin/python3
+}
+
+# The distribution's compiled packages stay usable only with the numpy that
+# they were compiled for, so no other may come in.
+make_environment() {
+	[ ! -e "$work/${environment##*/}.failed" ] ||
+		{ cat "$work/${environment##*/}.failed"; return 1; }
+	rm -rf "$environment.making"
+	{
+		python3 -m venv --system-site-packages "$environment.making" &&
+			{ python3 -c 'import numpy; print("numpy==" + numpy.__version__)' >"$environment.numpy" 2>/dev/null || :; } &&
+			"$environment.making/bin/python3" -m pip install -q --prefer-binary --constraint "$environment.numpy" $needs
+	} >"$environment.log" 2>&1 || {
+		tail -n 10 "$environment.log" | tee "$work/${environment##*/}.failed"
+		rm -rf "$environment.making"
+		return 1
+	}
+	# Only what was installed by scripts knows the directory's name, and that
+	# is not used: the interpreter finds its packages from where it is.
+	mv "$environment.making" "$environment"
+}

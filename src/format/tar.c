@@ -314,7 +314,10 @@ read_own_name(TarReader *reader, const TarBlock *block)
 	return set_name(reader, name, length);
 }
 
-/* What the member is; a slash at the end of an old archive's name says folder. */
+/*
+ * What the member is; a slash at the end of an old archive's name says folder.
+ * A name that an extended header replaces may have been cut at a slash.
+ */
 static bool
 read_kind(TarReader *reader, const TarBlock *block)
 {
@@ -325,7 +328,8 @@ read_kind(TarReader *reader, const TarBlock *block)
 		case '\0':
 		case '0':
 		case '7':
-			reader->kind = length > 0 && block->name[length - 1] == '/' ? TAR_FOLDER : TAR_FILE;
+			reader->kind = !reader->has_name && length > 0 && block->name[length - 1] == '/' ?
+				TAR_FOLDER : TAR_FILE;
 			return true;
 		case '5':
 			reader->kind = TAR_FOLDER;

@@ -31,20 +31,23 @@ RETURNS record
 AS 'MODULE_PATHNAME', 'embed_model_description' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 100;
 COMMENT ON FUNCTION embed_model_description(regclass) IS 'description of an embedding model, as its trigger holds it';
 
-CREATE FUNCTION embed_model_contents(model regclass, OUT row_count bigint, OUT documents bigint, OUT occurrences bigint)
+CREATE FUNCTION embed_model_contents(model regclass, count_rows boolean, OUT row_count bigint, OUT documents bigint, OUT occurrences bigint)
 RETURNS record
-AS 'MODULE_PATHNAME', 'embed_model_contents' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 10000;
-COMMENT ON FUNCTION embed_model_contents(regclass) IS 'number of rows of an embedding model besides row 0, and the totals in row 0';
+AS 'MODULE_PATHNAME', 'embed_model_contents' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 1000;
+COMMENT ON FUNCTION embed_model_contents(regclass, boolean) IS 'number of rows of an embedding model besides row 0, from statistics or counted, and the totals in row 0';
 
-CREATE VIEW embed_models AS
-SELECT c.oid::pg_catalog.regclass AS model, d.method, d.dims, n.row_count AS "rows", d.config, d.options,
-       n.documents, n.occurrences, pg_catalog.pg_total_relation_size(c.oid) AS bytes
+CREATE FUNCTION embed_models(count_rows boolean DEFAULT false)
+RETURNS TABLE (model regclass, method text, dims bigint, "rows" bigint, config text, options text[],
+               documents bigint, occurrences bigint, bytes bigint)
+LANGUAGE sql STABLE PARALLEL SAFE COST 10000 ROWS 10 AS $$
+SELECT c.oid::pg_catalog.regclass, d.method, d.dims, n.row_count, d.config, d.options,
+       n.documents, n.occurrences, pg_catalog.pg_total_relation_size(c.oid)
 FROM pg_catalog.pg_trigger t
 JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) t.tgrelid,
 LATERAL @extschema@.embed_model_description(c.oid::pg_catalog.regclass) d,
-LATERAL @extschema@.embed_model_contents(c.oid::pg_catalog.regclass) n
+LATERAL @extschema@.embed_model_contents(c.oid::pg_catalog.regclass, $1) n
 WHERE t.tgfoid OPERATOR(pg_catalog.=) '@extschema@.embed_model()'::pg_catalog.regprocedure
   AND pg_catalog.has_table_privilege(c.oid, 'SELECT')
-  AND c.relpersistence OPERATOR(pg_catalog.<>) 't';
-COMMENT ON VIEW embed_models IS 'embedding models that the current user may read';
-GRANT SELECT ON embed_models TO PUBLIC;
+  AND c.relpersistence OPERATOR(pg_catalog.<>) 't'
+$$;
+COMMENT ON FUNCTION embed_models(boolean) IS 'embedding models that the current user may read; rows are estimated unless they are to be counted';

@@ -13,11 +13,14 @@
 
 #include "encoder/vocabulary/vocabulary.h"
 #include "encoder/word2vec/word2vec.h"
+#include "encoder/words/imported.h"
 #include "index/inverted/inverted.h"
 #include "index/ktree/ktree.h"
+#include "math/cpu.h"
 #include "math/distance.h"
 #include "model/model.h"
 #include "train/progress.h"
+#include "utils/guc.h"
 
 #if PG_VERSION_NUM >= 180000
 PG_MODULE_MAGIC_EXT(.name = "embed", .version = "0.1");
@@ -27,14 +30,33 @@ PG_MODULE_MAGIC;
 
 extern PGDLLEXPORT void _PG_init(void);
 
+/* A limit that is not understood must not look like one that is kept. */
+static void
+check_cpu_limit(void)
+{
+	const char *name = getenv("EMBED_CPU");
+
+	if (name != NULL && cpu_level_of_name(name) == CPU_UNKNOWN)
+		ereport(WARNING,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("unknown value of the environment variable EMBED_CPU: \"%s\"",
+						name),
+				 errhint("Use one of scalar, neon, avx2, avx512.")));
+}
+
 void
 _PG_init(void)
 {
+	check_cpu_limit();
 	distance_init();
 	progress_init();
 	vocabulary_init();
 	word2vec_init();
+	imported_init();
 	index_order_init();
 	inverted_init();
 	ktree_init();
+
+	/* a misspelt embed.* setting is an error from here on */
+	reserve_settings("embed");
 }

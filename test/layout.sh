@@ -2,9 +2,7 @@
 # layout.sh: what a reader of the tree may rely on.  Run at the top of it.
 #
 #   sh test/layout.sh           what is checked in every run
-#   sh test/layout.sh 79        also what the code does not keep to everywhere
-#                               yet: 79 columns, one name for READMEs, no
-#                               comment that names a file that is gone
+#   sh test/layout.sh 79        the same with lines of C of at most 79 columns
 #
 # Not taste but what a tool can see: pgindent's tabs, lines that fit a screen,
 # a header comment on every file and a README in every folder of the source,
@@ -54,9 +52,9 @@ for number in $(ls test/t | sed -n 's/^\([0-9]*\)_.*\.pl$/\1/p' | sort | uniq -d
 	echo "test/t/$number"
 done | complain 'two tests have this number'
 
-# Files have the name README.md, and one that a comment or a README names is
-# there: by its own name, or by the end of its path.  Headers of the server are
-# known if something includes them; what belongs to other programs is listed.
+# A file that a comment or a README names is there: by its own name, or by the
+# end of its path.  Headers of the server are known if something includes them;
+# what belongs to other programs is listed.
 names_of_files() {
 	others='word2vec.c|access/genam.h|tsearch/ts_type.h'
 	{
@@ -64,19 +62,21 @@ names_of_files() {
 		grep -h -o -E '^#[ 	]*include [<"][^>"]*' $code | sed 's/.*[<"]//'
 		echo "$others" | tr '|' '\n'
 	} | awk '{ print; while (sub("^[^/]*/", "")) print }' | sort -u >"$faults.there"
-	# in C what is neither an include nor in a string; READMEs whole
-	for file in $(echo "$text" | grep -E '\.[ch]$|/README'); do
-		sed -E -e 's/^#.*//' -e 's/"[^"]*"//g' "$file" |
-			grep -n -o -E '[A-Za-z0-9_*/]+\.(c|h|pl|pm|sql|spec|py|sh)\b' | sed "s|^|$file:|"
-	done | grep -v -E ':[^:]*\*|:_|:/|[A-Z]{3}' | awk -F: '
+	# READMEs whole; in C what is neither an include nor in a string; elsewhere
+	# lines of comment
+	for file in $(echo "$text" | grep -E '\.([ch]|sh|pl|pm|py|sql|spec)$|/?README(\.md)?$'); do
+		case $file in
+			*.[ch]) sed -E -e 's/^#.*//' -e 's/"[^"]*"//g' "$file" ;;
+			*README*) cat "$file" ;;
+			*) sed -E -e '/^[ 	]*(#|--) /!s/.*//' "$file" ;;
+		esac | grep -n -o -E '[A-Za-z0-9_*/]+\.(c|h|pl|pm|sql|spec|py|sh|md)\b' | sed "s|^|$file:|"
+	done | grep -v -E ':([^:]*\*|_|/|[^:]*[A-Z]{3})[^:]*$' | awk -F: '
 		NR == FNR { there[$1] = 1; next }
 		!there[$3] { print $1 ":" $2 " (" $3 ")" }' "$faults.there" -
 	rm -f "$faults.there"
 }
-if [ "$width" -le 79 ]; then
-	find src sql test .ci -name 'README*' ! -name README.md | complain 'is to be named README.md'
-	names_of_files | complain 'names a file that is not there'
-fi
+names_of_files | complain 'names a file that is not there'
+find src sql test .ci -name 'README?*' | complain 'is to be named README'
 
 # A file holds one idea; generated tables excepted.
 for file in $code; do
@@ -88,7 +88,7 @@ done | complain 'longer than 1000 lines: two ideas'
 grep -n -w -E 'TO''DO|FIX''ME|X''XX|HA''CK' $text /dev/null | cut -d: -f1,2 | complain 'a leftover to be done'
 grep -n -E '/wo''rk/|/ho''me/[a-z]' $text /dev/null | cut -d: -f1,2 | complain 'a path of one machine'
 
-# What one of the servers from 13 to 18 does not know; embed.h bridges it.
+# What one of the servers from 13 to 18 does not know; server.h bridges it.
 grep -n 'pg_attribute_nore''turn' $code /dev/null | cut -d: -f1,2 | complain 'write pg_noreturn in front: 18 knows no other'
 
 # Floors: mathematics and file formats know no server, types no models, models

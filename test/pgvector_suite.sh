@@ -5,7 +5,7 @@
 #
 # 1. pgvector's own tests of its types, run against embed.  They never create
 #    the extension themselves, so nothing in them is changed: pg_regress loads
-#    embed instead.  Deliberate differences: src/type/README.md.
+#    embed instead.  Deliberate differences: src/type/README.
 # 2. Where the server has pgvector installed: both libraries in one backend,
 #    loaded in either order; pgvector's tests against pgvector and against
 #    embed, and our tests of the types.

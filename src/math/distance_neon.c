@@ -94,15 +94,15 @@ dense_sum(const TermKind kind, const bool is_half, int dims, const void *a, cons
 }
 
 /* Four accumulators for each of the three sums: twelve of 32 registers. */
-typedef struct CosineLanes
+typedef struct CosineLanesNeon
 {
 	float32x4_t inner[4];
 	float32x4_t norm_a[4];
 	float32x4_t norm_b[4];
-} CosineLanes;
+} CosineLanesNeon;
 
 ALWAYS_INLINE void
-add_cosine(CosineLanes *sums, const int slot, float32x4_t a, float32x4_t b)
+add_cosine(CosineLanesNeon *sums, const int slot, float32x4_t a, float32x4_t b)
 {
 	sums->inner[slot] = vfmaq_f32(sums->inner[slot], a, b);
 	sums->norm_a[slot] = vfmaq_f32(sums->norm_a[slot], a, a);
@@ -118,7 +118,7 @@ add_slots(const float32x4_t *slot)
 ALWAYS_INLINE CosineSums
 dense_cosine(const bool is_half, int dims, const void *a, const void *b)
 {
-	CosineLanes lanes;
+	CosineLanesNeon lanes;
 	CosineSums	sums;
 	int			i = 0;
 

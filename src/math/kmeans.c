@@ -15,6 +15,7 @@
 #include <float.h>
 #include <string.h>
 
+#include "math/cpu.h"
 #include "math/inline.h"
 #include "math/random.h"
 
@@ -85,12 +86,9 @@ kmeans_nearest_function(int width)
 			return nearest_plain;
 #if defined(__x86_64__)
 		case 8:
-			return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ?
-				nearest_avx2 : NULL;
+			return cpu_level() >= CPU_AVX2 ? nearest_avx2 : NULL;
 		case 16:
-			return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-				__builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") ?
-				nearest_avx512 : NULL;
+			return cpu_level() >= CPU_AVX512 ? nearest_avx512 : NULL;
 #endif
 		default:
 			return NULL;

@@ -22,6 +22,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "math/cpu.h"
 #include "math/posting_kernels.h"
 
 const char *posting_kernels = "scalar";
@@ -36,16 +37,14 @@ void
 posting_init(void)
 {
 #ifdef POSTING_X86
-	__builtin_cpu_init();
-	if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-		__builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("bmi2"))
+	if (cpu_level() >= CPU_AVX512)
 	{
 		posting_kernels = "avx512";
 		posting_documents = posting_documents_avx512;
 		posting_scores = posting_scores_avx512;
 		posting_harvest = posting_harvest_avx512;
 	}
-	else if (__builtin_cpu_supports("avx2"))
+	else if (cpu_level() >= CPU_AVX2)
 	{
 		posting_kernels = "avx2";
 		posting_documents = posting_documents_avx2;

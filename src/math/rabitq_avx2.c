@@ -141,7 +141,7 @@ rabitq_set_avx2(void)
 		encode_avx2, refine_encode_avx2
 	};
 
-	return __builtin_cpu_supports("avx2") ? &set : NULL;
+	return cpu_level_missing(CPU_AVX2) == NULL ? &set : NULL;
 }
 
 #else

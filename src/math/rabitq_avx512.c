@@ -138,10 +138,7 @@ rabitq_set_avx512(void)
 		encode_avx512, refine_encode_avx512
 	};
 
-	if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-		__builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
-		return &set;
-	return NULL;
+	return cpu_level_missing(CPU_AVX512) == NULL ? &set : NULL;
 }
 
 #else

@@ -29,6 +29,7 @@
 #include <arm_neon.h>
 #endif
 
+#include "math/cpu.h"
 #include "math/inline.h"
 
 /*

@@ -10,6 +10,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "math/cpu.h"
 #include "math/inline.h"
 #include "math/random.h"
 
@@ -224,7 +225,7 @@ void
 rotation_apply(const Rotation *rotation, const float *in, float *out)
 {
 #if defined(__x86_64__)
-	if (__builtin_cpu_supports("avx2"))
+	if (cpu_level() >= CPU_AVX2)
 	{
 		apply_avx2(rotation, in, out);
 		return;

@@ -11,6 +11,7 @@
 
 #include <string.h>
 
+#include "math/cpu.h"
 #include "math/inline.h"
 
 #define AHEAD		6			/* rows fetched before their turn */
@@ -37,12 +38,12 @@ rows_sum(int stride, const float *const *rows, const float *weights, int count,
 		 float *sum)
 {
 #if defined(__x86_64__)
-	if (__builtin_cpu_supports("avx512f"))
+	if (cpu_level() >= CPU_AVX512)
 	{
 		sum_avx512(stride, rows, weights, count, sum);
 		return;
 	}
-	if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+	if (cpu_level() >= CPU_AVX2)
 	{
 		sum_avx2(stride, rows, weights, count, sum);
 		return;

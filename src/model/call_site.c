@@ -46,9 +46,12 @@ release_call_site(void *argument)
 {
 	CallSite   *site = argument;
 
-	if (site->model.image != NULL)
-		image_release(site->model.image);
-	site->model.image = NULL;
+	for (int i = 0; i < CALL_SITE_MODELS; i++)
+	{
+		if (site->models[i].model.image != NULL)
+			image_release(site->models[i].model.image);
+		site->models[i].model.image = NULL;
+	}
 	if (latest == site)
 		latest = NULL;
 }
@@ -101,9 +104,21 @@ call_site_get(FmgrInfo *flinfo)
 }
 
 void **
-call_site_state(FmgrInfo *flinfo)
+call_site_state(FmgrInfo *flinfo, const void *owner)
 {
-	return &call_site_get(flinfo)->state;
+	CallSite   *site = call_site_get(flinfo);
+	CallSiteState *state = site->states;
+
+	while (state != NULL && state->owner != owner)
+		state = state->next;
+	if (state == NULL)
+	{
+		state = MemoryContextAllocZero(site->context, sizeof(CallSiteState));
+		state->owner = owner;
+		state->next = site->states;
+		site->states = state;
+	}
+	return &state->state;
 }
 
 /* ---------- keys ---------- */
@@ -237,12 +252,18 @@ key_store(CallSite *site, const KeyPart *parts, int count)
 static bool
 may_hold_result(const CallSite *site, const CallSite *other)
 {
-	return other->filled && other->function == site->function &&
-		other->version == site->model.version &&
-		other->configurations == text_generation() &&
-		(!other->by_toast_pointer ||
-		 memcmp(&other->filled_under, &site->snapshot,
-				sizeof(SnapshotIdentity)) == 0);
+	if (!other->filled || other->function != site->function ||
+		other->version_count != site->model_count ||
+		other->generation != text_generation())
+		return false;
+	for (int i = 0; i < site->model_count; i++)
+	{
+		if (other->versions[i] != site->models[i].model.version)
+			return false;
+	}
+	return !other->by_toast_pointer ||
+		memcmp(&other->filled_under, &site->models[0].snapshot,
+			   sizeof(SnapshotIdentity)) == 0;
 }
 
 /* Keep a result under these arguments, unless they have no key. */
@@ -265,9 +286,11 @@ keep_result(CallSite *site, const KeyPart *parts, int count, Datum result,
 								 site->result_length);
 		MemoryContextSwitchTo(caller);
 	}
-	site->version = site->model.version;
-	site->configurations = text_generation();
-	site->filled_under = site->snapshot;
+	site->version_count = site->model_count;
+	for (int i = 0; i < site->model_count; i++)
+		site->versions[i] = site->models[i].model.version;
+	site->generation = text_generation();
+	site->filled_under = site->models[0].snapshot;
 	site->filled = true;
 }
 

@@ -24,13 +24,28 @@ typedef struct SnapshotIdentity
 
 StaticAssertDecl(sizeof(SnapshotIdentity) == 32, "no padding");
 
-typedef struct CallSite
+/* A model that was opened here, and for whom and under which snapshot */
+typedef struct CallSiteModel
 {
-	uint32		magic;
 	Model		model;			/* model.table is InvalidOid until opened */
 	SnapshotIdentity snapshot;
 	Oid			user;
-	void	   *state;			/* the method's own */
+} CallSiteModel;
+
+/* What is kept for one owner: see call_site_state */
+typedef struct CallSiteState
+{
+	const void *owner;
+	void	   *state;
+	struct CallSiteState *next;
+} CallSiteState;
+
+typedef struct CallSite
+{
+	uint32		magic;
+	CallSiteModel models[CALL_SITE_MODELS];
+	int			model_count;	/* opened by the present call */
+	CallSiteState *states;
 	MemoryContext context;		/* of the call site: fn_mcxt */
 	Oid			function;
 
@@ -41,8 +56,9 @@ typedef struct CallSite
 	int16		result_length;
 	bool		filled;
 	bool		by_toast_pointer;	/* some argument is known by its pointer */
-	uint64		version;
-	uint64		configurations; /* text_generation() */
+	int			version_count;
+	uint64		versions[CALL_SITE_MODELS];
+	uint64		generation;		/* of text search objects */
 	SnapshotIdentity filled_under;
 	char	   *key;
 	Size		key_bytes;

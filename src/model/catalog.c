@@ -1,9 +1,9 @@
 /*-------------------------------------------------------------------------
  *
  * catalog.c
- *	  What the view embed_models shows of a model.
+ *	  What embed_models() shows of a model.
  *
- * The view must be readable whatever tables there are: a description written
+ * It must be readable whatever tables there are: a description written
  * by hand that makes no sense, or a model without row 0, gives NULLs here
  * where using the model gives an error.
  *
@@ -11,16 +11,22 @@
  */
 #include "model/model_private.h"
 
+#include "access/genam.h"
+#include "access/htup_details.h"
 #include "access/relation.h"
+#include "access/tableam.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
-#include "executor/spi.h"
+#include "executor/tuptable.h"
 #include "funcapi.h"
 #include "miscadmin.h"
-#include "server/extension.h"
+#include "server/name_value.h"
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
+#include "utils/snapmgr.h"
 
 EMBED_FUNCTION(embed_model_description);
 EMBED_FUNCTION(embed_model_contents);
@@ -36,17 +42,16 @@ make_row(FunctionCallInfo fcinfo, Datum *values, bool *nulls)
 											 nulls));
 }
 
-/* The value of the argument that begins with "name=", or NULL */
+/* The value of the argument that is the option of this name, or NULL */
 static const char *
 find_argument(const Trigger *trigger, const char *name)
 {
-	Size		length = strlen(name);
-
 	for (int i = trigger->tgnargs - 1; i > 0; i--)
 	{
-		if (strncmp(trigger->tgargs[i], name, length) == 0 &&
-			trigger->tgargs[i][length] == '=')
-			return trigger->tgargs[i] + length + 1;
+		const char *value = name_value_match(trigger->tgargs[i], name);
+
+		if (value != NULL)
+			return value;
 	}
 	return NULL;
 }
@@ -59,8 +64,8 @@ remaining_arguments(const Trigger *trigger)
 
 	for (int i = 1; i < trigger->tgnargs; i++)
 	{
-		if (strncmp(trigger->tgargs[i], "config=", 7) != 0 &&
-			strncmp(trigger->tgargs[i], "dims=", 5) != 0)
+		if (name_value_match(trigger->tgargs[i], "config") == NULL &&
+			name_value_match(trigger->tgargs[i], "dims") == NULL)
 			options[count++] = CStringGetTextDatum(trigger->tgargs[i]);
 	}
 	return PointerGetDatum(construct_array(options, count, TEXTOID, -1, false,
@@ -100,50 +105,118 @@ embed_model_description(PG_FUNCTION_ARGS)
 	return make_row(fcinfo, values, nulls);
 }
 
-/* SQL for a total that this table may not have */
-static const char *
-total_column(Oid table, const char *name)
-{
-	AttrNumber	attribute = get_attnum(table, name);
+/* ---------- contents ---------- */
 
-	if (attribute == InvalidAttrNumber ||
-		get_atttype(table, attribute) != INT8OID)
-		return "NULL::pg_catalog.int8";
-	return name;
+/* columns of embed_model_contents */
+enum
+{
+	CONTENTS_ROWS,
+	CONTENTS_DOCUMENTS,
+	CONTENTS_OCCURRENCES,
+	CONTENTS_COLUMNS
+};
+
+/* "name bigint", or InvalidAttrNumber */
+static AttrNumber
+find_total(Relation table, const char *name)
+{
+	TupleDesc	shape = RelationGetDescr(table);
+
+	for (int i = 0; i < shape->natts; i++)
+	{
+		Form_pg_attribute attribute = TupleDescAttr(shape, i);
+
+		if (!attribute->attisdropped && attribute->atttypid == INT8OID &&
+			strcmp(NameStr(attribute->attname), name) == 0)
+			return attribute->attnum;
+	}
+	return InvalidAttrNumber;
 }
 
-/* embed_model_contents(model) -> (row_count, documents, occurrences) */
+/* The totals in row 0, as far as there are any */
+static void
+read_totals(Relation table, AttrNumber id, Datum *values, bool *nulls)
+{
+	AttrNumber	documents = find_total(table, "documents");
+	AttrNumber	occurrences = find_total(table, "occurrences");
+	Oid			key_index = model_primary_key(table, id);
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	if (!OidIsValid(key_index))
+		return;
+	ScanKeyInit(&key, id, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(0));
+	scan = systable_beginscan(table, key_index, true, GetActiveSnapshot(), 1,
+							  &key);
+	tuple = systable_getnext(scan);
+	if (HeapTupleIsValid(tuple) && documents != InvalidAttrNumber)
+		values[CONTENTS_DOCUMENTS] =
+			heap_getattr(tuple, documents, RelationGetDescr(table),
+						 &nulls[CONTENTS_DOCUMENTS]);
+	if (HeapTupleIsValid(tuple) && occurrences != InvalidAttrNumber)
+		values[CONTENTS_OCCURRENCES] =
+			heap_getattr(tuple, occurrences, RelationGetDescr(table),
+						 &nulls[CONTENTS_OCCURRENCES]);
+	for (int i = CONTENTS_DOCUMENTS; i <= CONTENTS_OCCURRENCES; i++)
+		values[i] = nulls[i] ? (Datum) 0 :
+			Int64GetDatum(DatumGetInt64(values[i]));
+	systable_endscan(scan);
+}
+
+/* Rows besides row 0 */
+static int64
+count_rows(Relation table, AttrNumber id)
+{
+	TableScanDesc scan = table_beginscan_strat(table, GetActiveSnapshot(), 0,
+											   NULL, true, false);
+	TupleTableSlot *slot = table_slot_create(table, NULL);
+	int64		count = 0;
+
+	while (table_scan_getnextslot(scan, ForwardScanDirection, slot))
+	{
+		bool		isnull;
+		Datum		value = slot_getattr(slot, id, &isnull);
+
+		CHECK_FOR_INTERRUPTS();
+		count += isnull || DatumGetInt32(value) != 0;
+	}
+	ExecDropSingleTupleTableSlot(slot);
+	table_endscan(scan);
+	return count;
+}
+
+/*
+ * embed_model_contents(model, count_rows) -> (row_count, documents,
+ * occurrences)
+ *
+ * Whoever may not read the table, or not all of its rows, is told nothing.
+ */
 Datum
 embed_model_contents(PG_FUNCTION_ARGS)
 {
-	Oid			table = PG_GETARG_OID(0);
-	Relation	relation = try_relation_open(table, AccessShareLock);
-	Datum		values[3] = {0, 0, 0};
-	bool		nulls[3] = {true, true, true};
-	char	   *name;
+	Relation	table = try_relation_open(PG_GETARG_OID(0), AccessShareLock);
+	Datum		values[CONTENTS_COLUMNS] = {0};
+	bool		nulls[CONTENTS_COLUMNS] = {true, true, true};
+	AttrNumber	id;
 
-	if (relation == NULL)
-		PG_RETURN_NULL();
-	relation_close(relation, NoLock);
-
-	if (pg_class_aclcheck(table, GetUserId(), ACL_SELECT) != ACLCHECK_OK)
-		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_TABLE, get_rel_name(table));
-	if (get_attnum(table, "id") == InvalidAttrNumber ||
-		get_atttype(table, get_attnum(table, "id")) != INT4OID)
-		return make_row(fcinfo, values, nulls);
-	name = qualified_relation_name(table);
-	SPI_connect();
-	if (SPI_execute(psprintf("SELECT (SELECT pg_catalog.count(*) FROM ONLY %s WHERE id OPERATOR(pg_catalog.<>) 0), h.documents, h.occurrences"
-							 " FROM (SELECT) one LEFT JOIN (SELECT %s AS documents, %s AS occurrences FROM ONLY %s WHERE id OPERATOR(pg_catalog.=) 0) h ON true",
-							 name, total_column(table, "documents"),
-							 total_column(table, "occurrences"), name),
-					true, 1) != SPI_OK_SELECT || SPI_processed != 1)
-		elog(ERROR, "could not count the rows of \"%s\"", name);
-	for (int i = 0; i < 3; i++)
-		values[i] = SPI_getbinval(SPI_tuptable->vals[0],
-								  SPI_tuptable->tupdesc, i + 1, &nulls[i]);
-	for (int i = 0; i < 3; i++)
-		values[i] = nulls[i] ? (Datum) 0 : Int64GetDatum(DatumGetInt64(values[i]));
-	SPI_finish();
+	if (table == NULL)
+		PG_RETURN_NULL();		/* dropped while somebody lists the models */
+	id = model_id_attribute(table);
+	if (id != InvalidAttrNumber && !table->rd_rel->relrowsecurity &&
+		table->rd_rel->relkind == RELKIND_RELATION &&
+		pg_class_aclcheck(RelationGetRelid(table), GetUserId(),
+						  ACL_SELECT) == ACLCHECK_OK)
+	{
+		read_totals(table, id, values, nulls);
+		nulls[CONTENTS_ROWS] = !PG_GETARG_BOOL(1) &&
+			table->rd_rel->reltuples < 0;
+		if (PG_GETARG_BOOL(1))
+			values[CONTENTS_ROWS] = Int64GetDatum(count_rows(table, id));
+		else if (!nulls[CONTENTS_ROWS])
+			values[CONTENTS_ROWS] =
+				Int64GetDatum((int64) Max(table->rd_rel->reltuples - 1, 0));
+	}
+	relation_close(table, AccessShareLock);
 	return make_row(fcinfo, values, nulls);
 }

@@ -285,7 +285,9 @@ check_replacement(const ModelDefinition *definition, Oid table)
 
 	model_check_owner(table);
 	description = model_describe(table);
-	model_require_method(description, definition->method->name);
+	/* methods of one family, such as word2vec and glove, share their columns */
+	if (description->method->columns != definition->method->columns)
+		model_require_method(description, definition->method->name);
 	relation = table_open(table, AccessShareLock);
 	model_check_table(relation);
 	model_check_columns(relation, definition->method, attributes);
@@ -579,10 +581,16 @@ void
 model_create_trigger(Oid table, const char *arguments)
 {
 	char	   *name = qualified_relation_name(table);
+	Relation	relation;
 
 	execute_command(create_trigger_command(name, arguments), SPI_OK_UTILITY);
 	execute_command(psprintf("ALTER TABLE ONLY %s ENABLE ALWAYS TRIGGER %s",
 							 name, MODEL_TRIGGER), SPI_OK_UTILITY);
+
+	/* the rows may be this transaction's, which no trigger has seen */
+	relation = relation_open(table, NoLock);
+	model_changed(relation, false);
+	relation_close(relation, NoLock);
 }
 
 void

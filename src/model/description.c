@@ -267,7 +267,7 @@ model_require_method(const ModelDescription *description, const char *method)
 				 errmsg("embedding model \"%s\" is not a %s model",
 						description->table_name, method),
 				 errdetail("Its method is %s.", description->method->name),
-				 errhint("embed_models lists the models and their methods.")));
+				 errhint("embed_models() lists the models and their methods.")));
 }
 
 /* ---------- options ---------- */

@@ -29,10 +29,11 @@
 #include "storage/bufmgr.h"
 #include "storage/fd.h"
 #include "storage/latch.h"
-#include "storage/lmgr.h"
 #include "storage/lock.h"
+#include "storage/lmgr.h"
 #include "storage/proc.h"
 #include "utils/memutils.h"
+#include "utils/relcache.h"
 #include "utils/snapmgr.h"
 
 /*
@@ -41,27 +42,43 @@
  */
 #define BUILDER_LOCK_CLASS	0x656D
 
-/* how often a member of a parallel query looks whether another is done */
+/*
+ * How often a member of a parallel query looks whether another is done, and
+ * how long it waits while nothing moves.
+ */
 #define POLL_MILLISECONDS	5
+#define MEMBER_MILLISECONDS	10000
+
+/*
+ * How often a builder writes the file.  Only who removes files while it
+ * works makes it write more than once.
+ */
+#define BUILD_TRIES			3
 
 static Image *images = NULL;
 static uint64 last_serial = 0;
 
 /* ---------- the list ---------- */
 
-static void
-unmap_image(void *argument)
+void
+image_unmap(Image *image)
 {
-	Image	   *image = argument;
-
 	if (image->base != NULL)
 		(void) munmap(image->base, image->bytes);
 	image->base = NULL;
+	image->pages = NULL;
+}
+
+static void
+unmap_argument(void *argument)
+{
+	image_unmap(argument);
 }
 
 /* An image that belongs to nobody yet; its context owns its map */
 static Image *
-create_image(const ModelVersion *version, ImageKind kind, Snapshot snapshot,
+create_image(const ModelVersion *version, ImageKind kind,
+			 const ModelChanges *changes, Snapshot snapshot,
 			 const ModelDescription *description)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext,
@@ -73,10 +90,13 @@ create_image(const ModelVersion *version, ImageKind kind, Snapshot snapshot,
 
 	image->version = *version;
 	image->kind = kind;
+	image->changes = *changes;
+	image->transaction = my_local_transaction_id();
 	image->command = snapshot->curcid;
+	image->subtransaction = GetCurrentSubTransactionId();
 	image->context = context;
 	image->description = model_description_copy(description, context);
-	callback->func = unmap_image;
+	callback->func = unmap_argument;
 	callback->arg = image;
 	MemoryContextRegisterResetCallback(context, callback);
 	return image;
@@ -113,7 +133,7 @@ is_older(const Image *image, const void *newest)
 static bool
 is_of_transaction(const Image *image, const void *unused)
 {
-	return image->kind != IMAGE_SHARED;
+	return image->kind != IMAGE_SHARED || image->passing;
 }
 
 static bool
@@ -130,7 +150,6 @@ adopt_image(Image *image)
 	MemoryContextSetParent(image->context, TopMemoryContext);
 	image->next = images;
 	images = image;
-	image->references++;
 	remove_unused(is_older, image);
 }
 
@@ -141,6 +160,23 @@ image_release(Image *image)
 	image->references--;
 	if (image->serial == 0)
 		remove_unused(is_retired, NULL);
+}
+
+/*
+ * What the last mark of this transaction names is what everybody will see of
+ * the version, once the transaction has committed.
+ */
+static void
+keep_committed(void)
+{
+	for (Image *image = images; image != NULL; image = image->next)
+	{
+		if (image->kind == IMAGE_TRANSACTION && image->serial != 0 &&
+			image->changes.serial != 0 &&
+			image->changes.serial == model_final_change(image->version.table,
+														image->transaction))
+			image->kind = IMAGE_SHARED;
+	}
 }
 
 /*
@@ -155,42 +191,129 @@ end_transaction(XactEvent event, void *argument)
 		event == XACT_EVENT_PARALLEL_PRE_COMMIT ||
 		event == XACT_EVENT_PRE_PREPARE)
 		return;
+	if (event == XACT_EVENT_COMMIT)
+		keep_committed();
 	remove_unused(is_of_transaction, NULL);
 	for (Image *image = images; image != NULL; image = image->next)
 	{
-		if (image->kind != IMAGE_SHARED)
+		if (is_of_transaction(image, NULL))
 			image->serial = 0;
 	}
 }
 
+bool
+image_take(Image *image)
+{
+	if (!image->in_memory)
+		return false;
+	for (Image **link = &images; *link != NULL; link = &(*link)->next)
+	{
+		if (*link == image)
+		{
+			*link = image->next;
+			return true;
+		}
+	}
+	return false;
+}
+
+/*
+ * Whether an unsettled image still shows what its snapshot sees: no row has
+ * been changed since, or only by statements that this snapshot sees nothing
+ * of.
+ */
+static bool
+is_undisturbed(const Image *image, const ModelChanges *changes)
+{
+	return image->command <= changes->command ||
+		image->changes.rows == changes->rows ||
+		(image->stable && image->changes.serial == changes->serial);
+}
+
 static Image *
-find_image(const ModelVersion *version, ImageKind kind, Snapshot snapshot)
+find_image(const ModelVersion *version, ImageKind kind,
+		   const ModelChanges *changes, Snapshot snapshot)
 {
 	for (Image *image = images; image != NULL; image = image->next)
 	{
-		if (image->serial != 0 &&
-			memcmp(&image->version, version, sizeof(ModelVersion)) == 0 &&
-			(image->kind == IMAGE_UNSETTLED) == (kind == IMAGE_UNSETTLED) &&
-			(kind != IMAGE_UNSETTLED || image->command == snapshot->curcid))
+		if (image->serial == 0 || image->kind != kind ||
+			(image->passing &&
+			 image->transaction != my_local_transaction_id()) ||
+			memcmp(&image->version, version, sizeof(ModelVersion)) != 0)
+			continue;
+		if (kind == IMAGE_SHARED)
+			return image;
+		if (image->transaction != my_local_transaction_id())
+			continue;
+		if (kind == IMAGE_TRANSACTION &&
+			image->changes.serial == changes->serial)
+			return image;
+		if (kind == IMAGE_UNSETTLED &&
+			image->command == snapshot->curcid &&
+			image->subtransaction == GetCurrentSubTransactionId() &&
+			is_undisturbed(image, changes))
 			return image;
 	}
 	return NULL;
 }
 
+static ImageKind image_kind(const ModelVersion *version,
+							const ModelChanges *changes, Snapshot snapshot);
+
+/*
+ * Most images have nothing to fear.  In a transaction that may write to the
+ * table, a statement that does may have begun before the image was looked up
+ * and have changed rows since, at which no command counter moves.
+ */
+bool
+image_is_current(const Image *image, Snapshot snapshot)
+{
+	Relation	table;
+	ModelChanges changes;
+
+	if (image->watched != my_local_transaction_id())
+		return true;
+	if (image->kind == IMAGE_UNSETTLED && image->stable &&
+		image->changes.serial == model_last_change())
+		return true;
+	table = RelationIdGetRelation(image->version.table);
+	if (!RelationIsValid(table))
+		return false;
+	model_changes(table, &changes);
+	RelationClose(table);
+	return image_kind(&image->version, &changes, snapshot) == image->kind &&
+		(image->kind != IMAGE_TRANSACTION ||
+		 image->changes.serial == changes.serial) &&
+		(image->kind != IMAGE_UNSETTLED || is_undisturbed(image, &changes));
+}
+
+/* Found or made: count the user, who may be writing to the table. */
+static Image *
+use_image(Image *image, Relation table)
+{
+	image->references++;
+	if (CheckRelationLockedByMe(table, RowExclusiveLock, true))
+		image->watched = my_local_transaction_id();
+	return image;
+}
+
 /* ---------- attaching ---------- */
 
-/* Map the file if it is there and good; false otherwise */
-static bool
-attach_file(Image *image, const char *path, BlockNumber table_blocks)
+/*
+ * Map a file; NULL, or what is wrong with it.  A base that is not there stays
+ * unmapped; it may be of any version.
+ */
+static const char *
+map_file(Image *image, const char *path, Relation table, bool is_base)
 {
 	int			file = OpenTransientFile(path, O_RDONLY | PG_BINARY);
 	struct stat status;
-	const char *fault;
+	const char *fault = "it is too short";
 
 	if (file < 0)
 	{
 		if (errno == ENOENT)
-			return false;
+			return NULL;
 		ereport(ERROR,
 				(errcode_for_file_access(),
 				 errmsg("could not open file \"%s\": %m", path)));
@@ -199,7 +322,6 @@ attach_file(Image *image, const char *path, BlockNumber table_blocks)
 		ereport(ERROR,
 				(errcode_for_file_access(),
 				 errmsg("could not stat file \"%s\": %m", path)));
-	fault = "it is too short";
 	if (status.st_size >= sizeof(ImageHeader))
 	{
 		void	   *base = mmap(NULL, status.st_size, PROT_READ, MAP_SHARED,
@@ -211,18 +333,96 @@ attach_file(Image *image, const char *path, BlockNumber table_blocks)
 					 errmsg("could not map file \"%s\": %m", path)));
 		image->base = base;
 		image->bytes = status.st_size;
+		if (is_base)
+			image->version = ((const ImageHeader *) base)->version;
 		fault = image_header_fault((ImageHeader *) base, image->bytes,
 								   &image->version,
-								   image->description->method, table_blocks);
+								   image->description->method,
+								   RelationGetNumberOfBlocks(table));
 	}
 	CloseTransientFile(file);
-	if (fault == NULL)
-		return true;
-	unmap_image(image);
-	ereport(LOG,
-			(errmsg("packed embedding model \"%s\" is rebuilt", path),
-			 errdetail("The file cannot be used: %s.", fault)));
-	return false;
+	if (fault != NULL)
+		image_unmap(image);
+	return fault;
+}
+
+/* Map the file if it is there and good; false otherwise */
+static bool
+attach_file(Image *image, const char *path, Relation table)
+{
+	const char *fault = map_file(image, path, table, false);
+
+	if (fault != NULL)
+		ereport(LOG,
+				(errmsg("packed embedding model \"%s\" is rebuilt", path),
+				 errdetail("The file cannot be used: %s.", fault)));
+	return image->base != NULL;
+}
+
+/* ---------- patching ---------- */
+
+/* The newest image at hand that may serve as a base, or NULL */
+static Image *
+find_base(const ModelVersion *version, Snapshot snapshot)
+{
+	Image	   *newest = NULL;
+
+	for (Image *image = images; image != NULL; image = image->next)
+	{
+		if (image_is_base(image, version, snapshot) &&
+			(newest == NULL ||
+			 image->pages->position > newest->pages->position))
+			newest = image;
+	}
+	return newest;
+}
+
+/*
+ * The newest file of the table as an image that nobody will find; its context
+ * belongs to the current one.  NULL: there is none, or it is of no use here.
+ */
+static Image *
+attach_base(const Image *image, Relation table, Snapshot snapshot)
+{
+	char	   *path = image_newest_path(&image->version);
+	Image	   *base;
+
+	if (path == NULL)
+		return NULL;
+	base = create_image(&image->version, IMAGE_SHARED, &image->changes,
+						snapshot, image->description);
+	base->serial = 1;
+	if (map_file(base, path, table, true) == NULL && base->base != NULL &&
+		image_is_base(base, &image->version, snapshot))
+		return base;
+	MemoryContextDelete(base->context);
+	return NULL;
+}
+
+static bool
+make_of_older(Image *image, Relation table, Snapshot snapshot,
+			  const AttrNumber *attributes)
+{
+	Image	   *base;
+	bool		done = false;
+
+	if (image->description->method->patch_image == NULL ||
+		!image_can_note_pages(table, snapshot))
+		return false;
+	base = find_base(&image->version, snapshot);
+	if (base != NULL)
+		done = image_patch(image, base, table, snapshot, attributes);
+	if (!done)
+	{
+		base = attach_base(image, table, snapshot);
+		if (base != NULL)
+		{
+			done = image_patch(image, base, table, snapshot, attributes);
+			MemoryContextDelete(base->context);
+		}
+	}
+	image->in_memory = done;
+	return done;
 }
 
 /* ---------- building ---------- */
@@ -235,6 +435,7 @@ build_private(Image *image, Relation table, Snapshot snapshot,
 											  image->description, attributes);
 
 	image_build_memory(image, reader);
+	image->stable = model_reader_later_command(reader);
 	model_reader_free(reader);
 }
 
@@ -259,14 +460,25 @@ may_share(const Image *image, Relation table, const AttrNumber *attributes)
 		memcmp(&newest, &image->version, sizeof(ModelVersion)) == 0;
 }
 
-/* Wait a moment for another member of this parallel query */
-static void
-wait_for_member(void)
+/*
+ * Wait a moment for another member of this parallel query; false if the file
+ * it is writing has not grown for a long time.
+ */
+static bool
+wait_for_member(const char *unfinished, off_t *bytes, int *idle)
 {
+	struct stat status;
+
 	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
 					 POLL_MILLISECONDS, PG_WAIT_EXTENSION);
 	ResetLatch(MyLatch);
 	CHECK_FOR_INTERRUPTS();
+	if (stat(unfinished, &status) != 0 || status.st_size != *bytes)
+		*idle = 0;
+	else
+		*idle += POLL_MILLISECONDS;
+	*bytes = status.st_size;
+	return *idle < MEMBER_MILLISECONDS;
 }
 
 /* Member of a parallel query: leader or worker, now or before */
@@ -278,36 +490,52 @@ query_leader(void)
 }
 
 /*
- * With the builder's lock held: write the file and map it.  False: the disk
- * would not take it.
+ * With the builder's lock held: write the file and map it.  False, with
+ * errno: the disk would not take it.  Also false, with errno zero, when what
+ * was written is not there or not accepted, time after time.
  */
 static bool
 build_shared(Image *image, const char *path, Relation table,
 			 Snapshot snapshot, const AttrNumber *attributes)
 {
 	char	   *unfinished = psprintf("%s.%d", path, query_leader());
-	ModelReader *reader;
-	bool		written;
-	BlockNumber blocks = RelationGetNumberOfBlocks(table);
+	int			tries = 0;
+	int			idle = 0;
+	off_t		bytes = 0;
 
 	image_make_directory();
 	image_remove_stale(&image->version, query_leader());
 	for (;;)
 	{
-		if (attach_file(image, path, blocks))
+		ModelReader *reader;
+		bool		written;
+		int			reason;
+
+		if (attach_file(image, path, table))
 			return true;
+		errno = 0;
+		if (tries == BUILD_TRIES)
+			return false;
 		reader = model_reader_create(table, snapshot, image->description,
 									 attributes);
 		written = image_build_file(path, unfinished, reader, &image->version);
+		reason = errno;
 		model_reader_free(reader);
+		errno = reason;
 		if (written)
-			continue;
-		if (errno != EEXIST)
+			tries++;
+		else if (reason != EEXIST)
 			return false;
-		if (MyProc->lockGroupLeader != NULL)
-			wait_for_member();
-		else
+		else if (MyProc->lockGroupLeader == NULL)
+		{
 			(void) unlink(unfinished);	/* ours, of a life before a crash */
+			tries++;
+		}
+		else if (!wait_for_member(unfinished, &bytes, &idle))
+		{
+			errno = 0;
+			return false;
+		}
 	}
 }
 
@@ -325,17 +553,18 @@ get_shared(Image *image, Relation table, Snapshot snapshot,
 	LOCKTAG		tag;
 	bool		shared;
 
-	if (attach_file(image, path, RelationGetNumberOfBlocks(table)))
+	if (attach_file(image, path, table) ||
+		make_of_older(image, table, snapshot, attributes))
 		return;
 	set_builder_lock(&tag, RelationGetRelid(table));
 	(void) LockAcquire(&tag, ExclusiveLock, false, false);
-	shared = attach_file(image, path, RelationGetNumberOfBlocks(table));
+	shared = attach_file(image, path, table);
 	if (!shared && !may_share(image, table, attributes))
-		image->kind = IMAGE_TRANSACTION;
+		image->passing = true;
 	else if (!shared)
 	{
 		shared = build_shared(image, path, table, snapshot, attributes);
-		if (!shared)
+		if (!shared && errno != 0)
 			ereport(WARNING,
 					(errcode_for_file_access(),
 					 errmsg("could not write file \"%s\": %m", path),
@@ -349,14 +578,22 @@ get_shared(Image *image, Relation table, Snapshot snapshot,
 }
 
 /*
- * Whether this transaction may have written rows without a new version: its
- * command is not over, so that the trigger has not been called.
+ * Who may use an image of what this snapshot sees.
+ *
+ * A worker of a parallel query has no marks of what its leader has changed.
  */
-static bool
-is_unsettled(Relation table)
+static ImageKind
+image_kind(const ModelVersion *version, const ModelChanges *changes,
+		   Snapshot snapshot)
 {
-	return TransactionIdIsValid(GetTopTransactionIdIfAny()) &&
-		CheckRelationLockedByMe(table, RowExclusiveLock, true);
+	bool		own = TransactionIdIsCurrentTransactionId(version->xmin);
+
+	if (changes->going_on)
+		return IMAGE_UNSETTLED;
+	if (changes->serial == 0)
+		return own ? IMAGE_TRANSACTION : IMAGE_SHARED;
+	return own && snapshot->curcid > changes->command ? IMAGE_TRANSACTION :
+		IMAGE_UNSETTLED;
 }
 
 Image *
@@ -365,7 +602,8 @@ image_acquire(Relation table, Snapshot snapshot, const ModelVersion *version,
 			  const AttrNumber *attributes)
 {
 	static bool registered = false;
-	ImageKind	kind = IMAGE_SHARED;
+	ModelChanges changes;
+	ImageKind	kind;
 	Image	   *image;
 
 	if (!registered)
@@ -373,21 +611,16 @@ image_acquire(Relation table, Snapshot snapshot, const ModelVersion *version,
 		RegisterXactCallback(end_transaction, NULL);
 		registered = true;
 	}
-	if (TransactionIdIsCurrentTransactionId(version->xmin))
-		kind = IMAGE_TRANSACTION;
-	else if (is_unsettled(table))
-		kind = IMAGE_UNSETTLED;
-	image = find_image(version, kind, snapshot);
+	model_changes(table, &changes);
+	kind = image_kind(version, &changes, snapshot);
+	image = find_image(version, kind, &changes, snapshot);
 	if (image != NULL)
-	{
-		image->references++;
-		return image;
-	}
-	image = create_image(version, kind, snapshot, description);
+		return use_image(image, table);
+	image = create_image(version, kind, &changes, snapshot, description);
 	if (kind == IMAGE_SHARED)
 		get_shared(image, table, snapshot, attributes);
-	else
+	else if (!make_of_older(image, table, snapshot, attributes))
 		build_private(image, table, snapshot, attributes);
 	adopt_image(image);
-	return image;
+	return use_image(image, table);
 }

@@ -176,10 +176,13 @@ build_sections(ImageBuilder *builder, ModelReader *reader,
 	builder->section = -1;
 	builder->header.format = method->image_format;
 	builder->header.version = *version;
-	builder->header.section_count = method->image_sections;
+	builder->header.section_count = method->image_sections + 1;
 	builder->header.table_blocks = model_reader_blocks(reader);
 	append_bytes(builder, &placeholder, sizeof(placeholder));
 	method->build_image(builder, reader);
+	image_begin_section(builder, method->image_sections);
+	if (method->patch_image != NULL && model_reader_pages(reader) != NULL)
+		image_append_pages(builder, model_reader_pages(reader));
 	builder->header.bytes = builder->position;
 	image_header_seal(&builder->header);
 	MemoryContextSwitchTo(caller);
@@ -195,6 +198,7 @@ image_build_memory(Image *image, ModelReader *reader)
 	builder.image = image;
 	build_sections(&builder, reader, &image->version);
 	memcpy(image->base, &builder.header, sizeof(ImageHeader));
+	image_keep_pages(image, model_reader_pages(reader));
 	(void) mprotect(image->base, image->bytes, PROT_READ);
 }
 

@@ -87,7 +87,7 @@ image_header_fault(const ImageHeader *header, Size bytes,
 	 */
 	if (header->table_blocks > table_blocks)
 		return "the table is shorter now";
-	if (header->section_count != method->image_sections)
+	if (header->section_count != method->image_sections + 1)
 		return "it has another number of sections";
 	for (int i = 0; i < header->section_count; i++)
 	{
@@ -144,6 +144,38 @@ parse_image_name(const char *name, ImageName *parsed)
 	parsed->version = name + start;
 	parsed->builder = name[end] == '.' ? atoi(name + end + 1) : 0;
 	return true;
+}
+
+char *
+image_newest_path(const ModelVersion *version)
+{
+	DIR		   *directory = AllocateDir(IMAGE_DIRECTORY);
+	struct dirent *entry;
+	char	   *newest = NULL;
+	time_t		time = 0;
+
+	if (directory == NULL)
+		return NULL;			/* no image has been built yet */
+	while ((entry = ReadDirExtended(directory, IMAGE_DIRECTORY, LOG)) != NULL)
+	{
+		ImageName	name;
+		struct stat status;
+		char	   *path;
+
+		if (!parse_image_name(entry->d_name, &name) || name.builder != 0 ||
+			name.database != MyDatabaseId || name.table != version->table ||
+			name.file_number != version->file_number)
+			continue;
+		path = psprintf("%s/%s", IMAGE_DIRECTORY, entry->d_name);
+		if (stat(path, &status) == 0 &&
+			(newest == NULL || status.st_mtime > time))
+		{
+			newest = path;
+			time = status.st_mtime;
+		}
+	}
+	FreeDir(directory);
+	return newest;
 }
 
 /* ---------- removal ---------- */

@@ -37,6 +37,7 @@
 #include "utils/snapshot.h"
 
 typedef struct ImageBuilder ImageBuilder;
+typedef struct ImagePatch ImagePatch;
 typedef struct ModelReader ModelReader;
 typedef struct ModelWriter ModelWriter;
 typedef struct ModelDescription ModelDescription;
@@ -78,8 +79,21 @@ typedef struct ModelMethod
 	 * of its own.
 	 */
 	void		(*build_image) (ImageBuilder *builder, ModelReader *reader);
+
+	/*
+	 * Changes a copy of an older image into the present one, given the rows
+	 * of all pages that have changed: some are as they were, none of the ids
+	 * above 0 is gone, and ids below 0 are not in the image.  The sections
+	 * have a little room.  Where that is not enough, or a row is not as it
+	 * should be: false, in whatever state, and the image is built.  NULL: it
+	 * always is.
+	 */
+	bool		(*patch_image) (ImagePatch *patch, ModelReader *reader);
 	uint32		image_format;	/* raised whenever the sections change */
 	int			image_sections;
+
+	/* how texts become dense vectors (encoder.h); NULL: they do not */
+	const struct Encoder *encoder;
 
 	/*
 	 * Row 0 holds what the other rows cannot tell, such as the number of
@@ -210,6 +224,21 @@ typedef struct Model
 extern Model *model_open(FmgrInfo *flinfo, Oid table,
 						 const ModelMethod *method);
 
+/*
+ * A further model of the same call, such as the weights of one for the
+ * vectors of another: number 1 and up, after model_open and in order.  All
+ * of them are part of the key of the last result.
+ */
+#define CALL_SITE_MODELS 4
+extern Model *model_open_further(FmgrInfo *flinfo, int number, Oid table,
+								 const ModelMethod *method);
+
+/*
+ * Let go of the image of a call site, which then costs nothing to change or
+ * to remove.
+ */
+extern void model_close(FmgrInfo *flinfo);
+
 /* a section of the image: 64-byte aligned, read-only, may be empty */
 extern const void *model_section(const Model *model, int section,
 								 Size *bytes);
@@ -233,6 +262,15 @@ extern const ModelDescription *model_reader_description(ModelReader *reader);
 extern void image_begin_section(ImageBuilder *builder, int section);
 extern void image_append(ImageBuilder *builder, const void *data, Size bytes);
 
+/* ---------- patching (image_patch.c) ---------- */
+
+/* a section of the copy, which may be written to; until the next append */
+extern void *image_patch_section(ImagePatch *patch, int section, Size *bytes);
+
+/* behind the section; false: there is no room */
+extern bool image_patch_append(ImagePatch *patch, int section,
+							   const void *data, Size bytes);
+
 /* ---------- call site (call_site.c) ---------- */
 
 /*
@@ -247,10 +285,12 @@ extern bool call_site_lookup(FunctionCallInfo fcinfo, Datum *result);
 extern Datum call_site_store(FunctionCallInfo fcinfo, Datum result);
 
 /*
- * A pointer of the method's own per call site, NULL at first; allocate what
- * it points at in flinfo->fn_mcxt.  Survives changes of the model: keep
- * model->version beside anything derived from it.
+ * A pointer per call site that is the owner's own, NULL at first; allocate
+ * what it points at in flinfo->fn_mcxt.  Survives changes of the model: keep
+ * model->version beside anything derived from it.  A call site may meet
+ * models of several kinds, so each kind has its own, told by the address of
+ * something that only it has.
  */
-extern void **call_site_state(FmgrInfo *flinfo);
+extern void **call_site_state(FmgrInfo *flinfo, const void *owner);
 
 #endif							/* MODEL_MODEL_H */

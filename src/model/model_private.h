@@ -10,7 +10,9 @@
 
 #include "model/model.h"
 
+#include "access/xlogdefs.h"
 #include "storage/block.h"
+#include "storage/lock.h"
 #include "storage/lockdefs.h"
 
 /* ---------- method.c ---------- */
@@ -87,11 +89,34 @@ extern void model_warn_of_stale(Oid table);
 /* Give row 0 a new version; false if there is none. */
 extern bool model_touch(Relation table);
 
-/*
- * The current transaction has seen the version that row 0 of this table now
- * has, so the next change must give it another one.
- */
-extern void model_observed(Oid table);
+/* ---------- changes.c ---------- */
+
+/* What this transaction has done to a table, at this moment */
+typedef struct ModelChanges
+{
+	uint64		serial;			/* of the last change; 0: none */
+	CommandId	command;		/* snapshots of later commands see the change */
+	int64		rows;			/* inserted, updated and deleted, or -1 */
+	bool		going_on;		/* a statement that is not over has changed
+								 * rows since */
+} ModelChanges;
+
+/* a statement has changed the table; versioned: row 0 is now our own */
+extern void model_changed(Relation table, bool versioned);
+
+/* whether row 0 has had a new version in this transaction */
+extern bool model_is_versioned(Relation table);
+
+extern void model_changes(Relation table, ModelChanges *changes);
+
+/* how many subtransactions this backend has rolled back */
+extern uint64 model_rollbacks(void);
+
+/* serial of the last change of any table */
+extern uint64 model_last_change(void);
+
+/* that of the last change of a table in a transaction that is about to end */
+extern uint64 model_final_change(Oid table, LocalTransactionId transaction);
 
 /* ---------- open.c ---------- */
 
@@ -134,31 +159,99 @@ pg_noreturn extern void model_report_no_header(Relation table,
 
 /* ---------- reader.c ---------- */
 
+/* The rows that a page gave to an image */
+typedef struct PageRows
+{
+	uint64		first;			/* of the ids, in ImagePages.ids */
+	uint32		count;
+	bool		open;			/* may be judged otherwise by a later snapshot
+								 * though the page stays as it is */
+} PageRows;
+
+/* What an image knows of the pages that it was made of */
+typedef struct ImagePages
+{
+	bool		noted;			/* the snapshot and all below are valid */
+	XLogRecPtr	position;		/* of the server's log before the first was
+								 * read */
+	TransactionId xmax;			/* of the snapshot, as the next three */
+	uint32		running;		/* transactions below xmax, our own included */
+	bool		recovery;
+	CommandId	command;
+	TransactionId own;			/* our own transaction, or invalid */
+	LocalTransactionId transaction;
+	uint64		rollbacks;		/* of subtransactions so far */
+	BlockNumber blocks;
+	PageRows   *rows;			/* of each block */
+	int32	   *ids;
+	uint64		id_count;
+	uint64		id_capacity;
+	MemoryContext context;		/* of a copy that may be changed */
+} ImagePages;
+
 extern ModelReader *model_reader_create(Relation table, Snapshot snapshot,
 										const ModelDescription *description,
 										const AttrNumber *attributes);
+
+/* the rows of some pages of a heap only; the list must stay */
+extern ModelReader *model_reader_create_for_blocks(Relation table,
+												   Snapshot snapshot,
+												   const ModelDescription *description,
+												   const AttrNumber *attributes,
+												   const BlockNumber *blocks,
+												   BlockNumber count);
 extern void model_reader_free(ModelReader *reader);
+
+/*
+ * Where the server's log is: what changes a page from now on gives it a
+ * higher position.
+ */
+extern XLogRecPtr model_log_position(void);
 extern BlockNumber model_reader_blocks(ModelReader *reader);
+
+/*
+ * What is known of the pages, once all rows were read: rows[i] is of the i-th
+ * block read.  NULL if this table or snapshot does not allow it.  Good until
+ * the reader is freed.
+ */
+extern const ImagePages *model_reader_pages(ModelReader *reader);
+
+/*
+ * Whether a row was met that a command not before this snapshot's, and after
+ * the last change that has a mark, has written: a statement which this
+ * snapshot sees nothing of is going on.
+ */
+extern bool model_reader_later_command(ModelReader *reader);
 
 /* ---------- image.c ---------- */
 
-/* Why an image is not shared */
+/* Who may use an image */
 typedef enum ImageKind
 {
-	IMAGE_SHARED,				/* a file, or the copy of it that did not fit
-								 * on the disk */
-	IMAGE_TRANSACTION,			/* row 0 is this transaction's own, or is not
-								 * the newest any more */
-	IMAGE_UNSETTLED				/* this transaction holds a lock to write, so
-								 * rows may have changed before row 0 did */
+	IMAGE_SHARED,				/* whoever sees its version: a file, or what
+								 * this backend made for itself instead */
+	IMAGE_TRANSACTION,			/* this transaction, until its next change;
+								 * row 0 is its own, or not the newest */
+	IMAGE_UNSETTLED				/* only snapshots of the same command: rows may
+								 * have changed since row 0 did, or the
+								 * snapshot is older than the last change */
 } ImageKind;
 
 typedef struct Image
 {
 	ModelVersion version;
 	ImageKind	kind;
-	CommandId	command;		/* of the snapshot, when unsettled */
+	ModelChanges changes;		/* when it was made, of this transaction */
+	LocalTransactionId transaction;
+	CommandId	command;		/* of the snapshot */
+	SubTransactionId subtransaction;
+	bool		stable;			/* unsettled: what goes on is not seen by the
+								 * snapshot, so no row of it matters */
+	LocalTransactionId watched; /* see image_is_current */
 	uint64		serial;			/* unique in this backend */
+	bool		passing;		/* shared, but ends with the transaction */
+	bool		in_memory;		/* map of our own, with room; not a file's */
+	ImagePages *pages;			/* in context; NULL: not asked for, or none */
 	char	   *base;			/* mapped; starts with an ImageHeader */
 	Size		bytes;
 	int			references;
@@ -177,10 +270,37 @@ extern Image *image_acquire(Relation table, Snapshot snapshot,
 							const AttrNumber *attributes);
 extern void image_release(Image *image);
 
+/* Take an image that has room from the list of those at hand, to use it up. */
+extern bool image_take(Image *image);
+extern void image_unmap(Image *image);
+
+/*
+ * Whether a call site may go on with the image under a snapshot with which
+ * it has used it before.
+ */
+extern bool image_is_current(const Image *image, Snapshot snapshot);
+
+/* ---------- image_patch.c ---------- */
+
+/* whether later images may be made of what this snapshot sees of the table */
+extern bool image_can_note_pages(Relation table, Snapshot snapshot);
+extern void image_note_snapshot(ImagePages *pages, Snapshot snapshot,
+								XLogRecPtr position);
+extern void image_append_pages(ImageBuilder *builder, const ImagePages *pages);
+
+/* remember of an image just built what its last section does not say */
+extern void image_keep_pages(Image *image, const ImagePages *pages);
+
+/* whether an image under this snapshot may be made of that one */
+extern bool image_is_base(Image *image, const ModelVersion *version,
+						  Snapshot snapshot);
+extern bool image_patch(Image *image, Image *base, Relation table,
+						Snapshot snapshot, const AttrNumber *attributes);
+
 /* ---------- image_file.c ---------- */
 
 #define IMAGE_ALIGNMENT		64
-#define IMAGE_LAYOUT		1
+#define IMAGE_LAYOUT		2
 
 /* The start of every image, on disk and in memory */
 typedef struct ImageHeader
@@ -213,6 +333,9 @@ extern const char *image_header_fault(const ImageHeader *header, Size bytes,
 
 extern char *image_path(const ModelVersion *version);
 extern void image_make_directory(void);
+
+/* the newest file of this table, of whatever version, or NULL */
+extern char *image_newest_path(const ModelVersion *version);
 
 /*
  * Remove other versions of this model, what other builders of it left

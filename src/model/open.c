@@ -195,15 +195,22 @@ acquire_current_image(Oid relation, const ModelMethod *method,
 	if (!model_read_header(table, snapshot, description, attributes, &version,
 						   NULL, NULL))
 		model_report_no_header(table, description->method);
-	if (TransactionIdIsCurrentTransactionId(version.xmin))
-		model_observed(relation);
 	image = image_acquire(table, snapshot, &version, description, attributes);
 	relation_close(table, NoLock);
 	return image;
 }
 
 static void
-reopen(CallSite *site, Oid relation, const ModelMethod *method,
+let_go(CallSiteModel *opened)
+{
+	opened->model.table = InvalidOid;
+	if (opened->model.image != NULL)
+		image_release(opened->model.image);
+	opened->model.image = NULL;
+}
+
+static void
+reopen(CallSiteModel *opened, Oid relation, const ModelMethod *method,
 	   Snapshot snapshot)
 {
 	MemoryContext work = AllocSetContextCreate(CurrentMemoryContext,
@@ -212,38 +219,59 @@ reopen(CallSite *site, Oid relation, const ModelMethod *method,
 	MemoryContext caller = MemoryContextSwitchTo(work);
 	Image	   *image;
 
-	/* nothing of the last call counts if this one fails */
-	site->model.table = InvalidOid;
+	/*
+	 * Nothing of the last call counts if this one fails.  What it used is let
+	 * go first, so that the next image may be made of it.
+	 */
+	let_go(opened);
 	image = acquire_current_image(relation, method, snapshot);
-	if (site->model.image != NULL)
-		image_release(site->model.image);
-	site->model.image = image;
-	site->model.version = image->serial;
-	site->model.description = image->description;
-	site->model.table = relation;
+	opened->model.image = image;
+	opened->model.version = image->serial;
+	opened->model.description = image->description;
+	opened->model.table = relation;
 	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(work);
 }
 
 Model *
-model_open(FmgrInfo *flinfo, Oid table, const ModelMethod *method)
+model_open_further(FmgrInfo *flinfo, int number, Oid table,
+				   const ModelMethod *method)
 {
 	CallSite   *site = call_site_get(flinfo);
+	CallSiteModel *opened = &site->models[number];
 	Snapshot	snapshot = current_snapshot();
 	SnapshotIdentity identity;
 
+	Assert(number < CALL_SITE_MODELS);
 	memset(&identity, 0, sizeof(identity));
 	snapshot_identify(snapshot, &identity);
-	if (site->model.table != table || site->user != GetUserId() ||
-		memcmp(&identity, &site->snapshot, sizeof(identity)) != 0)
+	if (opened->model.table != table || opened->user != GetUserId() ||
+		memcmp(&identity, &opened->snapshot, sizeof(identity)) != 0 ||
+		!image_is_current(opened->model.image, snapshot))
 	{
 		PushActiveSnapshot(snapshot);
-		reopen(site, table, method, snapshot);
+		reopen(opened, table, method, snapshot);
 		PopActiveSnapshot();
-		site->user = GetUserId();
-		site->snapshot = identity;
+		opened->user = GetUserId();
+		opened->snapshot = identity;
 	}
-	return &site->model;
+	site->model_count = number + 1;
+	return &opened->model;
+}
+
+Model *
+model_open(FmgrInfo *flinfo, Oid table, const ModelMethod *method)
+{
+	return model_open_further(flinfo, 0, table, method);
+}
+
+void
+model_close(FmgrInfo *flinfo)
+{
+	CallSite   *site = call_site_get(flinfo);
+
+	for (int i = 0; i < CALL_SITE_MODELS; i++)
+		let_go(&site->models[i]);
 }
 
 const void *

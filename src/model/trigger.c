@@ -36,65 +36,11 @@
 #include "miscadmin.h"
 #include "nodes/execnodes.h"
 #include "replication/logicalworker.h"
-#include "storage/proc.h"
 #include "utils/fmgroids.h"
 #include "utils/guc.h"
-#include "utils/hsearch.h"
 #include "utils/snapmgr.h"
 
 EMBED_FUNCTION(embed_model);
-
-/*
- * A version that nobody can have seen need not be replaced.  Until this
- * subtransaction ends, or reads the model itself, it is alone with its
- * changes, so one new version serves all of them: a million single INSERTs
- * in one transaction would otherwise leave a million dead versions of row 0
- * for each next one to step over.
- */
-typedef struct Touched
-{
-	Oid			table;			/* hash key */
-	LocalTransactionId transaction;
-	SubTransactionId subtransaction;
-} Touched;
-
-static HTAB *touched_tables = NULL;
-
-static Touched *
-touched_entry(Oid table, HASHACTION action)
-{
-	if (touched_tables == NULL)
-	{
-		HASHCTL		control = {0};
-
-		if (action == HASH_FIND)
-			return NULL;
-		control.keysize = sizeof(Oid);
-		control.entrysize = sizeof(Touched);
-		touched_tables = hash_create("embed changed models", 16, &control,
-									 HASH_ELEM | HASH_BLOBS);
-	}
-	return hash_search(touched_tables, &table, action, NULL);
-}
-
-void
-model_observed(Oid table)
-{
-	Touched    *entry = touched_entry(table, HASH_FIND);
-
-	if (entry != NULL)
-		entry->subtransaction = InvalidSubTransactionId;
-}
-
-static bool
-is_touched(Oid table)
-{
-	Touched    *entry = touched_entry(table, HASH_FIND);
-
-	return entry != NULL &&
-		entry->transaction == my_local_transaction_id() &&
-		entry->subtransaction == GetCurrentSubTransactionId();
-}
 
 /* ---------- row 0 ---------- */
 
@@ -235,14 +181,28 @@ bool
 model_touch(Relation table)
 {
 	AttrNumber	id = model_id_attribute(table);
-	Touched    *entry;
 
 	if (id == InvalidAttrNumber || !touch_header(table, id))
 		return false;
-	entry = touched_entry(RelationGetRelid(table), HASH_ENTER);
-	entry->transaction = my_local_transaction_id();
-	entry->subtransaction = GetCurrentSubTransactionId();
+	model_changed(table, true);
 	return true;
+}
+
+/*
+ * One version serves all changes of a transaction: nobody else sees any of
+ * them, and the transaction itself tells them apart by their marks (see
+ * changes.c).  A million single INSERTs would otherwise leave a million dead
+ * versions of row 0 for each next one to step over.
+ */
+static void
+note_change(Relation table, bool truncated)
+{
+	if (IsLogicalWorker() || truncated)
+		model_changed(table, false);
+	else if (model_is_versioned(table))
+		model_changed(table, true);
+	else if (!model_touch(table))
+		model_changed(table, false);
 }
 
 Datum
@@ -261,8 +221,7 @@ embed_model(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("function \"%s\" must be fired AFTER each STATEMENT",
 						MODEL_TRIGGER)));
-	if (!IsLogicalWorker() && !TRIGGER_FIRED_BY_TRUNCATE(trigger->tg_event) &&
-		!is_touched(RelationGetRelid(trigger->tg_relation)))
-		(void) model_touch(trigger->tg_relation);
+	note_change(trigger->tg_relation,
+				TRIGGER_FIRED_BY_TRUNCATE(trigger->tg_event));
 	return PointerGetDatum(NULL);
 }

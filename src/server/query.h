@@ -33,7 +33,7 @@
 #include "server/server.h"
 
 /* What a column may be; several joined by | where the reader takes either */
-typedef enum QueryKind
+typedef enum QueryColumnKind
 {
 	QUERY_TEXT = 1,				/* text, varchar, char: text, length */
 	QUERY_CONFIG = 2,			/* regconfig: oid */
@@ -45,7 +45,7 @@ typedef enum QueryKind
 	QUERY_BYTES = 128,			/* bytea: text, length */
 	QUERY_TEXTS = 256,			/* array of text: texts, length of them */
 	QUERY_ANY = 512				/* whatever it is: datum, type */
-} QueryKind;
+} QueryColumnKind;
 
 /* What a NULL does to its row */
 typedef enum QueryNulls
@@ -58,7 +58,7 @@ typedef enum QueryNulls
 typedef struct QueryColumn
 {
 	const char *name;			/* found by it, or shown in messages */
-	int			kinds;			/* QueryKind */
+	int			kinds;			/* QueryColumnKind */
 	QueryNulls	nulls;
 	bool		optional;
 	bool		repeated;		/* by name: name, name_1, name_2 and so on */
@@ -85,7 +85,7 @@ typedef struct QueryDeclaration
  */
 typedef struct QueryValue
 {
-	QueryKind	kind;			/* one of those declared */
+	QueryColumnKind	kind;			/* one of those declared */
 	Oid			type;			/* of the column, without domains */
 	bool		is_null;
 	int			length;

@@ -19,7 +19,7 @@
 /* How a message names what was expected, and how a type is named for it */
 static const struct
 {
-	QueryKind	kind;
+	QueryColumnKind	kind;
 	const char *what;
 	const char *type;
 }			kind_names[] = {
@@ -59,7 +59,7 @@ is_vector(Oid type, Oid wanted)
 }
 
 static bool
-type_fits(QueryKind kind, Oid type, Oid wanted)
+type_fits(QueryColumnKind kind, Oid type, Oid wanted)
 {
 	switch (kind)
 	{

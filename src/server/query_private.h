@@ -17,7 +17,7 @@ typedef struct QueryField
 {
 	const QueryColumn *column;
 	int			attribute;		/* of the query, from 0 */
-	QueryKind	kind;
+	QueryColumnKind	kind;
 	Oid			type;			/* without domains */
 	Oid			output;			/* of labels: their type's output function */
 } QueryField;

@@ -21,6 +21,10 @@
 #include "common/file_utils.h"	/* PG_TEMP_FILES_DIR, before in storage/fd.h */
 #endif
 
+#if PG_VERSION_NUM >= 150000
+#include "access/xlogrecovery.h"	/* part of access/xlog.h before */
+#endif
+
 #if PG_VERSION_NUM < 130000
 #error "embed needs PostgreSQL 13 or later"
 #endif
@@ -168,6 +172,20 @@
 	((attribute)->attgenerated == ATTRIBUTE_GENERATED_VIRTUAL)
 #else
 #define attribute_is_virtual(attribute) false
+#endif
+
+/* Names of settings with a prefix of ours can be kept from others from 15 on. */
+#if PG_VERSION_NUM >= 150000
+#define reserve_settings(prefix) MarkGUCPrefixReserved(prefix)	/* utils/guc.h */
+#else
+#define reserve_settings(prefix) EmitWarningsOnPlaceholders(prefix)
+#endif
+
+/* Whether the statistics of a relation have their place (pgstat.h). */
+#if PG_VERSION_NUM >= 150000
+#define relation_is_counted(relation) pgstat_should_count_relation(relation)
+#else
+#define relation_is_counted(relation) ((relation)->pgstat_info != NULL)
 #endif
 
 /* Which file a relation is in, as the buffer manager names it (utils/rel.h). */

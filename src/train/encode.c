@@ -402,12 +402,6 @@ encoded_reader_open(SharedFileSet *files, int64 ids)
 	return reader;
 }
 
-int64
-encoded_reader_slices(const EncodedReader *reader)
-{
-	return (reader->ids + ENCODED_SLICE - 1) / ENCODED_SLICE;
-}
-
 /* ids: room for ENCODED_SLICE; returns how many there are */
 int
 encoded_reader_read(EncodedReader *reader, int64 slice, int32 *ids)

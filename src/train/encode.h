@@ -71,7 +71,6 @@ extern EncodedCorpus *corpus_encode(const EncodeOptions *options);
 typedef struct EncodedReader EncodedReader;
 
 extern EncodedReader *encoded_reader_open(SharedFileSet *files, int64 ids);
-extern int64 encoded_reader_slices(const EncodedReader *reader);
 extern int	encoded_reader_read(EncodedReader *reader, int64 slice, int32 *ids);
 extern void encoded_reader_close(EncodedReader *reader);
 

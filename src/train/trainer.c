@@ -31,6 +31,13 @@
 /* how often a worker looks whether all have come */
 #define WAIT_MILLISECONDS	2
 
+/*
+ * The recent loss is a mean over at least so many losses, each weighing less
+ * by this factor when as many have followed.
+ */
+#define RECENT_LOSSES		4096
+#define RECENT_DECAY		0.5
+
 /* bytes cleared at once: what takes a few milliseconds */
 #define CLEAR_PIECE			((Size) 16 * 1024 * 1024)
 
@@ -141,7 +148,6 @@ TrainerMemory *
 trainer_memory_create(Size bytes, const char *what)
 {
 	TrainerMemory *memory = palloc(sizeof(TrainerMemory));
-	TrainerControl *control;
 
 	bytes += TYPEALIGN(TRAINER_ALIGNMENT, sizeof(TrainerControl));
 	memory->segment = segment_create(bytes, what);
@@ -153,13 +159,29 @@ trainer_memory_create(Size bytes, const char *what)
 		CHECK_FOR_INTERRUPTS();
 		memset((char *) memory->control + at, 0, Min(bytes - at, CLEAR_PIECE));
 	}
-	control = memory->control;
+	pg_atomic_init_u32(&memory->control->members, 0);
+	trainer_plan(memory, 0, 0, 1);
+	return memory;
+}
+
+/* No other process has the memory mapped now. */
+void
+trainer_plan(TrainerMemory *memory, int64 slices, int64 total, int epochs)
+{
+	TrainerControl *control = memory->control;
+
 	pg_atomic_init_u64(&control->next_slice, 0);
 	pg_atomic_init_u64(&control->done, 0);
-	pg_atomic_init_u64(&control->loss, 0);
-	pg_atomic_init_u64(&control->losses, 0);
-	pg_atomic_init_u32(&control->members, 0);
-	return memory;
+	control->runs = 0;
+	control->until = 0;
+	control->slices = slices;
+	control->total = total;
+	control->points = Max(1, Min(epochs, TRAINER_POINTS));
+	for (int i = 0; i < TRAINER_POINTS; i++)
+	{
+		pg_atomic_init_u64(&control->curve[i].sum, 0);
+		pg_atomic_init_u64(&control->curve[i].count, 0);
+	}
 }
 
 void
@@ -169,15 +191,49 @@ trainer_memory_free(TrainerMemory *memory)
 	pfree(memory);
 }
 
+static void
+read_curve(TrainerControl *control, TrainerCurve *curve)
+{
+	curve->points = control->points;
+	curve->losses = palloc(sizeof(double) * control->points);
+	for (int i = 0; i < control->points; i++)
+	{
+		TrainerLoss *loss = &control->curve[i];
+		uint64		count = pg_atomic_read_u64(&loss->count);
+
+		curve->losses[i] = count == 0 ? NAN :
+			(int64) pg_atomic_read_u64(&loss->sum) / 1e6 / count;
+	}
+}
+
+/*
+ * Begin a step where the one before has ended; the counter of slices went on
+ * when nothing was left.
+ */
+static void
+begin_step(TrainerControl *control, int64 until)
+{
+	uint64		next = pg_atomic_read_u64(&control->next_slice);
+
+	if (control->runs > 0)
+		next = Min(next, (uint64) control->until);
+	pg_atomic_write_u64(&control->next_slice, next);
+	control->until = until > 0 ? Min(until, control->slices) :
+		control->slices;
+	pg_atomic_write_u32(&control->members, 0);
+}
+
 int
 trainer_run(const TrainerTask *task, TrainerFiles *files,
-			TrainerMemory *memory, int workers, Progress *progress)
+			TrainerMemory *memory, int workers, int64 until,
+			Progress *progress, TrainerCurve *curve)
 {
 	ParallelContext *context = NULL;
-	Trainer		trainer;
+	Trainer		trainer = {0};
 	int			launched = 0;
 
 	trainer_check();
+	begin_step(memory->control, until);
 	if (workers > 1)
 	{
 		TrainerState *state;
@@ -207,7 +263,9 @@ trainer_run(const TrainerTask *task, TrainerFiles *files,
 	trainer.memory = memory->memory;
 	trainer.files = files->files;
 	trainer.worker = 0;
+	trainer.run = memory->control->runs;
 	trainer.progress = progress;
+	trainer.recent = NAN;
 	task->work(&trainer);
 
 	if (context != NULL)
@@ -216,6 +274,9 @@ trainer_run(const TrainerTask *task, TrainerFiles *files,
 		DestroyParallelContext(context);
 		ExitParallelMode();
 	}
+	memory->control->runs++;
+	if (curve != NULL)
+		read_curve(memory->control, curve);
 	return launched + 1;
 }
 
@@ -225,7 +286,7 @@ embed_trainer_worker(dsm_segment *segment, shm_toc *toc)
 	TrainerState *state = shm_toc_lookup(toc, KEY_STATE, false);
 	dsm_segment *files = dsm_attach(state->files);
 	dsm_segment *memory = dsm_attach(state->memory);
-	Trainer		trainer;
+	Trainer		trainer = {0};
 
 	if (files == NULL || memory == NULL)
 		ereport(ERROR,
@@ -235,7 +296,7 @@ embed_trainer_worker(dsm_segment *segment, shm_toc *toc)
 	trainer.memory = memory_of(memory);
 	trainer.files = dsm_segment_address(files);
 	trainer.worker = (int) pg_atomic_fetch_add_u32(&state->workers, 1);
-	trainer.progress = NULL;
+	trainer.run = trainer.control->runs;
 	SharedFileSetAttach(trainer.files, files);
 
 	for (int i = 0; i < task_count; i++)
@@ -271,7 +332,52 @@ trainer_next_slice(Trainer *trainer)
 {
 	uint64		slice = pg_atomic_fetch_add_u64(&trainer->control->next_slice, 1);
 
-	return slice < trainer->control->slices ? (int64) slice : -1;
+	if (slice >= (uint64) trainer->control->until)
+		return -1;
+	trainer->slice = (int64) slice;
+	return (int64) slice;
+}
+
+/*
+ * A loss that is no number is left out: the weights are none either then, and
+ * the method says so before it writes them.
+ */
+static void
+add_loss(Trainer *trainer, double loss, int64 losses)
+{
+	TrainerControl *control = trainer->control;
+	TrainerLoss *point = &control->curve[trainer->slice * control->points /
+										 Max(control->slices, 1)];
+
+	if (losses <= 0 || !(fabs(loss) < 1e12))
+		return;
+	pg_atomic_fetch_add_u64(&point->sum, (uint64) (int64) (loss * 1e6));
+	pg_atomic_fetch_add_u64(&point->count, losses);
+}
+
+/* The mean loss of late: a mean since the start would hide what goes on. */
+static double
+recent_loss(Trainer *trainer)
+{
+	TrainerControl *control = trainer->control;
+	int64		sum = 0;
+	int64		count = 0;
+	double		mean;
+
+	for (int i = 0; i < control->points; i++)
+	{
+		sum += (int64) pg_atomic_read_u64(&control->curve[i].sum);
+		count += (int64) pg_atomic_read_u64(&control->curve[i].count);
+	}
+	if (count - trainer->seen_count <
+		(isnan(trainer->recent) ? 1 : RECENT_LOSSES))
+		return trainer->recent;
+	mean = (sum - trainer->seen_sum) / 1e6 / (count - trainer->seen_count);
+	trainer->recent = isnan(trainer->recent) ? mean :
+		RECENT_DECAY * trainer->recent + (1 - RECENT_DECAY) * mean;
+	trainer->seen_sum = sum;
+	trainer->seen_count = count;
+	return trainer->recent;
 }
 
 int64
@@ -281,18 +387,9 @@ trainer_report(Trainer *trainer, int64 done, double loss, int64 losses)
 	uint64		all = pg_atomic_add_fetch_u64(&control->done, done);
 
 	CHECK_FOR_INTERRUPTS();
-	if (losses > 0)
-	{
-		pg_atomic_fetch_add_u64(&control->loss, (uint64) (loss * 1e6));
-		pg_atomic_fetch_add_u64(&control->losses, losses);
-	}
+	add_loss(trainer, loss, losses);
 	if (trainer->progress != NULL)
-	{
-		uint64		count = pg_atomic_read_u64(&control->losses);
-
 		progress_update(trainer->progress, (double) all,
-						count == 0 ? NAN :
-						pg_atomic_read_u64(&control->loss) / 1e6 / count);
-	}
+						recent_loss(trainer));
 	return (int64) all;
 }

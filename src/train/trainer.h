@@ -11,6 +11,11 @@
  * parallel mode.  Its first part is a TrainerControl; what follows belongs to
  * the method.
  *
+ * A training is so many slices of work in order, a pass over the corpus after
+ * the other.  It may be run as a whole or in steps (TrainerRun.until), and
+ * several trainings may follow each other on one memory, each with a plan of
+ * its own: first a task that counts, then one that trains.
+ *
  *-------------------------------------------------------------------------
  */
 #ifndef TRAIN_TRAINER_H
@@ -25,16 +30,28 @@
 #include "storage/sharedfileset.h"
 #include "train/progress.h"
 
+/* So many points has the curve of losses at the most; one an epoch if it may */
+#define TRAINER_POINTS 256
+
+/* Losses that were reported; both belong to all participants */
+typedef struct TrainerLoss
+{
+	pg_atomic_uint64 sum;		/* in millionths, signed */
+	pg_atomic_uint64 count;
+} TrainerLoss;
+
 /* What all participants may see and change. */
 typedef struct TrainerControl
 {
 	pg_atomic_uint64 next_slice;	/* handed out by trainer_next_slice */
 	pg_atomic_uint64 done;		/* units of work, for progress and decay */
-	pg_atomic_uint64 loss;		/* sum of losses, in millionths */
-	pg_atomic_uint64 losses;	/* their number */
 	pg_atomic_uint32 members;	/* participants, 0: not yet known */
+	uint32		runs;			/* steps of this plan so far */
+	int64		until;			/* of this step: the first slice left out */
 	int64		slices;			/* of the whole training */
 	int64		total;			/* units of work of the whole training */
+	int			points;			/* of the curve */
+	TrainerLoss curve[TRAINER_POINTS];	/* equal shares of the slices */
 } TrainerControl;
 
 /* One participant: worker 0 is the leader. */
@@ -44,7 +61,12 @@ typedef struct Trainer
 	void	   *memory;			/* the method's part of the segment */
 	SharedFileSet *files;		/* the encoded corpus */
 	int			worker;
-	Progress   *progress;		/* leader only */
+	uint32		run;			/* 0 for the first step of a plan */
+	int64		slice;			/* the one handed out last */
+	Progress   *progress;		/* leader only, as all that follows */
+	double		recent;			/* loss of late, NAN: not known */
+	int64		seen_sum;		/* of all losses, when recent was computed */
+	int64		seen_count;
 } Trainer;
 
 /*
@@ -89,12 +111,35 @@ extern TrainerMemory *trainer_memory_create(Size bytes, const char *what);
 extern void trainer_memory_free(TrainerMemory *memory);
 
 /*
- * Run the task in "workers" processes, the leader included; NULL or fewer
- * granted workers are no error.  Returns how many took part.
+ * Say how much there is to do: slices in all, units of work in all (for
+ * progress and decay), and in how many passes, for the curve of losses.
+ * Forgets what was done under an earlier plan; the memory stays as it is.
+ */
+extern void trainer_plan(TrainerMemory *memory, int64 slices, int64 total,
+						 int epochs);
+
+/*
+ * How a training went: the mean loss of each epoch, NAN where none was
+ * reported; of more than TRAINER_POINTS epochs, that of equal shares of them.
+ */
+typedef struct TrainerCurve
+{
+	int			points;
+	double	   *losses;
+} TrainerCurve;
+
+/*
+ * Run the task in "workers" processes, the leader included; fewer granted
+ * workers are no error.  Works on the slices before "until" (0: all) that no
+ * earlier run has worked on, so a training may be run in steps: what the task
+ * keeps in the memory is there again, what a worker kept elsewhere is not
+ * (Trainer.run tells the steps apart, for instance for random numbers).
+ * Returns how many took part; curve may be NULL, and is of the whole plan so
+ * far.
  */
 extern int	trainer_run(const TrainerTask *task, TrainerFiles *files,
-						TrainerMemory *memory, int workers,
-						Progress *progress);
+						TrainerMemory *memory, int workers, int64 until,
+						Progress *progress, TrainerCurve *curve);
 
 /* ereports when training cannot start here: inside a parallel plan */
 extern void trainer_check(void);
@@ -112,8 +157,8 @@ extern int	trainer_members(Trainer *trainer);
 extern int64 trainer_next_slice(Trainer *trainer);
 
 /*
- * Add work done; in the leader reports progress.  Cancels: may not return.
- * Returns all work done so far by all participants.
+ * Add work done; in the leader reports progress, with the mean loss of late.
+ * Cancels: may not return.  Returns all work done so far by all participants.
  */
 extern int64 trainer_report(Trainer *trainer, int64 done, double loss,
 							int64 losses);

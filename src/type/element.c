@@ -171,12 +171,6 @@ vector_create(int dims)
 	return dense_create(&vector_type, dims);
 }
 
-HalfVector *
-halfvec_create(int dims)
-{
-	return (HalfVector *) dense_create(&halfvec_type, dims);
-}
-
 SparseVector *
 sparsevec_create(int dims, int count)
 {

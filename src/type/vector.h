@@ -68,7 +68,6 @@ StaticAssertDecl(offsetof(SparseVector, index) == 16, "sparsevec layout");
  * limits of the type raise an error.
  */
 extern Vector *vector_create(int dims);
-extern HalfVector *halfvec_create(int dims);
 extern SparseVector *sparsevec_create(int dims, int count);
 
 /* One non-zero on its way into a sparsevec; index is 0-based. */

@@ -441,7 +441,7 @@ sub random_table
 		$sql .= "DELETE FROM $table;\n" . random_rows($table, $columns, $dims, @options) if $model > 1 && chance(0.7);
 		$sql .= random_change($table, $columns, $dims) if $model == $models || chance(0.1);
 		$sql .= random_call($table, $method, $dims) for 1 .. 6;
-		$sql .= "SELECT * FROM embed_models" . one('', '()') . ";\n" if chance(0.02);
+		$sql .= "SELECT * FROM embed_models();\n" if chance(0.02);
 	}
 	$sql .= one('COMMIT', 'ROLLBACK') . ";\n\\set ON_ERROR_ROLLBACK off\n" if $in_transaction;
 	$sql .= "DROP TABLE IF EXISTS $table CASCADE;\nSELECT check_memory();\n";

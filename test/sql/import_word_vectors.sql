@@ -7,7 +7,7 @@ SELECT import_word_vectors('import_text',
 SELECT * FROM import_text ORDER BY id;
 SELECT word_vector('import_text', 'king'), word_vector('import_text', 'café'),
 	embed('import_text', 'king queen nobody');
-SELECT method, dims, rows FROM embed_models WHERE model = 'import_text'::regclass;
+SELECT method, dims, rows FROM embed_models(count_rows => true) WHERE model = 'import_text'::regclass;
 
 -- GloVe: no header, words may contain spaces
 SELECT import_word_vectors('import_glove', data => convert_to(E'the 1 2 3\n. . . 4 5 6\n', 'UTF8'));
@@ -62,6 +62,22 @@ SELECT import_word_vectors('import_plain', data => import_fasttext(0, 0));
 SELECT id, word, occurrences, vector FROM import_plain ORDER BY id;
 
 -- errors: nothing is left behind
+-- a model is what its file was; another kind may replace it, and an old import too
+CREATE FUNCTION import_description(model regclass) RETURNS text LANGUAGE sql AS
+	$$SELECT substring(pg_get_triggerdef(oid) FROM 'embed_model\((.*)\)') FROM pg_trigger WHERE tgrelid = model$$;
+SELECT m, import_description(m::regclass) FROM unnest('{import_text,import_glove,import_folded,import_object,import_again,import_fasttext,import_plain}'::text[]) m;
+SELECT import_word_vectors('import_plain', data => convert_to(E'the 1 2 3\nof 4 5 6\n', 'UTF8'), replace => true);
+SELECT import_description('import_plain');
+CREATE TABLE import_before AS TABLE import_fasttext;
+SELECT register_model('import_before', 'word2vec', 'embed_words', 'min_n=2', 'max_n=2', 'buckets=3', 'algorithm=cbow');
+SELECT embed('import_before', 'xab') = embed('import_fasttext', 'xab') AS same;
+SELECT import_word_vectors('import_before', data => import_fasttext(2, 0), replace => true);
+SELECT import_description('import_before');
+CREATE TABLE import_as_glove AS TABLE import_plain;
+SELECT register_model('import_as_glove', 'glove', 'embed_words', 'min_n=3');
+SELECT register_model('import_as_glove', 'glove', 'embed_words', 'pooling=tfidf');
+SELECT train_vocabulary('import_as_glove', 'SELECT ''a b''', replace => true);
+
 SELECT import_word_vectors('import_bad');
 SELECT import_word_vectors('import_bad', file => 'x', data => 'y');
 SELECT import_word_vectors('import_bad', data => '');
@@ -103,5 +119,6 @@ DROP SCHEMA import_schema CASCADE;
 DROP ROLE import_user;
 SELECT lo_unlink(:object);
 
-DROP TABLE import_text, import_glove, import_folded, import_object, import_again, import_fasttext, import_plain;
-DROP FUNCTION import_fasttext, import_int;
+DROP TABLE import_text, import_glove, import_folded, import_object, import_again, import_fasttext, import_plain,
+	import_before, import_as_glove;
+DROP FUNCTION import_fasttext, import_int, import_description;

@@ -155,7 +155,7 @@ SELECT string_agg(term, ' ' ORDER BY term) FROM terms;
 SELECT tgname, tgenabled FROM pg_trigger WHERE tgrelid = 'kept'::regclass ORDER BY 1;
 SELECT indexrelid::regclass FROM pg_index WHERE indrelid = 'kept'::regclass ORDER BY 1;
 SELECT tfidf('kept', 'emu', norm => 'none', idf => 'none');
-SELECT options && '{sort_by=term}' AS described FROM embed_models WHERE model = 'kept'::regclass;
+SELECT options && '{sort_by=term}' AS described FROM embed_models() WHERE model = 'kept'::regclass;
 -- and makes it where there is none; unqualified, the one on the search_path
 SELECT train_vocabulary('fresh', 'SELECT body FROM texts', replace => true);
 CREATE SCHEMA model_changes_first;

@@ -141,11 +141,11 @@ SELECT described('no_such_method');
 SELECT item, left(value, 40) FROM failure($$SELECT tfidf('domains', 'cat')$$) WHERE item <> 'hint';
 SELECT described('vocabulary', 'dims');
 SELECT * FROM failure($$SELECT tfidf('domains', 'cat')$$);
-SELECT model, method, dims, config, options FROM embed_models WHERE model = 'domains'::regclass;
+SELECT model, method, dims, config, options FROM embed_models() WHERE model = 'domains'::regclass;
 DROP TRIGGER embed_model ON domains;
 CREATE TRIGGER embed_model AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON domains FOR EACH STATEMENT EXECUTE FUNCTION embed_model();
 SELECT * FROM failure($$SELECT tfidf('domains', 'cat')$$);
-SELECT model, method, dims, config, options FROM embed_models WHERE model = 'domains'::regclass;
+SELECT model, method, dims, config, options FROM embed_models() WHERE model = 'domains'::regclass;
 
 -- the trigger function called in other ways
 SELECT * FROM failure($$SELECT embed_model()$$);

@@ -21,13 +21,13 @@ CREATE INDEX colours_vector ON colours USING btree (vector);
 SELECT train(16);
 SELECT vector_dims(embed('colours', 'red')), embed('colours', 'more') IS NULL AS forgotten;
 SELECT format_type(atttypid, atttypmod) FROM pg_attribute WHERE attrelid = 'colours'::regclass AND attname = 'vector';
-SELECT model, method, dims FROM embed_models WHERE model = 'colours'::regclass;
+SELECT model, method, dims FROM embed_models() WHERE model = 'colours'::regclass;
 SELECT 'colours'::regclass::oid = :before AS same_table, has_table_privilege('public', 'colours', 'SELECT') AS granted;
 
 -- a view depends on them
 CREATE VIEW vectors AS SELECT word, vector FROM colours WHERE id > 0;
 SELECT train(8);
-SELECT vector_dims(embed('colours', 'red')), dims FROM embed_models WHERE model = 'colours'::regclass;
+SELECT vector_dims(embed('colours', 'red')), dims FROM embed_models() WHERE model = 'colours'::regclass;
 SELECT train(16);
 SELECT count(*) FROM vectors;
 

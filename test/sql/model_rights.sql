@@ -19,7 +19,7 @@ SELECT train_vocabulary('goods_terms', 'SELECT body FROM goods');
 SELECT relowner::regrole, relnamespace::regnamespace FROM pg_class WHERE relname = 'goods_terms';
 SELECT tfidf('goods_terms', 'red car', norm => 'none', idf => 'none');
 SELECT model, method, dims, "rows", config, documents, occurrences, bytes > 0 AS has_size
-FROM embed_models WHERE model = 'goods_terms'::regclass;
+FROM embed_models(count_rows => true) WHERE model = 'goods_terms'::regclass;
 
 -- a model is its table and nothing else: the extension brings no registry and
 -- no event trigger, and embed_models shows what has the trigger
@@ -29,9 +29,9 @@ WHERE d.deptype = 'e' AND d.refclassid = 'pg_extension'::regclass
 	AND (d.classid = 'pg_event_trigger'::regclass OR c.relkind NOT IN ('v', 'c'));
 BEGIN;
 DROP TRIGGER embed_model ON goods_terms;
-SELECT count(*) FROM embed_models WHERE model = 'goods_terms'::regclass;
+SELECT count(*) FROM embed_models() WHERE model = 'goods_terms'::regclass;
 ROLLBACK;
-SELECT count(*) FROM embed_models WHERE model = 'goods_terms'::regclass;
+SELECT count(*) FROM embed_models() WHERE model = 'goods_terms'::regclass;
 -- no column of it is an OID under a name, which pg_upgrade would refuse
 SELECT attname, atttypid::regtype FROM pg_attribute WHERE attrelid = 'goods_terms'::regclass AND attnum > 0 ORDER BY attnum;
 
@@ -49,7 +49,7 @@ SET search_path = model_rights_anna, public;
 SELECT tfidf('goods_terms', 'red car');
 SELECT model_version('goods_terms');
 SELECT embed_refresh('goods_terms');
-SELECT count(*) FROM embed_models;
+SELECT count(*) FROM embed_models();
 SELECT count(*) FROM embed_images();
 SELECT register_model('goods_terms', 'vocabulary');
 SELECT train_vocabulary('goods_terms', 'SELECT ''mine''::text', replace => true);
@@ -59,7 +59,7 @@ SET ROLE model_rights_anna;
 GRANT SELECT ON goods_terms TO model_rights_bert;
 SET ROLE model_rights_bert;
 SELECT tfidf('goods_terms', 'red car', norm => 'none', idf => 'none');
-SELECT model FROM embed_models;
+SELECT model FROM embed_models();
 SELECT count(*) FROM embed_images(clear => true);
 SELECT count(*) FROM embed_images();
 SELECT model_version('goods_terms') IS NOT NULL AS has_version;
@@ -145,11 +145,11 @@ ALTER TABLE model_rights_anna."Terms of goods" SET SCHEMA model_rights_other;
 SELECT tfidf('model_rights_other."Terms of goods"', 'red car', norm => 'none', idf => 'none');
 UPDATE model_rights_other."Terms of goods" SET term = 'van' WHERE term = 'car';
 SELECT tfidf('model_rights_other."Terms of goods"', 'red van', norm => 'none', idf => 'none');
-SELECT model FROM embed_models;
+SELECT model FROM embed_models();
 
 -- dropped and gone
 DROP TABLE model_rights_other."Terms of goods";
-SELECT count(*) FROM embed_models;
+SELECT count(*) FROM embed_models();
 SELECT count(*) FROM embed_images();
 RESET ROLE;
 
@@ -162,4 +162,5 @@ REFRESH MATERIALIZED VIEW model_rights_shop.trap_view;
 SET client_min_messages = error;
 RESET search_path;
 DROP SCHEMA model_rights_anna, model_rights_other, model_rights_shop CASCADE;
+DROP FUNCTION pg_temp.rise();
 DROP ROLE model_rights_anna, model_rights_bert;

@@ -10,7 +10,7 @@ SELECT add_documents('adding_m', 'SELECT body FROM adding_docs WHERE id > 2');
 -- red keeps its id; blue and green have risen above the cut
 SELECT * FROM adding_m ORDER BY id;
 SELECT tfidf('adding_m', 'red green cyan', norm => 'none');
-SELECT documents, occurrences FROM embed_models WHERE model = 'adding_m'::regclass;
+SELECT documents, occurrences FROM embed_models() WHERE model = 'adding_m'::regclass;
 
 -- an error leaves everything as it was
 SELECT add_documents('adding_m', 'SELECT body FROM adding_docs WHERE id > 4');

@@ -12,7 +12,7 @@ INSERT INTO vocab_docs VALUES
 -- ids by occurrences, then by bytes; NULL is no document, '' is one
 SELECT train_vocabulary('vocab_m', 'SELECT body FROM vocab_docs ORDER BY id');
 SELECT * FROM vocab_m ORDER BY id;
-SELECT method, dims, config, options, documents, occurrences FROM embed_models
+SELECT method, dims, config, options, documents, occurrences FROM embed_models()
 WHERE model = 'vocab_m'::regclass;
 DROP TABLE vocab_m;
 

@@ -19,7 +19,7 @@ FROM w2v_plain WHERE id < 6 ORDER BY id;
 SELECT documents = 2000 AS all_documents,
 	occurrences = (SELECT sum(occurrences) FROM w2v_plain WHERE id > 0) AS all_words
 FROM w2v_plain WHERE id = 0;
-SELECT method, dims, config FROM embed_models WHERE model = 'w2v_plain'::regclass;
+SELECT method, dims, config FROM embed_models() WHERE model = 'w2v_plain'::regclass;
 
 -- words of a topic are nearer to each other than to the other topic
 SELECT word_vector('w2v_plain', 'cat') <=> word_vector('w2v_plain', 'kitten') <

@@ -1,5 +1,6 @@
 # Broken if this fails: a session that has used a model does not see what
 # another session changed, or sees what it must not see yet.
+# Also run with assertions.
 use strict;
 use warnings;
 use FindBin;

@@ -1,5 +1,6 @@
 # Broken if this fails: a training cannot be watched or stopped, or one that
 # was stopped, at whatever moment, leaves something behind.
+# Also run with assertions.
 use strict;
 use warnings;
 use FindBin;

@@ -45,7 +45,7 @@ my $use = q{SELECT one_hot('terms', 'word7') IS NOT NULL;};
 sub images { return glob($node->data_dir . '/base/pgsql_tmp/pgsql_tmp_embed.*') }
 foreach my $case (
 	[ 'first use', $use . 'CREATE TABLE written (i int);' ],
-	[ 'another version', q{UPDATE terms SET documents = documents WHERE id = 1;} . $use ],
+	[ 'another version', q{UPDATE terms SET term = 'other9' WHERE term = 'word9';} . $use ],
 	[ 'damaged', 'CREATE TABLE written_too (i int);' . $use ])
 {
 	my ($what, $sql) = @$case;
@@ -79,6 +79,11 @@ foreach my $case (
 		"$what: neither the file nor its directory is forced to disk");
 	ok(scalar(grep { $_->[0] eq 'sync' && $_->[1] =~ /pg_wal/ } @all), "$what: while the log is");
 }
+
+# A change of a count is made in memory, of the file that is there.
+is(join(' ', map { "@$_" } grep { $_->[1] =~ m{pgsql_tmp_embed\.} && ($_->[0] ne 'open' || $_->[2] =~ /write/) && $_->[0] ne 'mmap' }
+			calls_of(q{UPDATE terms SET documents = documents WHERE id = 1;} . $use)),
+	'', 'a changed count: nothing is written');
 
 # The rights of the server's files, also where the group may read them.
 my ($image) = images();

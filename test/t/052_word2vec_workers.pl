@@ -71,5 +71,20 @@ is($node->safe_psql('postgres', q{
 	SELECT count(*) FROM one FULL JOIN alone USING (id) WHERE one.vector IS DISTINCT FROM alone.vector}),
 	'0', 'workers that are not granted change no bit');
 
+# The curve has an epoch's mean loss at each place, whoever reported it.  (The
+# loss need not fall to the end: it rises as alpha falls.)
+for my $workers (1, 2)
+{
+	my ($output, $messages) = ('', '');
+
+	$node->psql('postgres', "SET client_min_messages = debug1; SELECT train_word2vec('curve', " .
+		"'SELECT body FROM texts LIMIT 40', dims => 8, epochs => 5, workers => $workers, seed => 1, replace => true)",
+		stdout => \$output, stderr => \$messages);
+	my @losses = $messages =~ /loss of each epoch:((?: [0-9.]+)+)/ ? split(' ', $1) : ();
+
+	is(scalar(@losses), 5, "$workers workers: a loss for each epoch (@losses)");
+	is(scalar(grep { $_ > 0 && $_ < $losses[0] } @losses[1 .. 4]), 4, 'the first one is the worst');
+}
+
 $node->stop;
 done_testing();

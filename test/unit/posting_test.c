@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "math/cpu.h"
 #include "math/posting.h"
 #include "math/posting_kernels.h"
 
@@ -148,9 +149,9 @@ check_block(int count, int shape, int gap_bits, int weight_bits)
 			CHECK(back.high[i] == batch.high[i] && back.low[i] == batch.low[i]);
 	}
 #ifdef POSTING_X86
-	if (__builtin_cpu_supports("avx2"))
+	if (cpu_level() >= CPU_AVX2)
 		check_kernels(&header, packed, posting_documents_avx2, posting_scores_avx2);
-	if (__builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl"))
+	if (cpu_level() >= CPU_AVX512)
 		check_kernels(&header, packed, posting_documents_avx512, posting_scores_avx512);
 #endif
 
@@ -228,9 +229,9 @@ main(void)
 	for (int count = 1; count <= POSTING_BLOCK; count++)
 		check_block(count, 0, 3, 6);
 #ifdef POSTING_X86
-	if (__builtin_cpu_supports("avx2"))
+	if (cpu_level() >= CPU_AVX2)
 		check_harvest(posting_harvest_avx2);
-	if (__builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl"))
+	if (cpu_level() >= CPU_AVX512)
 		check_harvest(posting_harvest_avx512);
 #endif
 	printf("posting (%s): %d failures\n", posting_kernels, failures);

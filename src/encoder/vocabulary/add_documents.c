@@ -11,6 +11,11 @@
  * The table is locked against other writers, not against readers, before the
  * first document is counted.
  *
+ * A document changes a few rows of a large table.  Terms that have an id are
+ * found in the model's image, and their rows by primary key; only terms that
+ * are not there are looked for among those under the cut, which are together
+ * at the lower end of the key.
+ *
  *-------------------------------------------------------------------------
  */
 #include "server/server.h"
@@ -19,6 +24,7 @@
 #include "catalog/pg_type.h"
 #include "encoder/vocabulary/training.h"
 #include "executor/spi.h"
+#include "math/hash.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
 #include "utils/acl.h"
@@ -27,28 +33,38 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rls.h"
+#include "utils/snapmgr.h"
 
 EMBED_FUNCTION(add_documents);
 
-/* terms sent to the table by one statement: each statement reads the table */
+/* terms sent to the table by one statement, which may read much of it */
 #define MERGE_TERMS		200000
 #define MERGE_BYTES		(16 * 1024 * 1024)
+
+/* Terms of one kind that wait for their statement, as its arrays */
+typedef struct TermBatch
+{
+	int			count;
+	int			capacity;
+	Size		bytes;
+	Oid			key_type;
+	Datum	   *keys;			/* ids, or texts */
+	Datum	   *documents;
+	Datum	   *occurrences;
+	MemoryContext context;		/* of texts, emptied by each flush */
+} TermBatch;
 
 typedef struct Merge
 {
 	Oid			table;
 	char	   *name;			/* qualified and quoted */
+	Vocabulary	vocabulary;		/* as it was before */
 	int32		lowest_id;		/* so far */
 	int32		highest_id;
 	int64		visible;		/* terms with a dimension */
 	int64		documents;		/* in the corpus, the new ones included */
-
-	int			count;			/* terms waiting */
-	Size		bytes;
-	Datum	   *terms;
-	Datum	   *term_documents;
-	Datum	   *term_occurrences;
-	MemoryContext context;		/* of their texts, emptied by each flush */
+	TermBatch	known;			/* by id */
+	TermBatch	others;			/* by text: under the cut, or new */
 } Merge;
 
 /*
@@ -92,24 +108,49 @@ result_int64(int column)
 }
 
 /*
- * The header takes the new documents in; what stands in the table is read.
+ * Whether row 0 counts something, without which there is no image; and the
+ * lowest id.
+ */
+static bool
+read_table(Merge *merge)
+{
+	execute(psprintf("SELECT pg_catalog.min(id)::pg_catalog.int8,"
+					 " (SELECT (documents OPERATOR(pg_catalog.>) 0"
+					 "   AND occurrences OPERATOR(pg_catalog.>) 0)::pg_catalog.int4::pg_catalog.int8"
+					 "  FROM %1$s WHERE id OPERATOR(pg_catalog.=) 0)"
+					 " FROM %1$s", merge->name),
+			SPI_OK_SELECT, 0, NULL, NULL);
+	merge->lowest_id = (int32) Min(result_int64(1), 0);
+	return result_int64(2) != 0;
+}
+
+/*
+ * The image of what the table holds now.  Nobody else changes it: we have
+ * locked it.
  */
 static void
-begin_merge(Merge *merge, Oid table, const TermCounter *counter)
+open_vocabulary(Merge *merge, FmgrInfo *flinfo)
+{
+	const VocabularyTotals *totals;
+
+	CommandCounterIncrement();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	vocabulary_attach(&merge->vocabulary,
+					  model_open(flinfo, merge->table, &vocabulary_method));
+	PopActiveSnapshot();
+	totals = merge->vocabulary.totals;
+	merge->visible = totals->terms;
+	merge->highest_id = totals->terms == 0 ? 0 :
+		merge->vocabulary.entries[totals->terms - 1].id;
+}
+
+/* The header takes the new documents in. */
+static void
+update_header(Merge *merge, const TermCounter *counter)
 {
 	Oid			types[2] = {INT8OID, INT8OID};
 	Datum		values[2] = {Int64GetDatum(counter->documents),
 	Int64GetDatum(counter->occurrences)};
-
-	memset(merge, 0, sizeof(Merge));
-	merge->table = table;
-	merge->name = quote_qualified_identifier(get_namespace_name(get_rel_namespace(table)),
-											 get_rel_name(table));
-	merge->terms = palloc(sizeof(Datum) * MERGE_TERMS);
-	merge->term_documents = palloc(sizeof(Datum) * MERGE_TERMS);
-	merge->term_occurrences = palloc(sizeof(Datum) * MERGE_TERMS);
-	merge->context = AllocSetContextCreate(CurrentMemoryContext, "terms to merge",
-										   ALLOCSET_DEFAULT_SIZES);
 
 	execute(psprintf("UPDATE %s SET documents = documents OPERATOR(pg_catalog.+) $1,"
 					 " occurrences = occurrences OPERATOR(pg_catalog.+) $2"
@@ -119,38 +160,151 @@ begin_merge(Merge *merge, Oid table, const TermCounter *counter)
 	if (SPI_processed != 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_CORRUPTED),
-				 errmsg("model \"%s\" has no row with id 0", get_rel_name(table)),
+				 errmsg("model \"%s\" has no row with id 0",
+						get_rel_name(merge->table)),
 				 errhint("Train the model again with replace => true.")));
 	merge->documents = result_int64(1);
+}
 
-	execute(psprintf("SELECT pg_catalog.min(id)::pg_catalog.int8,"
-					 " pg_catalog.max(id)::pg_catalog.int8,"
-					 " pg_catalog.count(*) FILTER (WHERE id OPERATOR(pg_catalog.>) 0)"
-					 " FROM %s", merge->name),
-			SPI_OK_SELECT, 0, NULL, NULL);
-	merge->lowest_id = (int32) result_int64(1);
-	merge->highest_id = (int32) result_int64(2);
-	merge->visible = result_int64(3);
+static void
+begin_merge(Merge *merge, FmgrInfo *flinfo, Oid table,
+			const TermCounter *counter)
+{
+	bool		counted;
+
+	memset(merge, 0, sizeof(Merge));
+	merge->table = table;
+	merge->name = quote_qualified_identifier(get_namespace_name(get_rel_namespace(table)),
+											 get_rel_name(table));
+	merge->known.key_type = INT4OID;
+	merge->others.key_type = TEXTOID;
+
+	/* an image before the header changes is likely to be at hand */
+	counted = read_table(merge);
+	if (counted)
+		open_vocabulary(merge, flinfo);
+	update_header(merge, counter);
+	if (!counted)
+		open_vocabulary(merge, flinfo);
+}
+
+/* ---------- terms waiting ---------- */
+
+static void
+batch_reserve(TermBatch *batch)
+{
+	if (batch->context == NULL)
+		batch->context = AllocSetContextCreate(CurrentMemoryContext,
+											   "terms to merge",
+											   ALLOCSET_DEFAULT_SIZES);
+	if (batch->count < batch->capacity)
+		return;
+	if (batch->capacity == 0)
+	{
+		batch->capacity = 64;
+		batch->keys = palloc(sizeof(Datum) * batch->capacity);
+		batch->documents = palloc(sizeof(Datum) * batch->capacity);
+		batch->occurrences = palloc(sizeof(Datum) * batch->capacity);
+		return;
+	}
+	batch->capacity *= 2;
+	batch->keys = repalloc(batch->keys, sizeof(Datum) * batch->capacity);
+	batch->documents = repalloc(batch->documents,
+								sizeof(Datum) * batch->capacity);
+	batch->occurrences = repalloc(batch->occurrences,
+								  sizeof(Datum) * batch->capacity);
+}
+
+static void
+batch_add(TermBatch *batch, Datum key, const CountedTerm *term)
+{
+	batch->keys[batch->count] = key;
+	batch->documents[batch->count] = Int64GetDatum(term->documents);
+	batch->occurrences[batch->count] = Int64GetDatum(term->occurrences);
+	batch->count++;
+	batch->bytes += term->length;
+}
+
+static bool
+batch_is_full(const TermBatch *batch)
+{
+	return batch->count == MERGE_TERMS || batch->bytes >= MERGE_BYTES;
+}
+
+/* The arrays of a batch: three arguments of its statement */
+static void
+batch_arguments(const TermBatch *batch, Oid *types, Datum *values)
+{
+	bool		by_id = batch->key_type == INT4OID;
+
+	types[0] = by_id ? INT4ARRAYOID : TEXTARRAYOID;
+	types[1] = types[2] = INT8ARRAYOID;
+	values[0] = PointerGetDatum(construct_array(batch->keys, batch->count,
+												batch->key_type,
+												by_id ? 4 : -1, by_id,
+												TYPALIGN_INT));
+	values[1] = PointerGetDatum(construct_array(batch->documents, batch->count,
+												INT8OID, 8, FLOAT8PASSBYVAL,
+												TYPALIGN_DOUBLE));
+	values[2] = PointerGetDatum(construct_array(batch->occurrences,
+												batch->count, INT8OID, 8,
+												FLOAT8PASSBYVAL,
+												TYPALIGN_DOUBLE));
+}
+
+static void
+batch_empty(TermBatch *batch, Datum *values)
+{
+	for (int i = 0; i < 3; i++)
+		pfree(DatumGetPointer(values[i]));
+	MemoryContextReset(batch->context);
+	batch->count = 0;
+	batch->bytes = 0;
+}
+
+/* Add the waiting counts to those of the terms with an id. */
+static void
+flush_known(Merge *merge)
+{
+	Oid			types[3];
+	Datum		values[3];
+
+	if (merge->known.count == 0)
+		return;
+	batch_arguments(&merge->known, types, values);
+	execute(psprintf("UPDATE %s AS v SET"
+					 " documents = v.documents OPERATOR(pg_catalog.+) added.documents,"
+					 " occurrences = v.occurrences OPERATOR(pg_catalog.+) added.occurrences"
+					 " FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2), pg_catalog.unnest($3))"
+					 "  AS added (id, documents, occurrences)"
+					 " WHERE v.id OPERATOR(pg_catalog.=) added.id", merge->name),
+			SPI_OK_UPDATE, 3, types, values);
+	if (SPI_processed != merge->known.count)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("terms of model \"%s\" are not in its table",
+						get_rel_name(merge->table)),
+				 errdetail("%llu of %d were found.",
+						   (unsigned long long) SPI_processed,
+						   merge->known.count),
+				 errhint("If the table was changed while its trigger was disabled, call embed_refresh().")));
+	batch_empty(&merge->known, values);
 }
 
 /*
- * Add the waiting counts to those of the terms that the table has, and the
- * other terms to the table, under the cut for now.
+ * Add the waiting counts to those of the terms under the cut, and the other
+ * terms to the table, under the cut for now.
  */
 static void
-flush_merge(Merge *merge)
+flush_others(Merge *merge)
 {
-	Oid			types[4] = {TEXTARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT8OID};
+	Oid			types[4];
 	Datum		values[4];
 
-	if (merge->count == 0)
+	if (merge->others.count == 0)
 		return;
-	values[0] = PointerGetDatum(construct_array(merge->terms, merge->count,
-												TEXTOID, -1, false, TYPALIGN_INT));
-	values[1] = PointerGetDatum(construct_array(merge->term_documents, merge->count,
-												INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
-	values[2] = PointerGetDatum(construct_array(merge->term_occurrences, merge->count,
-												INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+	batch_arguments(&merge->others, types, values);
+	types[3] = INT8OID;
 	values[3] = Int64GetDatum(merge->lowest_id);
 	execute(psprintf("WITH added AS MATERIALIZED"
 					 " (SELECT term, documents, occurrences FROM"
@@ -160,7 +314,9 @@ flush_merge(Merge *merge)
 					 " (UPDATE %1$s AS v SET"
 					 "  documents = v.documents OPERATOR(pg_catalog.+) added.documents,"
 					 "  occurrences = v.occurrences OPERATOR(pg_catalog.+) added.occurrences"
-					 "  FROM added WHERE v.term COLLATE pg_catalog.\"C\""
+					 "  FROM added WHERE v.id OPERATOR(pg_catalog.>=) $4::pg_catalog.int4"
+					 "   AND v.id OPERATOR(pg_catalog.<) 0"
+					 "   AND v.term COLLATE pg_catalog.\"C\""
 					 "   OPERATOR(pg_catalog.=) added.term COLLATE pg_catalog.\"C\""
 					 "  RETURNING v.term)"
 					 " INSERT INTO %1$s (id, term, documents, occurrences)"
@@ -171,29 +327,35 @@ flush_merge(Merge *merge)
 					 merge->name),
 			SPI_OK_INSERT, 4, types, values);
 	merge->lowest_id -= (int32) SPI_processed;
-
-	for (int i = 0; i < 3; i++)
-		pfree(DatumGetPointer(values[i]));
-	MemoryContextReset(merge->context);
-	merge->count = 0;
-	merge->bytes = 0;
+	batch_empty(&merge->others, values);
 }
 
 static void
-merge_term(Merge *merge, const CountedTerm *term)
+merge_term(Merge *merge, const CountedTerm *counted)
 {
-	MemoryContext old = MemoryContextSwitchTo(merge->context);
+	uint64		hash = hash_bytes64(counted->text, counted->length);
+	Term		term = {counted->text, counted->length, hash,
+	term_key(counted->text, counted->length, hash)};
+	int32		entry = vocabulary_find(&merge->vocabulary, &term);
+	TermBatch  *batch = entry >= 0 ? &merge->known : &merge->others;
 
-	merge->terms[merge->count] =
-		PointerGetDatum(cstring_to_text_with_len(term->text, term->length));
-	merge->term_documents[merge->count] = Int64GetDatum(term->documents);
-	merge->term_occurrences[merge->count] = Int64GetDatum(term->occurrences);
-	MemoryContextSwitchTo(old);
+	batch_reserve(batch);
+	if (entry >= 0)
+		batch_add(batch, Int32GetDatum(merge->vocabulary.entries[entry].id),
+				  counted);
+	else
+	{
+		MemoryContext old = MemoryContextSwitchTo(batch->context);
+		text	   *copy = cstring_to_text_with_len(counted->text,
+													counted->length);
 
-	merge->count++;
-	merge->bytes += term->length;
-	if (merge->count == MERGE_TERMS || merge->bytes >= MERGE_BYTES)
-		flush_merge(merge);
+		MemoryContextSwitchTo(old);
+		batch_add(batch, PointerGetDatum(copy), counted);
+	}
+	if (batch_is_full(&merge->known))
+		flush_known(merge);
+	if (batch_is_full(&merge->others))
+		flush_others(merge);
 }
 
 /*
@@ -202,14 +364,16 @@ merge_term(Merge *merge, const CountedTerm *term)
 static void
 promote_terms(Merge *merge, const ModelDescription *description)
 {
-	Oid			types[4] = {INT8OID, INT8OID, INT8OID, INT4OID};
-	Datum		values[4];
+	Oid			types[5] = {INT8OID, INT8OID, INT8OID, INT4OID, INT4OID};
+	Datum		values[5];
 	VocabularyCuts cuts;
 	int			dims = (int) model_option_int(description, "dims");
 	int64		lowest;
 	int64		highest;
 	int64		room;
 
+	if (merge->lowest_id == 0)
+		return;					/* no term is under the cut */
 	cuts_of_description(&cuts, description);
 	cuts_range(&cuts, merge->documents, &lowest, &highest);
 	room = cuts.max_terms == 0 ? PG_INT32_MAX : Max(0, cuts.max_terms - merge->visible);
@@ -217,8 +381,10 @@ promote_terms(Merge *merge, const ModelDescription *description)
 	values[1] = Int64GetDatum(highest);
 	values[2] = Int64GetDatum(room);
 	values[3] = Int32GetDatum(merge->highest_id);
+	values[4] = Int32GetDatum(merge->lowest_id);
 	execute(psprintf("WITH risen AS (SELECT id, term, occurrences FROM %1$s"
-					 "  WHERE id OPERATOR(pg_catalog.<) 0"
+					 "  WHERE id OPERATOR(pg_catalog.>=) $5"
+					 "  AND id OPERATOR(pg_catalog.<) 0"
 					 "  AND documents OPERATOR(pg_catalog.>=) $1"
 					 "  AND documents OPERATOR(pg_catalog.<=) $2"
 					 "  ORDER BY occurrences DESC, term COLLATE pg_catalog.\"C\" LIMIT $3),"
@@ -230,7 +396,7 @@ promote_terms(Merge *merge, const ModelDescription *description)
 					 merge->name,
 					 model_option_int(description, "sort_by") == TERM_ORDER_TERM ?
 					 "" : "occurrences DESC,"),
-			SPI_OK_UPDATE, 4, types, values);
+			SPI_OK_UPDATE, 5, types, values);
 
 	if (merge->highest_id + (int64) SPI_processed > VOCABULARY_MAX_ID(dims))
 		ereport(ERROR,
@@ -268,10 +434,12 @@ add_documents(PG_FUNCTION_ARGS)
 
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
-	begin_merge(&merge, table, counter);
+	begin_merge(&merge, fcinfo->flinfo, table, counter);
 	while (term_counter_next(counter, &term))
 		merge_term(&merge, &term);
-	flush_merge(&merge);
+	flush_known(&merge);
+	flush_others(&merge);
+	model_close(fcinfo->flinfo);
 	promote_terms(&merge, description);
 	SPI_finish();
 	term_counter_free(counter);

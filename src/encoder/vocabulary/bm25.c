@@ -19,6 +19,7 @@
 
 #include "encoder/vocabulary/bm25_formula.h"
 #include "encoder/vocabulary/sparse_encoder.h"
+#include "miscadmin.h"
 
 EMBED_FUNCTION(bm25_document);
 EMBED_FUNCTION(bm25_query);
@@ -51,11 +52,11 @@ bm25_document(PG_FUNCTION_ARGS)
 	if (call_site_lookup(fcinfo, &result))
 		PG_RETURN_DATUM(result);
 
-	encoder = encoder_open(fcinfo, model);
+	encoder = sparse_encoder_open(fcinfo, model);
 	options.variant = chosen_option(&encoder->chosen[0], "BM25 variant",
 									PG_GETARG_TEXT_PP(4), bm25_names);
 	check_parameters(&options);
-	encoder_count(encoder, PG_GETARG_TEXT_PP(1), &document);
+	sparse_encoder_count(encoder, PG_GETARG_TEXT_PP(1), &document);
 	totals = encoder->vocabulary.totals;
 	relative_length = document.terms /
 		((double) totals->occurrences / (double) totals->documents);
@@ -63,8 +64,32 @@ bm25_document(PG_FUNCTION_ARGS)
 	for (int i = 0; i < document.count; i++)
 		document.weights[i] = bm25_tf(&options, document.counts[i].count,
 									  relative_length) - absent;
-	result = PointerGetDatum(encoder_vector(encoder, &document, 1.0, absent));
+	result = PointerGetDatum(sparse_encoder_vector(encoder, &document, 1.0, absent));
 	return call_site_store(fcinfo, result);
+}
+
+/*
+ * What one variant wants to know of all terms is not in the image, where each
+ * change of a count would change it.
+ */
+static double
+mean_log_odds(SparseEncoder *encoder, Bm25Variant variant)
+{
+	const Vocabulary *vocabulary = &encoder->vocabulary;
+	int64		terms = vocabulary->totals->terms;
+	double		sum = 0.0;
+
+	if (variant != BM25_OKAPI || !isnan(encoder->mean_log_odds))
+		return encoder->mean_log_odds;
+	for (int64 i = 0; i < terms; i++)
+	{
+		if (i % 65536 == 0)
+			CHECK_FOR_INTERRUPTS();
+		sum += bm25_log_odds(vocabulary->entries[i].documents,
+							 vocabulary->totals->documents);
+	}
+	encoder->mean_log_odds = sum / Max(1, terms);
+	return encoder->mean_log_odds;
 }
 
 Datum
@@ -74,16 +99,18 @@ bm25_query(PG_FUNCTION_ARGS)
 	Bm25Variant variant;
 	SparseEncoder    *encoder;
 	EncodedDocument document;
+	double		mean;
 	double		sum = 0.0;
 	Datum		result;
 
 	if (call_site_lookup(fcinfo, &result))
 		PG_RETURN_DATUM(result);
 
-	encoder = encoder_open(fcinfo, model);
+	encoder = sparse_encoder_open(fcinfo, model);
 	variant = chosen_option(&encoder->chosen[0], "BM25 variant",
 							PG_GETARG_TEXT_PP(2), bm25_names);
-	encoder_count(encoder, PG_GETARG_TEXT_PP(1), &document);
+	mean = mean_log_odds(encoder, variant);
+	sparse_encoder_count(encoder, PG_GETARG_TEXT_PP(1), &document);
 	for (int i = 0; i < document.count; i++)
 	{
 		const KeyCount *term = &document.counts[i];
@@ -91,10 +118,10 @@ bm25_query(PG_FUNCTION_ARGS)
 
 		document.weights[i] = term->count *
 			bm25_idf(variant, vocabulary->entries[term->key].documents,
-					 vocabulary->totals->documents, vocabulary->totals->mean_log_odds);
+					 vocabulary->totals->documents, mean);
 		sum += document.weights[i];
 	}
-	result = PointerGetDatum(encoder_vector(encoder, &document, 1.0,
+	result = PointerGetDatum(sparse_encoder_vector(encoder, &document, 1.0,
 											variant == BM25_L ? sum : 0.0));
 	return call_site_store(fcinfo, result);
 }

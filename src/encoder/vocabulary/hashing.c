@@ -17,6 +17,7 @@
 #include "encoder/vocabulary/murmur3.h"
 #include "encoder/vocabulary/sparse_result.h"
 #include "encoder/vocabulary/terms.h"
+#include "encoder/vocabulary/vocabulary.h"
 #include "encoder/vocabulary/weighting.h"
 #include "mb/pg_wchar.h"
 #include "utils/builtins.h"
@@ -45,6 +46,8 @@ hashing_state(FunctionCallInfo fcinfo, const TermOptions *options)
 		memcmp(&state->options, options, sizeof(TermOptions)) == 0)
 		return state;
 
+	option_check_argument(vocabulary_options, "min_token_length",
+						  options->min_token_length);
 	term_options_check(options);
 	if (state == NULL)
 	{

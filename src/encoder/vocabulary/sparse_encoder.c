@@ -7,6 +7,8 @@
  */
 #include "server/server.h"
 
+#include <math.h>
+
 #include "encoder/vocabulary/sparse_encoder.h"
 #include "text/generation.h"
 #include "utils/memutils.h"
@@ -14,7 +16,7 @@
 #define PREFETCH_DISTANCE	12
 
 static void
-encoder_prepare(SparseEncoder *encoder, MemoryContext parent, const Model *model)
+sparse_encoder_prepare(SparseEncoder *encoder, MemoryContext parent, const Model *model)
 {
 	MemoryContext old;
 
@@ -28,6 +30,7 @@ encoder_prepare(SparseEncoder *encoder, MemoryContext parent, const Model *model
 	memset(encoder->chosen, 0, sizeof(encoder->chosen));
 	memset(&encoder->weights, 0, sizeof(encoder->weights));
 	memset(&encoder->idf_table, 0, sizeof(encoder->idf_table));
+	encoder->mean_log_odds = NAN;
 	encoder->weights.context = encoder->context;
 	vocabulary_attach(&encoder->vocabulary, model);
 	entry_counts_init(&encoder->counts, encoder->vocabulary.totals->terms);
@@ -45,9 +48,9 @@ encoder_prepare(SparseEncoder *encoder, MemoryContext parent, const Model *model
  * the way leaves nothing that looks ready.
  */
 SparseEncoder *
-encoder_open(FunctionCallInfo fcinfo, const Model *model)
+sparse_encoder_open(FunctionCallInfo fcinfo, const Model *model)
 {
-	void	  **state = call_site_state(fcinfo->flinfo);
+	void	  **state = call_site_state(fcinfo->flinfo, &vocabulary_method);
 	SparseEncoder    *encoder = *state;
 
 	if (encoder == NULL)
@@ -58,7 +61,7 @@ encoder_open(FunctionCallInfo fcinfo, const Model *model)
 	{
 		encoder->stream = NULL;
 		encoder->generation = text_generation();
-		encoder_prepare(encoder, fcinfo->flinfo->fn_mcxt, model);
+		sparse_encoder_prepare(encoder, fcinfo->flinfo->fn_mcxt, model);
 		encoder->version = model->version;
 	}
 	else
@@ -89,7 +92,7 @@ count_terms(SparseEncoder *encoder, const Term *terms, int count)
 }
 
 void
-encoder_count(SparseEncoder *encoder, const text *input, EncodedDocument *document)
+sparse_encoder_count(SparseEncoder *encoder, const text *input, EncodedDocument *document)
 {
 	const Term *terms;
 	int			count;
@@ -115,7 +118,7 @@ encoder_count(SparseEncoder *encoder, const text *input, EncodedDocument *docume
 }
 
 SparseVector *
-encoder_vector(SparseEncoder *encoder, EncodedDocument *document,
+sparse_encoder_vector(SparseEncoder *encoder, EncodedDocument *document,
 			   double divisor, double constant)
 {
 	const Vocabulary *vocabulary = &encoder->vocabulary;

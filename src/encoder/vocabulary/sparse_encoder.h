@@ -44,6 +44,7 @@ typedef struct SparseEncoder
 	bool		counting;		/* counts are not 0 */
 	WeightArray weights;
 	IdfTable	idf_table;
+	double		mean_log_odds;	/* of all terms; NAN: not yet computed */
 	ChosenOption chosen[ENCODER_OPTIONS];
 } SparseEncoder;
 
@@ -56,15 +57,15 @@ typedef struct EncodedDocument
 	int64		terms;			/* in the text, unknown ones and repetitions too */
 } EncodedDocument;
 
-extern SparseEncoder *encoder_open(FunctionCallInfo fcinfo, const Model *model);
-extern void encoder_count(SparseEncoder *encoder, const text *input,
+extern SparseEncoder *sparse_encoder_open(FunctionCallInfo fcinfo, const Model *model);
+extern void sparse_encoder_count(SparseEncoder *encoder, const text *input,
 						  EncodedDocument *document);
 
 /*
  * The vector of the document's weights, each divided by divisor.  The
  * constant, unless it is 0, becomes the element that stands for no term.
  */
-extern SparseVector *encoder_vector(SparseEncoder *encoder, EncodedDocument *document,
+extern SparseVector *sparse_encoder_vector(SparseEncoder *encoder, EncodedDocument *document,
 									double divisor, double constant);
 
 #endif							/* VOCABULARY_SPARSE_ENCODER_H */

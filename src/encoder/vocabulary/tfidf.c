@@ -31,11 +31,11 @@ count_vector(PG_FUNCTION_ARGS)
 		PG_RETURN_DATUM(result);
 
 	presence = PG_GETARG_BOOL(2);
-	encoder = encoder_open(fcinfo, model);
-	encoder_count(encoder, PG_GETARG_TEXT_PP(1), &document);
+	encoder = sparse_encoder_open(fcinfo, model);
+	sparse_encoder_count(encoder, PG_GETARG_TEXT_PP(1), &document);
 	for (int i = 0; i < document.count; i++)
 		document.weights[i] = presence ? 1.0 : document.counts[i].count;
-	result = PointerGetDatum(encoder_vector(encoder, &document, 1.0, 0.0));
+	result = PointerGetDatum(sparse_encoder_vector(encoder, &document, 1.0, 0.0));
 	return call_site_store(fcinfo, result);
 }
 
@@ -157,12 +157,12 @@ tfidf(PG_FUNCTION_ARGS)
 	if (call_site_lookup(fcinfo, &result))
 		PG_RETURN_DATUM(result);
 
-	encoder = encoder_open(fcinfo, model);
+	encoder = sparse_encoder_open(fcinfo, model);
 	read_weighting(fcinfo, encoder, &weighting);
-	encoder_count(encoder, PG_GETARG_TEXT_PP(1), &document);
+	sparse_encoder_count(encoder, PG_GETARG_TEXT_PP(1), &document);
 	weigh_document(encoder, &weighting, &document);
 	divisor = norm_divisor(weighting.norm, document.weights, document.count);
-	result = PointerGetDatum(encoder_vector(encoder, &document, divisor, 0.0));
+	result = PointerGetDatum(sparse_encoder_vector(encoder, &document, divisor, 0.0));
 	return call_site_store(fcinfo, result);
 }
 
@@ -239,7 +239,7 @@ one_hot(PG_FUNCTION_ARGS)
 	if (call_site_lookup(fcinfo, &result))
 		PG_RETURN_DATUM(result);
 
-	encoder = encoder_open(fcinfo, model);
+	encoder = sparse_encoder_open(fcinfo, model);
 	if (input_as_term(encoder, PG_GETARG_TEXT_PP(1), &term))
 		entry = vocabulary_find(&encoder->vocabulary, &term);
 	if (entry < 0)

@@ -11,7 +11,6 @@
 #include "server/server.h"
 
 #include "catalog/pg_type.h"
-#include "encoder/vocabulary/bm25_formula.h"
 #include "encoder/vocabulary/term_sort.h"
 #include "encoder/vocabulary/training.h"
 #include "encoder/vocabulary/vocabulary.h"
@@ -60,6 +59,7 @@ const ModelMethod vocabulary_method = {
 	.options = vocabulary_options,
 	.check = check_description,
 	.build_image = build_image,
+	.patch_image = vocabulary_patch_image,
 	.image_format = VOCABULARY_IMAGE_FORMAT,
 	.image_sections = VOCABULARY_SECTIONS,
 	.header_needed = true
@@ -86,6 +86,12 @@ vocabulary_term_options(TermOptions *options, const ModelDescription *descriptio
 {
 	term_options_read(options, description);
 	options->config = model_option_config(description);
+}
+
+int
+vocabulary_dims(const ModelDescription *description)
+{
+	return (int) model_option_int(description, "dims");
 }
 
 static void
@@ -135,7 +141,7 @@ damaged(const Collection *collection, const char *detail,...)
 			enlargeStringInfo(&text, needed);
 	}
 	ereport(ERROR,
-			(errcode(ERRCODE_DATA_CORRUPTED),
+			(errcode(ERRCODE_DATA_EXCEPTION),
 			 errmsg("invalid row in vocabulary model \"%s\"",
 					collection->description->table_name),
 			 errdetail_internal("%s", text.data),
@@ -205,8 +211,6 @@ collect_entry(Collection *collection, Datum *values, bool *nulls)
 				(long long) collection->totals.documents);
 	collection->totals.max_documents = Max(collection->totals.max_documents,
 										   entry->documents);
-	collection->totals.mean_log_odds += bm25_log_odds(entry->documents,
-													  collection->totals.documents);
 	if ((Pointer) term != DatumGetPointer(values[VOCABULARY_TERM]))
 		pfree(term);
 }
@@ -271,7 +275,7 @@ build_image(ImageBuilder *builder, ModelReader *reader)
 	Size		slot_count;
 
 	collection.description = model_reader_description(reader);
-	collection.dims = model_option_int(collection.description, "dims");
+	collection.dims = vocabulary_dims(collection.description);
 	collection.capacity = 1024;
 	collection.entries = palloc(sizeof(VocabularyEntry) * collection.capacity);
 	collection.text_capacity = 8192;
@@ -282,7 +286,6 @@ build_image(ImageBuilder *builder, ModelReader *reader)
 	qsort(collection.entries, collection.totals.terms, sizeof(VocabularyEntry),
 		  compare_entries);
 	slots = fill_slots(&collection, &slot_count);
-	collection.totals.mean_log_odds /= Max(1, collection.totals.terms);
 
 	image_begin_section(builder, VOCABULARY_SECTION_TOTALS);
 	image_append(builder, &collection.totals, sizeof(VocabularyTotals));
@@ -307,28 +310,35 @@ vocabulary_attach(Vocabulary *vocabulary, const Model *model)
 	vocabulary->slot_mask = (uint32) (bytes / sizeof(VocabularySlot) - 1);
 	vocabulary->entries = model_section(model, VOCABULARY_SECTION_TERMS, &bytes);
 	vocabulary->texts = model_section(model, VOCABULARY_SECTION_TEXTS, &bytes);
-	vocabulary->dims = model_option_int(model->description, "dims");
+	vocabulary->dims = vocabulary_dims(model->description);
+}
+
+const VocabularyEntry *
+vocabulary_entry_among(const VocabularyEntry *entries, int64 count, int id)
+{
+	int64		low = 0;
+	int64		high = count;
+
+	/* ids usually have no gaps */
+	if (id >= 1 && id <= high && entries[id - 1].id == id)
+		return &entries[id - 1];
+	while (low < high)
+	{
+		int64		middle = (low + high) / 2;
+
+		if (entries[middle].id < id)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (low < count && entries[low].id == id)
+		return &entries[low];
+	return NULL;
 }
 
 const VocabularyEntry *
 vocabulary_entry_of_id(const Vocabulary *vocabulary, int id)
 {
-	int64		low = 0;
-	int64		high = vocabulary->totals->terms;
-
-	/* ids usually have no gaps */
-	if (id >= 1 && id <= high && vocabulary->entries[id - 1].id == id)
-		return &vocabulary->entries[id - 1];
-	while (low < high)
-	{
-		int64		middle = (low + high) / 2;
-
-		if (vocabulary->entries[middle].id < id)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	if (low < vocabulary->totals->terms && vocabulary->entries[low].id == id)
-		return &vocabulary->entries[low];
-	return NULL;
+	return vocabulary_entry_among(vocabulary->entries,
+								  vocabulary->totals->terms, id);
 }

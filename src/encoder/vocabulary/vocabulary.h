@@ -51,7 +51,7 @@ enum
 };
 
 /* raised whenever a struct below changes */
-#define VOCABULARY_IMAGE_FORMAT	1
+#define VOCABULARY_IMAGE_FORMAT	2
 
 typedef struct VocabularyTotals
 {
@@ -59,7 +59,6 @@ typedef struct VocabularyTotals
 	int64		occurrences;
 	int64		max_documents;	/* of the most widespread term */
 	int64		terms;
-	double		mean_log_odds;	/* see bm25_formula.h */
 } VocabularyTotals;
 
 typedef struct VocabularySlot
@@ -77,7 +76,7 @@ typedef struct VocabularyEntry
 	int32		id;
 } VocabularyEntry;
 
-StaticAssertDecl(sizeof(VocabularyTotals) == 40, "vocabulary image layout");
+StaticAssertDecl(sizeof(VocabularyTotals) == 32, "vocabulary image layout");
 StaticAssertDecl(sizeof(VocabularySlot) == 16, "vocabulary image layout");
 StaticAssertDecl(sizeof(VocabularyEntry) == 24, "vocabulary image layout");
 
@@ -92,6 +91,8 @@ typedef struct Vocabulary
 	int			dims;
 } Vocabulary;
 
+extern bool vocabulary_patch_image(ImagePatch *patch, ModelReader *reader);
+extern int	vocabulary_dims(const ModelDescription *description);
 extern void vocabulary_attach(Vocabulary *vocabulary, const Model *model);
 extern void vocabulary_term_options(TermOptions *options,
 									const ModelDescription *description);
@@ -114,6 +115,10 @@ vocabulary_find(const Vocabulary *vocabulary, const Term *term)
 	}
 	return -1;
 }
+
+/* the entry of an id among entries in the order of ids, or NULL */
+extern const VocabularyEntry *vocabulary_entry_among(const VocabularyEntry *entries,
+													 int64 count, int id);
 
 /* the entry of an id, or NULL */
 extern const VocabularyEntry *vocabulary_entry_of_id(const Vocabulary *vocabulary,

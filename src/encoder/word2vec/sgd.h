@@ -3,7 +3,7 @@
  * sgd.h
  *	  Training of word vectors over encoded documents.
  *
- * Everything here works on plain memory: the caller (train.c) puts the
+ * Everything here works on plain memory: the caller (train_word2vec.c) puts the
  * weights where all workers see them.  No server header is included.
  *
  *-------------------------------------------------------------------------

@@ -151,8 +151,8 @@ word2vec_share(const Word2vecOptions *options, const EncodedCorpus *corpus,
 	memory = trainer_memory_create(layout.bytes, "weights");
 	shared = memory->memory;
 	*shared = layout;
-	memory->control->slices = shared->slices * options->epochs;
-	memory->control->total = corpus->tokens * options->epochs;
+	trainer_plan(memory, shared->slices * options->epochs,
+				 corpus->tokens * options->epochs, options->epochs);
 
 	fill_input(shared);
 	fill_tables(shared, options, corpus, counts);
@@ -314,7 +314,8 @@ word2vec_work(Trainer *trainer)
 	scratch = palloc(sgd_scratch_size(&model) + STEP_ALIGNMENT);
 	sgd_worker_init(&worker, &model, 0,
 					(void *) TYPEALIGN(STEP_ALIGNMENT, scratch));
-	random_seed_stream(&worker.random, shared->seed, 1 + trainer->worker);
+	random_seed_stream(&worker.random, shared->seed,
+					   ((uint64) trainer->run << 32) + 1 + trainer->worker);
 	worker.report = task_report;
 	worker.report_state = &state;
 	task_report(&worker, 0);

@@ -20,27 +20,20 @@
 #define STEP_SET	step_scalar_set
 
 #include "encoder/word2vec/step_template.h"
+#include "math/cpu.h"
 
 extern const StepKernels *const step_avx512;
 extern const StepKernels *const step_avx2;
 extern const StepKernels *const step_neon;
 
-/*
- * The compiler's own CPU test covers what the operating system saves as
- * well, so a set that is found can be run.
- */
 const StepKernels *
 step_kernels(const char *name)
 {
 #if defined(__x86_64__)
-	__builtin_cpu_init();
-	if (__builtin_cpu_supports("avx512f") &&
-		__builtin_cpu_supports("avx512dq") &&
-		__builtin_cpu_supports("avx512vl") &&
-		__builtin_cpu_supports("avx512bw") &&
+	if (cpu_level() >= CPU_AVX512 &&
 		(name == NULL || strcmp(name, "avx512") == 0))
 		return step_avx512;
-	if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+	if (cpu_level() >= CPU_AVX2 &&
 		(name == NULL || strcmp(name, "avx2") == 0))
 		return step_avx2;
 #elif defined(__aarch64__)

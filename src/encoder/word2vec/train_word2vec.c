@@ -383,6 +383,7 @@ read_known(FmgrInfo *flinfo, Word2vecOptions *options)
 {
 	Known	   *known;
 	const ModelDescription *from;
+	WordsSubwords subwords;
 
 	if (!OidIsValid(options->from_model))
 		return NULL;
@@ -390,10 +391,11 @@ read_known(FmgrInfo *flinfo, Word2vecOptions *options)
 	known->words = words_open(flinfo, options->from_model);
 	from = known->words->model->description;
 	options->dims = known->words->totals->dims;
-	options->min_n = model_option_int(from, "min_n");
-	options->max_n = model_option_int(from, "max_n");
-	if (options->max_n > 0)
-		options->buckets = model_option_int(from, "buckets");
+	subwords = words_subwords(from);
+	options->min_n = subwords.min_n;
+	options->max_n = subwords.max_n;
+	if (subwords.max_n > 0)
+		options->buckets = subwords.buckets;
 	check_options(options);
 
 	known->list = palloc_extended(mul_size(sizeof(EncodedWord),
@@ -409,6 +411,19 @@ read_known(FmgrInfo *flinfo, Word2vecOptions *options)
 	return known;
 }
 
+/* For whoever wants to know how the training went */
+static void
+report_curve(const TrainerCurve *curve)
+{
+	StringInfoData line;
+
+	initStringInfo(&line);
+	for (int i = 0; i < curve->points; i++)
+		appendStringInfo(&line, " %.4f", curve->losses[i]);
+	ereport(DEBUG1,
+			(errmsg_internal("loss of each epoch:%s", line.data)));
+}
+
 Datum
 train_word2vec(PG_FUNCTION_ARGS)
 {
@@ -420,6 +435,7 @@ train_word2vec(PG_FUNCTION_ARGS)
 	TrainerMemory *memory;
 	EncodedCorpus *corpus;
 	Subwords   *subwords;
+	TrainerCurve curve;
 	Oid			table;
 
 	trainer_check();
@@ -443,8 +459,10 @@ train_word2vec(PG_FUNCTION_ARGS)
 	}
 
 	progress_phase(progress, "training", memory->control->total);
-	trainer_run(&word2vec_task, files, memory, options.workers, progress);
+	trainer_run(&word2vec_task, files, memory, options.workers, 0, progress,
+				&curve);
 	trainer_files_free(files);
+	report_curve(&curve);
 
 	table = write_model(&definition, corpus, subwords, known, memory->memory,
 						progress);

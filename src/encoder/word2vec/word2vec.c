@@ -15,6 +15,7 @@ const char *const word2vec_algorithms[] = {"skipgram", "cbow", NULL};
 
 const OptionDeclaration word2vec_options[] = {
 	WORDS_OPTIONS,
+	WORDS_SUBWORD_OPTIONS,
 	OPTION_CHOICE_OF("algorithm", word2vec_algorithms, 0),
 	OPTION_INTEGER_OF("window_size", 1, WORD2VEC_MAX_WINDOW, 5),
 	OPTION_INTEGER_OF("negative", 0, WORD2VEC_MAX_NEGATIVE, 5),
@@ -33,8 +34,9 @@ const ModelMethod word2vec_method = {
 	.options = word2vec_options,
 	.check = words_check,
 	.build_image = words_build_image,
-	.image_format = 1,
-	.image_sections = WORDS_SECTIONS
+	.image_format = WORDS_IMAGE_FORMAT,
+	.image_sections = WORDS_SECTIONS,
+	.encoder = &words_encoder
 };
 
 void

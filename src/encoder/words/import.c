@@ -15,6 +15,7 @@
 #include <math.h>
 
 #include "encoder/words/import.h"
+#include "encoder/words/imported.h"
 #include "format/word_vectors.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
@@ -159,6 +160,7 @@ begin_model(Import *import)
 	WordVectorsReader *reader = import->reader;
 	ModelDefinition *definition = &import->definition;
 
+	definition->method = imported_method(reader->kind);
 	definition->typmods[WORDS_VECTOR] = reader->dims;
 	model_definition_int(definition, "dims", reader->dims);
 	if (reader->kind == WORD_VECTORS_FASTTEXT)
@@ -326,7 +328,9 @@ read_arguments(FunctionCallInfo fcinfo, Import *import)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("max_words must be at least 1")));
 	model = text_to_cstring(PG_GETARG_TEXT_PP(ARG_MODEL));
-	model_definition_init(&import->definition, model, model_method_find("word2vec"),
+	/* the method is known when the file has been looked at */
+	model_definition_init(&import->definition, model,
+						  imported_method(WORD_VECTORS_BINARY),
 						  PG_GETARG_BOOL(ARG_REPLACE));
 	model_definition_config(&import->definition, PG_GETARG_OID(ARG_CONFIG));
 	model_check_creation(&import->definition);

@@ -41,11 +41,26 @@ words_check_ngrams(int64 min_n, int64 max_n)
 			 errdetail("The value is " INT64_FORMAT ".", min_n)));
 }
 
+WordsSubwords
+words_subwords(const ModelDescription *description)
+{
+	WordsSubwords subwords = {0, 0, 1};
+
+	if (option_find(description->method->options, "max_n") != NULL)
+	{
+		subwords.min_n = model_option_int(description, "min_n");
+		subwords.max_n = model_option_int(description, "max_n");
+		subwords.buckets = model_option_int(description, "buckets");
+	}
+	return subwords;
+}
+
 void
 words_check(const ModelDescription *description)
 {
-	words_check_ngrams(model_option_int(description, "min_n"),
-					   model_option_int(description, "max_n"));
+	WordsSubwords subwords = words_subwords(description);
+
+	words_check_ngrams(subwords.min_n, subwords.max_n);
 }
 
 static void
@@ -81,14 +96,12 @@ attach(Words *words, FmgrInfo *flinfo)
 
 	words->generation = 0;
 	attach_sections(words);
-	words->min_n = model_option_int(model->description, "min_n");
-	words->max_n = model_option_int(model->description, "max_n");
-	words->buckets = model_option_int(model->description, "buckets");
+	words->subwords = words_subwords(model->description);
 	words->pooling = model_option(model->description, "pooling")->text;
 	if (words->tokens == NULL)
 		words->tokens = palloc(sizeof(Token) * TOKEN_BATCH);
 	words->ngrams = resize(words->ngrams,
-						   mul_size(MAX_NGRAMS(Max(words->max_n, 1)),
+						   mul_size(MAX_NGRAMS(Max(words->subwords.max_n, 1)),
 									sizeof(int32)));
 	words->unseen = resize(words->unseen,
 						   mul_size(Max(words->totals->stride, 1),
@@ -102,10 +115,8 @@ attach(Words *words, FmgrInfo *flinfo)
 }
 
 Words *
-words_open(FmgrInfo *flinfo, Oid table)
+words_attach(FmgrInfo *flinfo, Model *model, void **state)
 {
-	Model	   *model = model_open(flinfo, table, NULL);
-	void	  **state = call_site_state(flinfo);
 	Words	   *words = *state;
 
 	if (words == NULL)
@@ -116,17 +127,25 @@ words_open(FmgrInfo *flinfo, Oid table)
 	words->model = model;
 	if (words->version != model->version ||
 		words->generation != text_generation())
-	{
-		if (model->description->method->build_image != words_build_image)
-			ereport(ERROR,
-					(errcode(ERRCODE_WRONG_OBJECT_TYPE),
-					 errmsg("embedding model \"%s\" has no word vectors",
-							model->description->table_name),
-					 errdetail("It is a model of method \"%s\".",
-							   model->description->method->name)));
 		attach(words, flinfo);
-	}
 	return words;
+}
+
+Words *
+words_open(FmgrInfo *flinfo, Oid table)
+{
+	Model	   *model = model_open(flinfo, table, NULL);
+	const ModelDescription *description = model->description;
+
+	if (description->method->build_image != words_build_image)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("embedding model \"%s\" has no word vectors",
+						description->table_name),
+				 errdetail("It is a model of method \"%s\".",
+						   description->method->name)));
+	return words_attach(flinfo, model,
+						call_site_state(flinfo, words_columns));
 }
 
 const WordEntry *
@@ -174,12 +193,12 @@ words_compose(Words *words, const char *text, int length)
 	int			count;
 	int			known = 0;
 
-	if (words->bucket_slots == NULL || words->max_n == 0)
+	if (words->bucket_slots == NULL || words->subwords.max_n == 0)
 		return NULL;
 	utf8 = pg_server_to_any(text, length, PG_UTF8);
 	count = subword_buckets(utf8, utf8 == text ? length : strlen(utf8),
-							words->min_n, words->max_n, words->buckets,
-							words->ngrams, MAX_NGRAMS(words->max_n));
+							words->subwords.min_n, words->subwords.max_n, words->subwords.buckets,
+							words->ngrams, MAX_NGRAMS(words->subwords.max_n));
 	if (utf8 != text)
 		pfree(utf8);
 

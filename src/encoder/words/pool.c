@@ -24,8 +24,8 @@
 #include "funcapi.h"
 #include "math/rows.h"
 #include "miscadmin.h"
+#include "model/encoder.h"
 #include "server/extension.h"
-#include "server/set_result.h"
 #include "text/token.h"
 #include "type/vector.h"
 #include "utils/array.h"
@@ -33,9 +33,6 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
-EMBED_FUNCTION(embed);
-EMBED_FUNCTION(embed_array);
-EMBED_FUNCTION(embed_tokens);
 EMBED_FUNCTION(word_vector);
 
 typedef enum Pooling
@@ -48,15 +45,13 @@ typedef enum Pooling
 #define SIF_A 1e-3
 
 static Pooling
-choose_pooling(const Words *words, FunctionCallInfo fcinfo, int argument)
+choose_pooling(const Words *words, const EncoderRequest *request)
 {
 	const WordsTotals *totals = words->totals;
-	const char *name = words->pooling;
-	Pooling		pooling;
+	const char *name = request->pooling != NULL ? request->pooling :
+		words->pooling;
+	Pooling		pooling = choice_index("pooling", name, words_poolings);
 
-	if (!PG_ARGISNULL(argument))
-		name = text_to_cstring(PG_GETARG_TEXT_PP(argument));
-	pooling = choice_index("pooling", name, words_poolings);
 	if ((pooling == POOLING_TFIDF && totals->documents < 0) ||
 		(pooling == POOLING_SIF && totals->occurrences < 0))
 		ereport(ERROR,
@@ -151,112 +146,45 @@ pool_text(Words *words, Pooling pooling, const char *text, int length,
 	return divisor;
 }
 
-static Vector *
-vector_of_row(const Words *words, const float *row, double factor)
+/* ---------- the face of encoders ---------- */
+
+static int
+open_words(FmgrInfo *flinfo, Model *model, void **state)
 {
-	Vector	   *vector = vector_create(words->totals->dims);
-
-	for (int i = 0; i < vector->dims; i++)
-	{
-		vector->x[i] = row[i] * factor;
-		if (!isfinite(vector->x[i]))
-			ereport(ERROR,
-					(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-					 errmsg("value out of range: overflow")));
-	}
-	return vector;
-}
-
-/* The vector of a text, or NULL */
-static Vector *
-embed_text(Words *words, Pooling pooling, text *input)
-{
-	float	   *sum = palloc(sizeof(float) * Max(words->totals->stride, 1));
-	double		divisor = pool_text(words, pooling, VARDATA_ANY(input),
-									VARSIZE_ANY_EXHDR(input), sum);
-
-	return divisor > 0 ? vector_of_row(words, sum, 1 / divisor) : NULL;
+	return words_attach(flinfo, model, state)->totals->dims;
 }
 
 static void
-refuse_prompt(FunctionCallInfo fcinfo, int argument, const Words *words)
+encode_words(void *state, const EncoderRequest *request, int count,
+			 const EncoderText *texts, float *rows, bool *known)
 {
-	if (!PG_ARGISNULL(argument))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("model \"%s\" takes no prompt",
-						words->model->description->table_name)));
-}
+	Words	   *words = state;
+	Pooling		pooling = choose_pooling(words, request);
+	int			dims = words->totals->dims;
+	float	   *sum = palloc(sizeof(float) * Max(words->totals->stride, 1));
 
-/* embed(model, input, pooling, prompt) -> vector */
-Datum
-embed(PG_FUNCTION_ARGS)
-{
-	Words	   *words;
-	Vector	   *vector;
-	Datum		result;
-
-	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
-		PG_RETURN_NULL();
-	words = words_open(fcinfo->flinfo, PG_GETARG_OID(0));
-	if (call_site_lookup(fcinfo, &result))
-		return result;
-	refuse_prompt(fcinfo, 3, words);
-	vector = embed_text(words, choose_pooling(words, fcinfo, 2),
-						PG_GETARG_TEXT_PP(1));
-	fcinfo->isnull = vector == NULL;
-	return call_site_store(fcinfo, PointerGetDatum(vector));
-}
-
-/* embed_array(model, inputs, pooling, prompt) -> vector[] */
-Datum
-embed_array(PG_FUNCTION_ARGS)
-{
-	Words	   *words;
-	ArrayType  *inputs;
-	Datum	   *texts;
-	Datum	   *vectors;
-	bool	   *nulls;
-	int			count;
-	Pooling		pooling;
-	Oid			vector_type = get_element_type(get_fn_expr_rettype(fcinfo->flinfo));
-
-	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
-		PG_RETURN_NULL();
-	words = words_open(fcinfo->flinfo, PG_GETARG_OID(0));
-	refuse_prompt(fcinfo, 3, words);
-	pooling = choose_pooling(words, fcinfo, 2);
-	inputs = PG_GETARG_ARRAYTYPE_P(1);
-	deconstruct_array(inputs, TEXTOID, -1, false, TYPALIGN_INT, &texts, &nulls,
-					  &count);
-	vectors = palloc(sizeof(Datum) * Max(count, 1));
 	for (int i = 0; i < count; i++)
 	{
-		Vector	   *vector = nulls[i] ? NULL :
-			embed_text(words, pooling, DatumGetTextPP(texts[i]));
+		double		divisor = pool_text(words, pooling, texts[i].text,
+										texts[i].length, sum);
+		double		factor = 1 / divisor;
 
-		nulls[i] = vector == NULL;
-		vectors[i] = PointerGetDatum(vector);
+		known[i] = divisor > 0;
+		for (int d = 0; known[i] && d < dims; d++)
+			rows[(Size) i * dims + d] = (float) (sum[d] * factor);
 	}
-	if (!OidIsValid(vector_type))
-		vector_type = extension_type("vector");
-	PG_RETURN_ARRAYTYPE_P(construct_md_array(vectors, nulls, ARR_NDIM(inputs),
-											 ARR_DIMS(inputs), ARR_LBOUND(inputs),
-											 vector_type, -1, false,
-											 TYPALIGN_INT));
+	pfree(sum);
 }
 
-/* embed_tokens(model, input) -> (position, token, embedding) */
-Datum
-embed_tokens(PG_FUNCTION_ARGS)
+static void
+tokens_of_words(void *state, const EncoderRequest *request,
+				const EncoderText *text, EncoderReceiveToken receive,
+				void *argument)
 {
-	Words	   *words = words_open(fcinfo->flinfo, PG_GETARG_OID(0));
-	text	   *input = PG_GETARG_TEXT_PP(1);
-	struct ReturnSetInfo *result = set_result_begin(fcinfo);
+	Words	   *words = state;
 	int			count;
 
-	token_stream_begin(words->stream, VARDATA_ANY(input),
-					   VARSIZE_ANY_EXHDR(input));
+	token_stream_begin(words->stream, text->text, text->length);
 	while ((count = token_stream_next(words->stream, words->tokens,
 									  TOKEN_BATCH)) > 0)
 	{
@@ -265,21 +193,28 @@ embed_tokens(PG_FUNCTION_ARGS)
 			const Token *token = &words->tokens[i];
 			const WordEntry *entry = words_find(words, token->text,
 												token->length, token->hash);
-			const float *row = entry ? words_row(words, entry->row) :
-				words_compose(words, token->text, token->length);
-			Datum		values[3];
-			bool		nulls[3] = {false, false, row == NULL};
 
-			values[0] = Int32GetDatum(token->position + 1);
-			values[1] = PointerGetDatum(cstring_to_text_with_len(token->text,
-																 token->length));
-			values[2] = row ? PointerGetDatum(vector_of_row(words, row, 1)) :
-				(Datum) 0;
-			set_result_add(result, values, nulls);
-			CHECK_FOR_INTERRUPTS();
+			receive(argument, token->position + 1, token->text, token->length,
+					entry ? words_row(words, entry->row) :
+					words_compose(words, token->text, token->length));
 		}
 	}
-	return (Datum) 0;
+}
+
+const Encoder words_encoder = {
+	.poolings = words_poolings,
+	.open = open_words,
+	.encode = encode_words,
+	.tokens = tokens_of_words
+};
+
+static Vector *
+words_vector(const Words *words, const float *row)
+{
+	Vector	   *vector = vector_create(words->totals->dims);
+
+	memcpy(vector->x, row, sizeof(float) * vector->dims);
+	return vector;
 }
 
 /* word_vector(model, word) -> vector */
@@ -299,5 +234,5 @@ word_vector(PG_FUNCTION_ARGS)
 					   &entry);
 	fcinfo->isnull = row == NULL;
 	return call_site_store(fcinfo, row == NULL ? (Datum) 0 :
-						   PointerGetDatum(vector_of_row(words, row, 1)));
+						   PointerGetDatum(words_vector(words, row)));
 }

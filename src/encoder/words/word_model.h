@@ -36,18 +36,31 @@ enum
 /* for the ModelMethod of every method of this family */
 extern const ModelColumn words_columns[WORDS_COLUMNS];
 
-/* Options that whatever reads word vectors knows, for the lists of methods */
+/* Options of word vectors, and of those that have subwords */
 #define WORDS_MAX_NGRAM		100
 #define WORDS_MAX_BUCKETS	(PG_INT32_MAX - WORDS_FIRST_BUCKET)
 #define WORDS_OPTIONS \
 	OPTION_CONFIG_REQUIRED("config"), \
 	OPTION_INTEGER_OF("dims", 1, VECTOR_MAX_DIMS, 0), \
+	OPTION_CHOICE_KEPT("pooling", words_poolings, 0)
+#define WORDS_SUBWORD_OPTIONS \
 	OPTION_INTEGER_OF("min_n", 0, WORDS_MAX_NGRAM, 0), \
 	OPTION_INTEGER_OF("max_n", 0, WORDS_MAX_NGRAM, 0), \
-	OPTION_INTEGER_OF("buckets", 1, WORDS_MAX_BUCKETS, 1), \
-	OPTION_CHOICE_KEPT("pooling", words_poolings, 0)
+	OPTION_INTEGER_OF("buckets", 1, WORDS_MAX_BUCKETS, 1)
 
 extern const char *const words_poolings[];	/* as Pooling in pool.c */
+
+extern const struct Encoder words_encoder;	/* pool.c */
+
+/* The range of n-grams, of a model and of subwords; none: max_n is 0. */
+typedef struct WordsSubwords
+{
+	int			min_n;
+	int			max_n;
+	int			buckets;
+} WordsSubwords;
+
+extern WordsSubwords words_subwords(const ModelDescription *description);
 
 /* For their check: the range of n-grams. */
 extern void words_check(const ModelDescription *description);
@@ -101,6 +114,9 @@ typedef struct BucketSlot
 	uint32		row;
 } BucketSlot;
 
+/* raised whenever the sections change */
+#define WORDS_IMAGE_FORMAT	1
+
 extern void words_build_image(ImageBuilder *builder, ModelReader *reader);
 
 /* ---------- reading (lookup.c) ---------- */
@@ -117,9 +133,7 @@ typedef struct Words
 	Size		slot_mask;
 	const BucketSlot *bucket_slots; /* NULL without subwords */
 	Size		bucket_mask;
-	int			min_n;
-	int			max_n;
-	int			buckets;
+	WordsSubwords subwords;
 	const char *pooling;
 	struct ConfigCache *streams;
 	struct TokenStream *stream; /* of the model's configuration */
@@ -134,6 +148,9 @@ typedef struct Words
  * The model of a call site: see model_open for how long it is good.
  */
 extern Words *words_open(FmgrInfo *flinfo, Oid table);
+
+/* The same for a model that is open at this call site. */
+extern Words *words_attach(FmgrInfo *flinfo, Model *model, void **state);
 
 /* entry of a word, or NULL */
 extern const WordEntry *words_find(const Words *words, const char *text,

@@ -39,7 +39,7 @@ typedef struct WorkerResult
 	int32		dims;
 } WorkerResult;
 
-typedef struct BuildShared
+typedef struct InvertedShared
 {
 	SharedFileSet files;		/* the runs, "worker.run" */
 	Size		memory;			/* of each process */
@@ -47,13 +47,13 @@ typedef struct BuildShared
 	int32		dims;			/* 0: not declared */
 	pg_atomic_uint64 rows;		/* read by all, for the progress */
 	WorkerResult worker[FLEXIBLE_ARRAY_MEMBER];
-} BuildShared;
+} InvertedShared;
 
 /* One process's part of the reading */
 typedef struct Reading
 {
 	int			number;			/* 0: the leader */
-	BuildShared *shared;		/* NULL if the leader is alone */
+	InvertedShared *shared;		/* NULL if the leader is alone */
 	int			dims;
 	Size		memory;			/* for the gathering, in bytes */
 	Gathering  *gathering;
@@ -148,7 +148,7 @@ add_row(Relation index, ItemPointer tid, Datum *values, bool *isnull,
 static void
 work(IndexBuildProcess *process)
 {
-	BuildShared *shared = process->shared;
+	InvertedShared *shared = process->shared;
 	WorkerResult *result = &shared->worker[process->number - 1];
 	Reading		reading;
 
@@ -257,7 +257,7 @@ launch_workers(IndexBuildProcess *process, const InvertedMeta *meta, int *worker
 {
 	int			wanted = index_build_workers(process->heap, process->index, process->info);
 	IndexParallelBuild *parallel;
-	BuildShared *shared;
+	InvertedShared *shared;
 	void	   *memory;
 
 	*workers = 0;
@@ -265,7 +265,7 @@ launch_workers(IndexBuildProcess *process, const InvertedMeta *meta, int *worker
 		return NULL;
 	parallel = index_parallel_begin(process->heap, process->index, process->info,
 									"embed_inverted_worker", wanted,
-									offsetof(BuildShared, worker) + sizeof(WorkerResult) * wanted,
+									offsetof(InvertedShared, worker) + sizeof(WorkerResult) * wanted,
 									&memory);
 	if (parallel == NULL)
 		return NULL;

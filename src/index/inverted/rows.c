@@ -21,9 +21,9 @@ row_key_before(const RowKey *a, const RowKey *b)
 }
 
 static void
-sift_up(Row *heap, uint32 at)
+sift_up(RankedRow *heap, uint32 at)
 {
-	Row			row = heap[at];
+	RankedRow	row = heap[at];
 
 	while (at > 0 && row_key_before(&row.key, &heap[(at - 1) / 2].key))
 	{
@@ -34,9 +34,9 @@ sift_up(Row *heap, uint32 at)
 }
 
 static void
-sift_down(Row *heap, uint32 count, uint32 at)
+sift_down(RankedRow *heap, uint32 count, uint32 at)
 {
-	Row			row = heap[at];
+	RankedRow	row = heap[at];
 
 	for (;;)
 	{
@@ -57,16 +57,16 @@ sift_down(Row *heap, uint32 count, uint32 at)
 static int
 compare_rows(const void *a, const void *b)
 {
-	if (row_key_before(&((const Row *) a)->key, &((const Row *) b)->key))
+	if (row_key_before(&((const RankedRow *) a)->key, &((const RankedRow *) b)->key))
 		return -1;
-	return row_key_before(&((const Row *) b)->key, &((const Row *) a)->key) ? 1 : 0;
+	return row_key_before(&((const RankedRow *) b)->key, &((const RankedRow *) a)->key) ? 1 : 0;
 }
 
 void
 row_heap_init(RowHeap *heap)
 {
 	heap->capacity = 256;
-	heap->row = palloc(sizeof(Row) * heap->capacity);
+	heap->row = palloc(sizeof(RankedRow) * heap->capacity);
 	heap->count = 0;
 	heap->has_floor = false;
 }
@@ -80,25 +80,25 @@ drop_half(RowHeap *heap)
 {
 	uint32		keep = heap->count / 2;
 
-	qsort(heap->row, heap->count, sizeof(Row), compare_rows);
+	qsort(heap->row, heap->count, sizeof(RankedRow), compare_rows);
 	heap->floor = heap->row[keep].key;
 	heap->has_floor = true;
 	heap->count = keep;			/* sorted, which is a heap */
 }
 
 void
-row_heap_add(RowHeap *heap, const Row *row)
+row_heap_add(RowHeap *heap, const RankedRow *row)
 {
 	if (!row_heap_reaches(heap, &row->key))
 		return;
 	if (heap->count == heap->capacity)
 	{
-		Size		limit = Max((Size) work_mem * 1024 / sizeof(Row), 1024);
+		Size		limit = Max((Size) work_mem * 1024 / sizeof(RankedRow), 1024);
 
 		if (heap->capacity < limit)
 		{
 			heap->capacity = (uint32) Min(limit, (Size) heap->capacity * 2);
-			heap->row = repalloc_huge(heap->row, sizeof(Row) * (Size) heap->capacity);
+			heap->row = repalloc_huge(heap->row, sizeof(RankedRow) * (Size) heap->capacity);
 		}
 		else
 		{

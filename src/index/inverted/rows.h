@@ -28,11 +28,11 @@ typedef struct RowKey
 	uint64		birth;
 } RowKey;
 
-typedef struct Row
+typedef struct RankedRow
 {
 	RowKey		key;
 	ItemPointerData tid;
-} Row;
+} RankedRow;
 
 /*
  * The rows that are due first, as many as work_mem allows.  Those that found no
@@ -40,7 +40,7 @@ typedef struct Row
  */
 typedef struct RowHeap
 {
-	Row		   *row;			/* the first on top */
+	RankedRow  *row;			/* the first on top */
 	uint32		count;
 	uint32		capacity;
 	bool		has_floor;
@@ -49,10 +49,10 @@ typedef struct RowHeap
 
 extern bool row_key_before(const RowKey *a, const RowKey *b);
 extern void row_heap_init(RowHeap *heap);
-extern void row_heap_add(RowHeap *heap, const Row *row);
+extern void row_heap_add(RowHeap *heap, const RankedRow *row);
 extern void row_heap_remove(RowHeap *heap);
 
-static inline Row *
+static inline RankedRow *
 row_heap_top(const RowHeap *heap)
 {
 	return heap->count > 0 ? &heap->row[0] : NULL;

@@ -51,17 +51,17 @@ typedef enum QueryKind
 } QueryKind;
 
 /* Rows of one class of document, by age */
-typedef struct Walk
+typedef struct SegmentWalk
 {
 	RowClass	class;			/* ROW_NUMBER: those that share no term */
 	int			segment;
 	uint32		document;
 	bool		have;			/* "row" is the next */
-	Row			row;
+	RankedRow	row;
 	uint64	   *touched;
 	bool		copied;			/* "page" holds the page of "document" */
 	PGAlignedBlock page;
-} Walk;
+} SegmentWalk;
 
 typedef struct InvertedScan
 {
@@ -87,12 +87,12 @@ typedef struct InvertedScan
 	uint32		wanted;
 	uint32		next_candidate;
 	RowHeap		pending;
-	Walk		walk;
+	SegmentWalk walk;
 } InvertedScan;
 
 /* A row waits for its turn, unless its turn has been. */
 static void
-add_pending(InvertedScan *state, const Row *row)
+add_pending(InvertedScan *state, const RankedRow *row)
 {
 	if (!state->has_last || row_key_before(&state->last, &row->key))
 		row_heap_add(&state->pending, row);
@@ -154,7 +154,7 @@ read_document(InvertedScan *state, IndexScanDesc scan, int segment, uint32 numbe
 }
 
 static void
-set_row(InvertedScan *state, int segment, const InvertedDocument *document, Row *row)
+set_row(InvertedScan *state, int segment, const InvertedDocument *document, RankedRow *row)
 {
 	ItemPointerSet(&row->tid, document->block, document->offset);
 	row->key.birth = state->searcher.segment[segment].segment.entry.first_birth +
@@ -163,7 +163,7 @@ set_row(InvertedScan *state, int segment, const InvertedDocument *document, Row 
 
 /* Does a walk of this class return such documents? */
 static bool
-walk_wants(const InvertedScan *state, const Walk *walk, const InvertedDocument *document,
+walk_wants(const InvertedScan *state, const SegmentWalk *walk, const InvertedDocument *document,
 		   uint32 number)
 {
 	if (document->flags & DOCUMENT_DEAD)
@@ -190,7 +190,7 @@ walk_wants(const InvertedScan *state, const Walk *walk, const InvertedDocument *
 
 /* Does the segment have what the walk looks for? */
 static bool
-walk_begin_segment(InvertedScan *state, Walk *walk)
+walk_begin_segment(InvertedScan *state, SegmentWalk *walk)
 {
 	SearchSegment *target = &state->searcher.segment[walk->segment];
 	const InvertedRoot *root = &target->segment.root;
@@ -214,7 +214,7 @@ walk_begin_segment(InvertedScan *state, Walk *walk)
 }
 
 static void
-walk_end_segment(Walk *walk)
+walk_end_segment(SegmentWalk *walk)
 {
 	if (walk->touched != NULL)
 		pfree(walk->touched);
@@ -230,7 +230,7 @@ walk_end_segment(Walk *walk)
 static bool
 walk_peek(InvertedScan *state, IndexScanDesc scan)
 {
-	Walk	   *walk = &state->walk;
+	SegmentWalk *walk = &state->walk;
 	uint32		per_page = PAGE_ITEMS(InvertedDocument);
 
 	while (!walk->have && walk->segment < state->searcher.segments)
@@ -273,7 +273,7 @@ walk_peek(InvertedScan *state, IndexScanDesc scan)
 
 /* Begin with the next class of rows. */
 static void
-walk_next_class(Walk *walk)
+walk_next_class(SegmentWalk *walk)
 {
 	walk->class++;
 	walk->segment = 0;
@@ -296,7 +296,7 @@ add_tail(InvertedScan *state, IndexScanDesc scan, const InvertedTail *tail)
 	tail_begin(reader, scan->indexRelation, tail);
 	while (tail_next(reader, &record, &vector))
 	{
-		Row			row;
+		RankedRow	row;
 
 		if (record->flags & DOCUMENT_DEAD)
 			continue;
@@ -325,7 +325,7 @@ add_irregulars(InvertedScan *state, IndexScanDesc scan, int number)
 	for (uint32 i = 0; i < segment->root.documents; i++)
 	{
 		InvertedDocument *document;
-		Row			row;
+		RankedRow	row;
 
 		if (i % per_page == 0)
 		{
@@ -374,7 +374,7 @@ try_start(InvertedScan *state, IndexScanDesc scan)
 	state->wanted = FIRST_WANTED;
 	state->next_candidate = 0;
 	row_heap_init(&state->pending);
-	memset(&state->walk, 0, offsetof(Walk, page));
+	memset(&state->walk, 0, offsetof(SegmentWalk, page));
 
 	if (!add_tail(state, scan, &state->meta.frozen) ||
 		!add_tail(state, scan, &state->meta.tail))
@@ -456,7 +456,7 @@ before_stream(InvertedScan *state, IndexScanDesc scan, const RowKey *key)
 {
 	const Candidate *head;
 	InvertedDocument document;
-	Row			row;
+	RankedRow	row;
 
 	if (!stream_open(state))
 		return true;
@@ -483,7 +483,7 @@ advance_stream(InvertedScan *state, IndexScanDesc scan)
 	Searcher   *searcher = &state->searcher;
 	Candidate  *candidate;
 	InvertedDocument document;
-	Row			row;
+	RankedRow	row;
 
 	if (!state->searched || state->next_candidate >= searcher->count)
 	{
@@ -519,13 +519,13 @@ advance_stream(InvertedScan *state, IndexScanDesc scan)
  * Find the next row in order; false if there is none, or if the scan is stale.
  */
 static bool
-next_row(InvertedScan *state, IndexScanDesc scan, Row *row)
+next_row(InvertedScan *state, IndexScanDesc scan, RankedRow *row)
 {
-	Walk	   *walk = &state->walk;
+	SegmentWalk *walk = &state->walk;
 
 	for (;;)
 	{
-		Row		   *top = row_heap_top(&state->pending);
+		RankedRow  *top = row_heap_top(&state->pending);
 		double		floor_score = state->searcher.offset;
 		bool		number = top != NULL && top->key.class == ROW_NUMBER;
 
@@ -704,7 +704,7 @@ bool
 inverted_get_tuple(IndexScanDesc scan, ScanDirection direction)
 {
 	InvertedScan *state = scan->opaque;
-	Row			row;
+	RankedRow	row;
 
 	Assert(ScanDirectionIsForward(direction));
 	if (!state->started)

@@ -124,6 +124,19 @@ extern bool json_int64(const JsonValue *value, int64_t *result);
 /* Rounded correctly; false also for what is beyond a double's range. */
 extern bool json_double(const JsonValue *value, double *result);
 
+/*
+ * json_visit_leaves
+ *	  Calls a function for each value that is no container, in their order.
+ *
+ * Its key is that of every object and the place in every array on the way,
+ * joined by dots: "rope_parameters.factor", "layer_types.0".  Empty containers
+ * are not seen.  False if the function returned it, or if a key has more than
+ * JSON_MAX_PATH bytes or a zero byte; at that the function is not called.
+ */
+#define JSON_MAX_PATH 1000
+typedef bool (*JsonVisit) (void *context, const char *key, const JsonValue *value);
+extern bool json_visit_leaves(const JsonValue *root, JsonVisit visit, void *context);
+
 /* "an object", "a string", ...: for messages. */
 extern const char *json_kind_name(const JsonValue *value);
 

@@ -8,6 +8,7 @@
 #include "format/json.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 static bool
@@ -124,6 +125,47 @@ json_double(const JsonValue *value, double *result)
 		return false;
 	*result = number;
 	return true;
+}
+
+/* Recurses as deep as the tree, which is at most JSON_MAX_DEPTH. */
+static bool
+visit_below(const JsonValue *value, char *path, size_t length, JsonVisit visit, void *context)
+{
+	uint32_t	place = 0;
+
+	if (!is_container(value))
+		return visit(context, path, value);
+	for (const JsonValue *item = json_first(value); item != NULL; item = json_next(value, item))
+	{
+		const JsonValue *below = value->kind == JSON_OBJECT ? json_member(item) : item;
+		char		number[16];
+		const char *key = number;
+		size_t		key_length = (size_t) snprintf(number, sizeof(number), "%u", place++);
+		size_t		end = length;
+
+		if (value->kind == JSON_OBJECT)
+		{
+			key = item->text;
+			key_length = item->length;
+		}
+		if (key_length + 2 > JSON_MAX_PATH - length || memchr(key, '\0', key_length) != NULL)
+			return false;
+		if (length > 0)
+			path[end++] = '.';
+		memcpy(path + end, key, key_length);
+		path[end + key_length] = '\0';
+		if (!visit_below(below, path, end + key_length, visit, context))
+			return false;
+	}
+	return true;
+}
+
+bool
+json_visit_leaves(const JsonValue *root, JsonVisit visit, void *context)
+{
+	char		path[JSON_MAX_PATH + 1] = "";
+
+	return visit_below(root, path, 0, visit, context);
 }
 
 const char *

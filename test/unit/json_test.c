@@ -461,6 +461,44 @@ test_absent(void)
 		  strcmp(json_kind_name(NULL), "nothing") == 0, "names of kinds");
 }
 
+static bool
+collect(void *context, const char *key, const JsonValue *value)
+{
+	char	   *out = context;
+
+	sprintf(out + strlen(out), "%s=%.*s ", key, json_is(value, JSON_NUMBER) ? (int) value->length : 1,
+			json_is(value, JSON_NUMBER) ? value->text : "?");
+	return !json_is(value, JSON_NULL);
+}
+
+static void
+test_leaves(void)
+{
+	static char text[3 * JSON_MAX_PATH];
+	static char out[2 * JSON_MAX_PATH];
+	const JsonValue *root = parse("{\"a\":1,\"b\":{\"c\":[2,[],{\"d\":3}],\"e\":{}},\"f\":true,\"\":4}");
+
+	CHECK(json_visit_leaves(root, collect, out) && strcmp(out, "a=1 b.c.0=2 b.c.2.d=3 f=? =4 ") == 0,
+		  "leaves: %s", out);
+	out[0] = '\0';
+	CHECK(!json_visit_leaves(parse("[1,null,2]"), collect, out) && strcmp(out, "0=1 1=? ") == 0,
+		  "stopped: %s", out);
+	out[0] = '\0';
+	CHECK(json_visit_leaves(parse("7"), collect, out) && strcmp(out, "=7 ") == 0, "a leaf: %s", out);
+	CHECK(!json_visit_leaves(parse("{\"a\\u0000\":1}"), collect, out), "a zero byte in a key");
+	for (size_t length = JSON_MAX_PATH - 10; length < JSON_MAX_PATH + 10; length++)
+	{
+		memset(text, 'k', sizeof(text));
+		memcpy(text, "{\"x\":{\"", 7);
+		memcpy(text + 7 + length, "\":1}}", 6);
+		out[0] = '\0';
+		root = parse(text);
+		CHECK(root != NULL && json_count(root) == 1, "a long key: %s", fault.detail);
+		if (length > JSON_MAX_PATH)
+			CHECK(!json_visit_leaves(root, collect, out), "a key of %zu bytes", length);
+	}
+}
+
 int
 main(void)
 {
@@ -474,6 +512,7 @@ main(void)
 	test_memory();
 	test_interrupts();
 	test_absent();
+	test_leaves();
 	parse("0");
 	return check_result();
 }

@@ -4,8 +4,8 @@
  *	  modules.json of sentence-transformers, and the modules that it names.
  *
  * A chain begins with a Transformer or a StaticEmbedding; Pooling, Dense and
- * Normalize may follow.  Their options are those of sentence-transformers'
- * models (Pooling.py, Dense.py, Normalize.py), with its defaults.
+ * Normalize may follow.  Their options are those of
+ * sentence-transformers' modules of these names, with its defaults.
  *
  *-------------------------------------------------------------------------
  */

@@ -3,7 +3,7 @@
  * gguf.c
  *	  Reading what stands before the data of a GGUF file.
  *
- * After ggml's docs/gguf.md and the gguf package.  Every count is compared
+ * After ggml's definition of the format and the gguf package.  Every count is compared
  * with the bytes that are left before memory is taken for it.
  *
  *-------------------------------------------------------------------------

@@ -3,8 +3,8 @@
  * tensor_values.c
  *	  The values of tensors as floats.
  *
- * The blocks are those of ggml (ggml-common.h, and the gguf package's
- * quants.py as the reference): a scale in half precision for 32 elements, or
+ * The blocks are those of ggml (the gguf package's dequantize is
+ * the reference): a scale in half precision for 32 elements, or
  * for 256 with smaller scales for each 16 or 32 of them.  Every product below
  * is exact in a float, having at most 11 + 6 + 5 bits, and one addition
  * follows at most: no compiler's fused multiply-add can change a result.
@@ -58,14 +58,11 @@ double_at(const unsigned char *bytes)
 	return (float) value;
 }
 
-static float
-float_at(const unsigned char *bytes)
+static void
+copy_floats(const unsigned char *bytes, size_t count, float *values)
 {
-	uint32_t	bits = format_read_uint32(bytes);
-	float		value;
-
-	memcpy(&value, &bits, sizeof(value));
-	return value;
+	for (size_t i = 0; i < count; i += 1 << 20)
+		format_read_floats(bytes + 4 * i, values + i, count - i < 1 << 20 ? (int) (count - i) : 1 << 20);
 }
 
 /* One loop for each type of number. */
@@ -80,7 +77,8 @@ numbers_to_floats(TensorType type, const unsigned char *bytes, size_t count, flo
 	switch (type)
 	{
 		case TENSOR_F32:
-			EACH(4, float_at(bytes));
+			copy_floats(bytes, count, values);
+			return;
 		case TENSOR_F64:
 			EACH(8, double_at(bytes));
 		case TENSOR_F16:

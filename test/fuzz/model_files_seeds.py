@@ -1,5 +1,5 @@
 """model_files_seeds.py: writes the seeds of the targets json, safetensors,
-gguf, hdf5 and tar.
+gguf, hdf5, tar and folder.
 
     python3 test/fuzz/model_files_seeds.py
 
@@ -139,6 +139,52 @@ for name, form in (("ustar", tarfile.USTAR_FORMAT), ("gnu", tarfile.GNU_FORMAT),
     data = stream.getvalue()
     seed("tar", name, b"\0" + data[:len(data.rstrip(b"\0")) // 512 * 512 + 512 + 1024])
     seed("tar", name + "_sums", b"\1" + data[:1024])
+
+# --- folder -------------------------------------------------------------
+
+names = ["config.json", "modules.json", "model.safetensors", "tokenizer.json", "1_Pooling/config.json",
+         "2_Dense/config.json", "2_Dense/model.safetensors", "sentence_bert_config.json",
+         "config_sentence_transformers.json", "tokenizer_config.json", "model.safetensors.index.json",
+         "a.safetensors", "b.safetensors", "options.json", "weights.hdf5", "a.gguf", "b.gguf", "vocab.txt"]
+
+
+def folder(name, **files):
+    seed("folder", name, b"".join(bytes([names.index(key)]) + struct.pack("<H", len(data)) + data
+                                  for key, data in files.items()))
+
+
+def module(path, kind):
+    return {"idx": 0, "name": "0", "path": path, "type": "sentence_transformers.models." + kind}
+
+
+def text_of(value):
+    return json.dumps(value).encode()
+
+
+one = safetensors([("w", "F32", [2], 8)])
+folder("transformer", **{
+    "config.json": text_of({"model_type": "bert", "max_position_embeddings": 512}), "tokenizer.json": b"{}",
+    "modules.json": text_of([module("", "Transformer"), module("1_Pooling", "Pooling"), module("2_Dense", "Dense"),
+                             module("3_Normalize", "Normalize")]),
+    "1_Pooling/config.json": text_of({"word_embedding_dimension": 2, "pooling_mode_mean_tokens": True}),
+    "2_Dense/config.json": text_of({"in_features": 2, "out_features": 3, "bias": True,
+                                    "activation_function": "torch.nn.modules.linear.Identity"}),
+    "2_Dense/model.safetensors": safetensors([("linear.weight", "F32", [3, 2], 24), ("linear.bias", "F32", [3], 12)]),
+    "sentence_bert_config.json": text_of({"max_seq_length": 256, "do_lower_case": False}),
+    "config_sentence_transformers.json": text_of({"prompts": {"query": "q: "}, "default_prompt_name": "query"}),
+    "tokenizer_config.json": text_of({"model_max_length": 10 ** 30}), "model.safetensors": one})
+folder("static", **{
+    "config.json": text_of({"model_type": "model2vec", "normalize": True}), "tokenizer.json": b"{}",
+    "modules.json": text_of([module(".", "StaticEmbedding"), module("1_Normalize", "Normalize")]),
+    "model.safetensors": safetensors([("embeddings", "F16", [3, 2], 12), ("mapping", "I32", [4], 16),
+                                      ("weights", "F32", [4], 16)])})
+folder("shards", **{
+    "config.json": text_of({"model_type": "bert"}), "vocab.txt": b"a",
+    "model.safetensors.index.json": text_of({"weight_map": {"w": "a.safetensors", "v": "b.safetensors"}}),
+    "a.safetensors": one, "b.safetensors": safetensors([("v", "I8", [4], 4), ("w", "I8", [1], 1)])})
+folder("gguf", **{"a.gguf": part(1, b"b"), "b.gguf": part(0, b"a")})
+folder("elmo", **{"options.json": text_of({"lstm": {}, "char_cnn": {}}), "weights.hdf5": b"\x89HDF\r\n\x1a\n"})
+folder("tokenizer", **{"tokenizer.json": b"{}"})
 
 # --- HDF5 ---------------------------------------------------------------
 

@@ -7,7 +7,8 @@
  */
 #include "format/format.h"
 
-#include <stdarg.h>
+#include "format/utf8.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -32,6 +33,8 @@ format_message(FormatStatus status)
 			return "file contains a value that is not finite";
 		case FORMAT_TOO_LARGE:
 			return "file exceeds a limit";
+		case FORMAT_OUT_OF_MEMORY:
+			return "out of memory";
 	}
 	return "unknown error";
 }
@@ -107,14 +110,24 @@ format_fault(FormatFault *fault, FormatStatus status, uint64_t offset, int64_t l
 {
 	va_list		arguments;
 
+	va_start(arguments, detail);
+	format_fault_list(fault, status, offset, line, detail, arguments);
+	va_end(arguments);
+}
+
+void
+format_fault_list(FormatFault *fault, FormatStatus status, uint64_t offset, int64_t line,
+				  const char *detail, va_list arguments)
+{
 	if (fault->status != FORMAT_OK)
 		return;
 	fault->status = status;
 	fault->offset = offset;
 	fault->line = line;
-	va_start(arguments, detail);
 	vsnprintf(fault->detail, sizeof(fault->detail), detail, arguments);
-	va_end(arguments);
+	/* no half of a character at the end of what had to be cut */
+	fault->detail[utf8_valid_length((const unsigned char *) fault->detail,
+									strlen(fault->detail))] = '\0';
 }
 
 uint32_t

@@ -4,15 +4,18 @@
  *	  What all parsers of foreign files share: where bytes come from, and how
  *	  a fault is told.
  *
- * A parser never allocates: its caller provides one struct, whose size is
- * known beforehand, and may leave it at any time, also by longjmp out of the
- * function that reads.  Nothing in a file is believed before it is checked.
+ * A parser owns no memory: its caller provides one struct, whose size is known
+ * beforehand, and where the file decides how much is needed an arena
+ * (format/arena.h).  So the caller may leave it at any time, also by longjmp
+ * out of a function that it was given.  Nothing in a file is believed before
+ * it is checked.
  *
  *-------------------------------------------------------------------------
  */
 #ifndef FORMAT_FORMAT_H
 #define FORMAT_FORMAT_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -26,7 +29,8 @@ typedef enum FormatStatus
 	FORMAT_TRUNCATED,			/* ends in the middle */
 	FORMAT_MALFORMED,			/* contradicts itself or its kind */
 	FORMAT_NOT_FINITE,			/* NaN, infinity or out of range */
-	FORMAT_TOO_LARGE			/* over a limit of ours */
+	FORMAT_TOO_LARGE,			/* over a limit of ours */
+	FORMAT_OUT_OF_MEMORY		/* of the server's, or over the arena's limit */
 } FormatStatus;
 
 /* The primary message of a status: lower case, without a full stop. */
@@ -91,6 +95,9 @@ extern size_t format_source_find(FormatSource *source, unsigned char value);
 /* Keeps the first fault, with printf's arguments for the detail. */
 extern void format_fault(FormatFault *fault, FormatStatus status, uint64_t offset, int64_t line,
 						 const char *detail,...) __attribute__((format(printf, 5, 6)));
+extern void format_fault_list(FormatFault *fault, FormatStatus status, uint64_t offset,
+							  int64_t line, const char *detail, va_list arguments)
+			__attribute__((format(printf, 5, 0)));
 
 /* Little-endian numbers at any address. */
 extern uint32_t format_read_uint32(const unsigned char *bytes);
@@ -101,14 +108,23 @@ extern void format_read_floats(const unsigned char *bytes, float *values, int co
 extern int	format_first_not_finite(const float *values, int count);
 
 /*
- * format_parse_float
+ * format_parse_double, format_parse_float
  *	  A decimal number that fills the text from first to last exactly.
  *
- * The value is that of strtod rounded to float, which is what the libraries
- * that write and read such files compute.  Returns false for anything but
- * digits, one point, one exponent and signs ("nan", "inf" and hexadecimal
- * are not numbers here); what is out of a float's range is infinity.
+ * The value is that of strtod, and for a float this rounded once more, which
+ * is what the libraries that write and read such files compute.  Returns false
+ * for anything but digits, one point, one exponent and signs ("nan", "inf" and
+ * hexadecimal are not numbers here), and for a number of more characters than
+ * anybody writes; what is out of range is infinity.
  */
+#define FORMAT_LONGEST_NUMBER 400
+extern bool format_parse_double(const char *text, size_t length, double *value);
 extern bool format_parse_float(const char *text, size_t length, float *value);
+
+/*
+ * What a parser that computes for long calls now and then, every few
+ * milliseconds; it need not return.
+ */
+typedef void (*FormatInterrupt) (void *context);
 
 #endif							/* FORMAT_FORMAT_H */

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * number.c
- *	  Decimal numbers in text files.
+ *	  Decimal numbers in text files and in JSON.
  *
  * Word vectors have few digits and small exponents, so nearly all of them are
  * a product or quotient of two doubles that are exact (Clinger, PLDI 1990):
@@ -23,9 +23,6 @@ static const double exact_power[] = {
 
 #define GREATEST_POWER 22
 #define GREATEST_INTEGER ((uint64_t) 1 << 53)
-
-/* Longer numbers than this are written by nobody. */
-#define LONGEST_NUMBER 400
 
 static bool
 is_digit(char c)
@@ -98,14 +95,13 @@ read_exponent(const char *at, const char *end, Decimal *decimal)
 }
 
 bool
-format_parse_float(const char *text, size_t length, float *value)
+format_parse_double(const char *text, size_t length, double *value)
 {
 	Decimal		decimal = {false, 0, 0, true};
 	const char *end = text + length;
 	const char *at = text;
-	double		result;
 
-	if (length > LONGEST_NUMBER)
+	if (length > FORMAT_LONGEST_NUMBER)
 		return false;
 	if (at < end && (*at == '-' || *at == '+'))
 		decimal.negative = *at++ == '-';
@@ -116,20 +112,32 @@ format_parse_float(const char *text, size_t length, float *value)
 	if (decimal.exact && decimal.digits <= GREATEST_INTEGER &&
 		decimal.power >= -GREATEST_POWER && decimal.power <= GREATEST_POWER)
 	{
-		result = (double) decimal.digits;
+		*value = (double) decimal.digits;
 		if (decimal.power < 0)
-			result /= exact_power[-decimal.power];
+			*value /= exact_power[-decimal.power];
 		else
-			result *= exact_power[decimal.power];
-		*value = (float) (decimal.negative ? -result : result);
+			*value *= exact_power[decimal.power];
+		if (decimal.negative)
+			*value = -*value;
 	}
 	else
 	{
-		char		copy[LONGEST_NUMBER + 1];
+		char		copy[FORMAT_LONGEST_NUMBER + 1];
 
 		memcpy(copy, text, length);
 		copy[length] = '\0';
-		*value = (float) strtod(copy, NULL);
+		*value = strtod(copy, NULL);
 	}
+	return true;
+}
+
+bool
+format_parse_float(const char *text, size_t length, float *value)
+{
+	double		result;
+
+	if (!format_parse_double(text, length, &result))
+		return false;
+	*value = (float) result;
 	return true;
 }

@@ -54,7 +54,7 @@ posting_init(void)
 #endif
 }
 
-/* ---------- bfloat16, the upper half of a float32 ---------- */
+/* ---------- bfloat16, rounded to one side ---------- */
 
 static uint32_t
 float_bits(float value)
@@ -63,16 +63,6 @@ float_bits(float value)
 
 	memcpy(&bits, &value, sizeof(bits));
 	return bits;
-}
-
-float
-bfloat_to_float(uint16_t half)
-{
-	uint32_t	bits = (uint32_t) half << 16;
-	float		value;
-
-	memcpy(&value, &bits, sizeof(value));
-	return value;
 }
 
 /*

@@ -26,6 +26,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "math/bfloat16.h"
+
 #define POSTING_BLOCK	128		/* postings in a full block */
 #define POSTING_RAW		32		/* weight_bits of a block of float32 weights */
 #define POSTING_MAX_BITS 8		/* weight_bits of all other blocks, at most */
@@ -65,7 +67,6 @@ extern const char *posting_kernels;
 
 extern float bfloat_down(float value, uint16_t *bits);
 extern float bfloat_up(float value, uint16_t *bits);
-extern float bfloat_to_float(uint16_t bits);
 
 /* Bytes of a block behind its header, a multiple of 4. */
 extern size_t posting_bytes(const PostingHeader *header);

@@ -14,6 +14,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "format/utf8.h"
+
 #define CHARACTER_WORD		1	/* starts or continues a word */
 #define CHARACTER_MARK		2	/* continues a word, starts none */
 #define CHARACTER_SPACE		4	/* white space */
@@ -27,8 +29,6 @@
 #define CODE_SMALL_SIGMA	0x03C3
 #define CODE_FINAL_SIGMA	0x03C2
 
-#define CODE_LIMIT			0x110000
-
 typedef struct UnicodeRecord
 {
 	uint8_t		flags;
@@ -37,18 +37,5 @@ typedef struct UnicodeRecord
 
 extern const char *unicode_table_version(void);
 extern UnicodeRecord unicode_lookup(uint32_t code);
-
-/*
- * utf8_decode
- *	  Read one character; never a byte at or beyond p + available.
- *
- * Returns its length, or 0 when the bytes are not a well-formed character
- * (overlong, surrogate, beyond U+10FFFF, cut off).  available >= 1.
- */
-extern int	utf8_decode(const unsigned char *p, size_t available,
-						uint32_t *code);
-
-/* Write one character, at most 4 bytes; returns the length. */
-extern int	utf8_encode(uint32_t code, unsigned char *out);
 
 #endif							/* TEXT_UNICODE_H */

@@ -3,20 +3,15 @@
  * distance.c
  *	  The choice among the sets of kernels.
  *
- * A set is usable when the processor has its instructions and the operating
- * system saves its registers: a kernel that masks AVX-512 leaves the feature
- * bits set but not the bits of XCR0.
+ * A set is usable when cpu.h misses nothing that it needs.
  *
  *-------------------------------------------------------------------------
  */
+#include "math/cpu.h"
 #include "math/distance.h"
 #include "math/distance_sets.h"
 
 #include <string.h>
-
-#if defined(__x86_64__)
-#include <cpuid.h>
-#endif
 
 const char *distance_kernels;
 
@@ -64,97 +59,6 @@ use_set(const DistanceKernels *set)
 	sparse_l1_kernel = set->sparse_l1;
 }
 
-#if defined(__x86_64__)
-
-/* bits of XCR0: the registers the operating system saves */
-#define XCR0_AVX 0x06			/* XMM, YMM */
-#define XCR0_AVX512 0xE6		/* and opmask, ZMM_Hi256, Hi16_ZMM */
-
-/* leaf 1, ecx */
-#define LEAF1_NEEDED (bit_FMA | bit_F16C | bit_AVX | bit_POPCNT | bit_OSXSAVE)
-/* leaf 7, ebx */
-#define LEAF7_AVX2 (bit_AVX2 | bit_BMI | bit_BMI2)
-#define LEAF7_AVX512 (bit_AVX512F | bit_AVX512BW | bit_AVX512DQ | bit_AVX512VL)
-
-typedef struct CpuFeatures
-{
-	unsigned int leaf1_ecx;
-	unsigned int leaf7_ebx;
-	unsigned int leaf7_ecx;
-	unsigned int xcr0;
-} CpuFeatures;
-
-static CpuFeatures
-cpu_features(void)
-{
-	CpuFeatures cpu = {0, 0, 0, 0};
-	unsigned int eax,
-				ebx,
-				ecx,
-				edx;
-
-	if (__get_cpuid(1, &eax, &ebx, &ecx, &edx))
-		cpu.leaf1_ecx = ecx;
-	if (__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx))
-	{
-		cpu.leaf7_ebx = ebx;
-		cpu.leaf7_ecx = ecx;
-	}
-	if (cpu.leaf1_ecx & bit_OSXSAVE)
-	{
-		__asm__ __volatile__("xgetbv":"=a"(eax), "=d"(edx):"c"(0));
-		cpu.xcr0 = eax;
-	}
-	return cpu;
-}
-
-static const char *
-avx2_missing(void)
-{
-	CpuFeatures cpu = cpu_features();
-
-	if ((cpu.leaf1_ecx & LEAF1_NEEDED) != LEAF1_NEEDED ||
-		(cpu.leaf7_ebx & LEAF7_AVX2) != LEAF7_AVX2)
-		return "the processor lacks AVX2, FMA, F16C or BMI2";
-	if ((cpu.xcr0 & XCR0_AVX) != XCR0_AVX)
-		return "the operating system does not save the AVX registers";
-	return NULL;
-}
-
-static const char *
-avx512_missing(void)
-{
-	CpuFeatures cpu = cpu_features();
-
-	if (avx2_missing() != NULL)
-		return avx2_missing();
-	if ((cpu.leaf7_ebx & LEAF7_AVX512) != LEAF7_AVX512)
-		return "the processor lacks AVX-512 F, BW, DQ or VL";
-	if ((cpu.xcr0 & XCR0_AVX512) != XCR0_AVX512)
-		return "the operating system does not save the AVX-512 registers";
-	return NULL;
-}
-
-int
-distance_cpu_has_vpopcntdq(void)
-{
-	return (cpu_features().leaf7_ecx & bit_AVX512VPOPCNTDQ) != 0;
-}
-
-#endif							/* __x86_64__ */
-
-static const char *
-scalar_missing(void)
-{
-	return NULL;
-}
-
-static const char *
-not_compiled(void)
-{
-	return "this library is compiled for another kind of processor";
-}
-
 /* From the slowest to the fastest. */
 static const struct
 {
@@ -163,18 +67,18 @@ static const struct
 	const char *(*missing) (void);	/* NULL: may be used */
 }			candidates[] =
 {
-	{"scalar", &distance_scalar_set, scalar_missing},
+	{"scalar", &distance_scalar_set, cpu_missing_nothing},
 #if defined(__aarch64__)
-	{"neon", &distance_neon_set, scalar_missing},	/* part of every AArch64 */
+	{"neon", &distance_neon_set, cpu_missing_nothing},	/* part of every AArch64 */
 #else
-	{"neon", NULL, not_compiled},
+	{"neon", NULL, cpu_missing_all},
 #endif
 #if defined(__x86_64__)
-	{"avx2", &distance_avx2_set, avx2_missing},
-	{"avx512", &distance_avx512_set, avx512_missing},
+	{"avx2", &distance_avx2_set, cpu_missing_avx2},
+	{"avx512", &distance_avx512_set, cpu_missing_avx512},
 #else
-	{"avx2", NULL, not_compiled},
-	{"avx512", NULL, not_compiled},
+	{"avx2", NULL, cpu_missing_all},
+	{"avx512", NULL, cpu_missing_all},
 #endif
 };
 
@@ -199,7 +103,7 @@ distance_select(const char *name)
 		 * The first AVX-512 processors do not count bits; the shuffles of the
 		 * AVX2 set do it for them.
 		 */
-		if (candidates[i].set == &distance_avx512_set && !distance_cpu_has_vpopcntdq())
+		if (candidates[i].set == &distance_avx512_set && !cpu_has_vpopcntdq())
 		{
 			bit_hamming_kernel = distance_avx2_set.bit_hamming;
 			bit_jaccard_kernel = distance_avx2_set.bit_jaccard;

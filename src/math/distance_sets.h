@@ -69,9 +69,6 @@ extern const DistanceKernels distance_scalar_set;
 #if defined(__x86_64__)
 extern const DistanceKernels distance_avx2_set;
 extern const DistanceKernels distance_avx512_set;
-
-/* the two bit kernels of the AVX-512 set need this extension as well */
-extern int	distance_cpu_has_vpopcntdq(void);
 #elif defined(__aarch64__)
 extern const DistanceKernels distance_neon_set;
 #endif

@@ -116,7 +116,7 @@ typedef struct ProductResult
 } ProductResult;
 
 /*
- * Called every few million multiplications; true stops the product, whose
+ * Called every hundred million multiplications, some milliseconds; true stops the product, whose
  * result is then without value.  A caller of the server throws instead.
  */
 typedef struct ProductInterrupt
@@ -126,7 +126,7 @@ typedef struct ProductInterrupt
 	double		work;			/* multiplications since the last call */
 } ProductInterrupt;
 
-#define PRODUCT_WORK_BETWEEN_CHECKS 1e9
+#define PRODUCT_WORK_BETWEEN_CHECKS 1e8
 
 extern bool product_interrupted(ProductInterrupt *interrupt, double work);
 

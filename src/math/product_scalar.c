@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * product_scalar.c
- *	  Products for any processor: 4 rows by 8 outputs.
+ *	  Products for any processor: 2 rows by 16 outputs.
  *
  *-------------------------------------------------------------------------
  */
@@ -9,50 +9,52 @@
 
 #include "math/lanes_scalar.h"
 
-#define COLUMNS 8
+#define COLUMNS 16
+#define ROWS 2
+#define QUARTERS (COLUMNS / LANES)
 
 /* "rows" is a constant where this is inlined: the sums become registers. */
 ALWAYS_INLINE void
 float_sums(const int rows, const bool is_half, const void *values, size_t stride,
 		   const void *panel, size_t steps, void *sums, size_t sum_stride, int add)
 {
-	Lanes		sum[4][2];
+	Lanes		sum[ROWS][QUARTERS];
 
 	UNROLL
 	for (int r = 0; r < rows; r++)
 	{
 		const float *from = (const float *) ((const char *) sums + r * sum_stride);
 
-		sum[r][0] = add ? lanes_load(from) : lanes_set(0);
-		sum[r][1] = add ? lanes_load(from + LANES) : lanes_set(0);
+		UNROLL
+		for (int q = 0; q < QUARTERS; q++)
+			sum[r][q] = add ? lanes_load(from + q * LANES) : lanes_set(0);
 	}
 	for (size_t k = 0; k < steps * (is_half ? 2 : 1); k++)
 	{
-		Lanes		low;
-		Lanes		high;
+		Lanes		weight[QUARTERS];
 
-		if (is_half)
+		UNROLL
+		for (int q = 0; q < QUARTERS; q++)
 		{
-			const uint16_t *pair = (const uint16_t *) panel + k / 2 * 2 * COLUMNS + k % 2;
-			BitLanes	bits[2];
+			if (is_half)
+			{
+				BitLanes	pair;
 
-			for (int i = 0; i < COLUMNS; i++)
-				bits[i / LANES][i % LANES] = (uint32_t) pair[2 * i] << 16;
-			low = (Lanes) bits[0];
-			high = (Lanes) bits[1];
-		}
-		else
-		{
-			low = lanes_load((const float *) panel + k * COLUMNS);
-			high = lanes_load((const float *) panel + k * COLUMNS + LANES);
+				/* the first of a pair is the lower half of 32 bits */
+				memcpy(&pair, (const uint32_t *) panel + k / 2 * COLUMNS + q * LANES, sizeof(pair));
+				weight[q] = (Lanes) (k % 2 == 0 ? pair << 16 : pair & 0xFFFF0000);
+			}
+			else
+				weight[q] = lanes_load((const float *) panel + k * COLUMNS + q * LANES);
 		}
 		UNROLL
 		for (int r = 0; r < rows; r++)
 		{
 			Lanes		value = lanes_set(((const float *) ((const char *) values + r * stride))[k]);
 
-			sum[r][0] = lanes_multiply_add(value, low, sum[r][0]);
-			sum[r][1] = lanes_multiply_add(value, high, sum[r][1]);
+			UNROLL
+			for (int q = 0; q < QUARTERS; q++)
+				sum[r][q] = lanes_multiply_add(value, weight[q], sum[r][q]);
 		}
 	}
 	UNROLL
@@ -60,8 +62,9 @@ float_sums(const int rows, const bool is_half, const void *values, size_t stride
 	{
 		float	   *to = (float *) ((char *) sums + r * sum_stride);
 
-		lanes_store(to, sum[r][0]);
-		lanes_store(to + LANES, sum[r][1]);
+		UNROLL
+		for (int q = 0; q < QUARTERS; q++)
+			lanes_store(to + q * LANES, sum[r][q]);
 	}
 }
 
@@ -70,7 +73,7 @@ ALWAYS_INLINE void
 integer_sums(const int rows, const bool is_byte, const void *values, size_t stride,
 			 const void *panel, size_t steps, void *sums, size_t sum_stride, int add)
 {
-	int32_t		sum[4][COLUMNS];
+	int32_t		sum[ROWS][COLUMNS];
 
 	for (int r = 0; r < rows; r++)
 	{
@@ -124,9 +127,7 @@ name##_##rows(const void *values, size_t stride, const void *panel, const void *
 #define TILES(name, call) \
 	TILE(name, 1, call) \
 	TILE(name, 2, call) \
-	TILE(name, 3, call) \
-	TILE(name, 4, call) \
-	static const ProductTile name##_tiles[] = {name##_1, name##_2, name##_3, name##_4};
+	static const ProductTile name##_tiles[ROWS] = {name##_1, name##_2};
 
 #define float_kind false
 #define wide_kind true
@@ -140,48 +141,48 @@ TILES(byte, integer_sums)
 
 const ProductKernel product_float_scalar =
 {
-	.layout = "float32 x 8",
+	.layout = "float32 x 16",
 	.values = VALUE_FLOAT,
 	.weights = WEIGHT_FLOAT,
 	.group = 1,
 	.step = 1,
 	.columns = COLUMNS,
-	.rows = 4,
+	.rows = ROWS,
 	.tile = float_tiles
 };
 
 const ProductKernel product_bfloat16_scalar =
 {
-	.layout = "bfloat16 x 8",
+	.layout = "bfloat16 x 16",
 	.values = VALUE_FLOAT,
 	.weights = WEIGHT_BFLOAT16,
 	.group = 2,
 	.step = 2,
 	.columns = COLUMNS,
-	.rows = 4,
+	.rows = ROWS,
 	.tile = wide_tiles
 };
 
 const ProductKernel product_int16_scalar =
 {
-	.layout = "int16 x 8",
+	.layout = "int16 x 16",
 	.values = VALUE_SHORT,
 	.weights = WEIGHT_SHORT,
 	.group = 2,
 	.step = 2,
 	.columns = COLUMNS,
-	.rows = 4,
+	.rows = ROWS,
 	.tile = short_tiles
 };
 
 const ProductKernel product_int8_scalar =
 {
-	.layout = "int8 x 8",
+	.layout = "int8 x 16",
 	.values = VALUE_BYTE,
 	.weights = WEIGHT_BYTE,
 	.group = 4,
 	.step = 4,
 	.columns = COLUMNS,
-	.rows = 4,
+	.rows = ROWS,
 	.tile = byte_tiles
 };

@@ -238,7 +238,7 @@ fill_slots(const Collection *collection, Size *slot_count)
 		const VocabularyEntry *entry = &collection->entries[i];
 		const char *text = collection->texts + entry->text;
 		uint64		hash = hash_bytes64(text, entry->length);
-		uint64		key = term_key(text, entry->length, hash);
+		uint64		key = text_key(text, entry->length, hash);
 		Size		at = (uint32) hash & (count - 1);
 
 		CHECK_FOR_INTERRUPTS();

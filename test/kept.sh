@@ -138,11 +138,13 @@ make_assert_server() {
 # ---------------------------------------------------------------------------
 
 # Sets pgvector_source.  The releases of Debian before trixie have none, or one
-# without halfvec and sparsevec.
+# without halfvec and sparsevec; trixie's does not know servers from 18 on.
 fetch_pgvector() {
-	pgvector_source=$kept/pgvector-source
+	pgvector_source=$kept/pgvector-source-$pg_version
 	[ ! -f "$pgvector_source/test/sql/vector_type.sql" ] || return 0
-	for suite in trixie sid; do
+	suites='trixie sid'
+	[ "$pg_version" -lt 18 ] || suites='sid trixie'
+	for suite in $suites; do
 		echo "$(archive) $suite main"
 	done | fetch_source pgvector "$pgvector_source"
 }

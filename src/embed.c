@@ -50,6 +50,7 @@ _PG_init(void)
 	check_cpu_limit();
 	distance_init();
 	progress_init();
+	model_init();
 	vocabulary_init();
 	word2vec_init();
 	imported_init();

@@ -42,6 +42,8 @@ typedef struct ModelReader ModelReader;
 typedef struct ModelWriter ModelWriter;
 typedef struct ModelDescription ModelDescription;
 
+extern void model_init(void);	/* called from _PG_init */
+
 /* ---------- methods (method.c) ---------- */
 
 /*

@@ -103,6 +103,13 @@ SELECT * FROM failure($$SELECT tfidf(1::regclass, 'cat')$$);
 SELECT * FROM failure($$SELECT model_version('texts')$$);
 SELECT * FROM failure($$SELECT embed_refresh('texts')$$);
 
+-- the text where the model belongs: told where the error is reported
+SELECT tfidf('some text', 'varchars');
+SELECT tfidf('some, longer text. With ''quotes'' in it', 'varchars');
+SELECT embed ( 'no_such_model', 'text');
+SELECT 'x' = 'größer' AND one_hot('größer', 'varchars') IS NULL;
+SELECT 'no_such_table'::regclass;
+
 -- a model that stops being one
 ALTER TABLE varchars ENABLE ROW LEVEL SECURITY;
 SELECT * FROM failure($$SELECT tfidf('varchars', 'cat')$$);

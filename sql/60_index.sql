@@ -2,7 +2,7 @@
 
 CREATE FUNCTION embed_index_check(index regclass)
 RETURNS TABLE (block bigint, problem text)
-AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED COST 100000;
+AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 100000;
 COMMENT ON FUNCTION embed_index_check(regclass) IS 'violated invariants found by walking a ktree or inverted index; no row means none';
 
 CREATE FUNCTION embed_index_stats(index regclass)

@@ -13,6 +13,7 @@
 #include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/relation.h"
+#include "access/xact.h"
 #include "catalog/index.h"
 #include "catalog/pg_am.h"
 #include "catalog/pg_class.h"
@@ -21,11 +22,13 @@
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
+#include "storage/bufmgr.h"
 #include "nodes/pathnodes.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
+#include "utils/resowner.h"
 
 #include "index/index.h"
 #include "server/set_result.h"
@@ -179,16 +182,99 @@ index_open_ours(Oid oid, const IndexRoom **room)
 	return index;
 }
 
+/* ---------- checking ---------- */
+
+/* A part of a check that may meet what cannot be read. */
+typedef struct CheckPart
+{
+	Relation	index;
+	const IndexRoom *room;
+	IndexReport *report;
+	BlockNumber block;			/* at which it is */
+	BlockNumber blocks;
+} CheckPart;
+
+/*
+ * survives
+ *	  Run a part of a check; false, with a finding in the report, if damage
+ *	  made it an error.
+ *
+ * The server itself refuses pages whose header makes no sense, or whose
+ * checksum is wrong, and files that have become too short.  Only the end of a
+ * subtransaction cleans up behind such an error.
+ */
+static bool
+survives(void (*run) (CheckPart *part), CheckPart *part)
+{
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	volatile bool result = true;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(context);
+	PG_TRY();
+	{
+		run(part);
+		ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		if (ERRCODE_TO_CATEGORY(error->sqlerrcode) != ERRCODE_INTERNAL_ERROR &&
+			ERRCODE_TO_CATEGORY(error->sqlerrcode) != ERRCODE_SYSTEM_ERROR)
+			PG_RE_THROW();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(context);
+		index_report_problem(part->report, part->block, "%s", error->message);
+		FreeErrorData(error);
+		result = false;
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(context);
+	CurrentResourceOwner = owner;
+	return result;
+}
+
+/* Read pages from part->block on, to see whether the server can. */
+static void
+read_pages(CheckPart *part)
+{
+	BufferAccessStrategy strategy = GetAccessStrategy(BAS_BULKREAD);
+
+	for (; part->block < part->blocks; part->block++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		ReleaseBuffer(ReadBufferExtended(part->index, MAIN_FORKNUM, part->block,
+										 RBM_NORMAL, strategy));
+	}
+	FreeAccessStrategy(strategy);
+}
+
+static void
+check_structure(CheckPart *part)
+{
+	part->room->check(part->index, part->report);
+}
+
 Datum
 embed_index_check(PG_FUNCTION_ARGS)
 {
 	IndexReport report;
-	const IndexRoom *room;
-	Relation	index = index_open_ours(PG_GETARG_OID(0), &room);
+	CheckPart	part = {0};
 
+	part.index = index_open_ours(PG_GETARG_OID(0), &part.room);
+	part.report = &report;
 	report.result = set_result_begin(fcinfo);
-	room->check(index, &report);
-	index_close(index, AccessShareLock);
+	part.blocks = RelationGetNumberOfBlocks(part.index);
+	while (!survives(read_pages, &part))
+		part.block++;
+	part.block = InvalidBlockNumber;
+	(void) survives(check_structure, &part);
+	index_close(part.index, AccessShareLock);
 	return (Datum) 0;
 }
 

@@ -118,7 +118,6 @@ extern MemoryContext index_rows_scratch(IndexRows *rows);
 extern bool index_rows_fetch(IndexRows *rows, const ItemPointerData *tid, Snapshot snapshot,
 							 Datum *value, bool *null);
 extern void index_rows_clear(IndexRows *rows);
-extern Cost index_rows_cost(Relation index);
 
 /* ---------- distance.c: exact distances from the table's rows ---------- */
 

@@ -15,7 +15,6 @@
 #include "catalog/index.h"
 #include "executor/executor.h"
 #include "nodes/execnodes.h"
-#include "optimizer/cost.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
@@ -127,22 +126,4 @@ index_rows_clear(IndexRows *rows)
 	if (rows->estate != NULL)
 		ResetPerTupleExprContext(rows->estate);
 	ExecClearTuple(rows->slot);
-}
-
-/*
- * index_rows_cost
- *	  What the planner thinks that computing one row's value costs; 0 for a
- *	  plain column.
- */
-Cost
-index_rows_cost(Relation index)
-{
-	List	   *expressions;
-	QualCost	cost;
-
-	if (index->rd_index->indkey.values[0] != 0)
-		return 0;
-	expressions = RelationGetIndexExpressions(index);
-	cost_qual_eval(&cost, expressions, NULL);
-	return cost.per_tuple;
 }

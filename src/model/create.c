@@ -199,18 +199,6 @@ find_target(const ModelDefinition *definition, Oid *schema, char **name)
 	return InvalidOid;
 }
 
-void
-model_check_owner(Oid table)
-{
-	if (!relation_ownercheck(table, GetUserId()))
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("must be owner of table %s", get_rel_name(table)),
-				 errdetail("Role \"%s\" is neither its owner nor a member of the owning role.",
-						   GetUserNameFromId(GetUserId(), false)),
-				 errhint("Choose another name, or ask the owner.")));
-}
-
 /*
  * A view over a column fixes its type.  The server would say so too, but only
  * after the training.
@@ -503,7 +491,13 @@ model_create(ModelDefinition *definition)
 	writer->arguments = model_trigger_arguments(definition->method,
 												definition->options);
 	if (OidIsValid(writer->table))
+	{
+		ModelCaller user;
+
+		model_become_writer(writer->table, &user);
 		empty_table(writer, definition);
+		model_become_caller(&user);
+	}
 	else
 		create_table(writer, definition, schema, name);
 	MemoryContextSwitchTo(caller);
@@ -557,7 +551,13 @@ model_write_row(ModelWriter *writer, Datum *values, bool *nulls)
 	if (writer->relation != NULL)
 		insert_into_new(writer, values, nulls);
 	else
+	{
+		ModelCaller user;
+
+		model_become_writer(writer->table, &user);
 		(void) execute_prepared(writer->insert, values, nulls);
+		model_become_caller(&user);
+	}
 }
 
 /* ---------- the trigger ---------- */

@@ -225,7 +225,7 @@ page_is_newer(Relation table, BlockNumber block, XLogRecPtr position)
 	XLogRecPtr	changed = BufferGetLSNAtomic(buffer);
 
 	ReleaseBuffer(buffer);
-	return changed > position;
+	return changed > position || XLogRecPtrIsInvalid(changed);
 }
 
 /* False: so many that a full build is no more work */
@@ -561,7 +561,10 @@ image_patch(Image *image, Image *base, Relation table, Snapshot snapshot,
 						 snapshot);
 		}
 		else
+		{
+			MemoryContextDelete(image->pages->context);
 			image_unmap(image);
+		}
 	}
 	model_reader_free(ids);
 	return done;

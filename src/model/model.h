@@ -204,6 +204,22 @@ extern ModelWriter *model_create(ModelDefinition *definition);
 extern void model_write_row(ModelWriter *writer, Datum *values, bool *nulls);
 extern Oid	model_finish(ModelWriter *writer);
 
+/* ---------- changing by SQL (owner.c) ---------- */
+
+/*
+ * Around SQL of ours that changes the table of a model: who may do what its
+ * owner may does it as the owner, and what others have put on the table gets
+ * no more rights than the owner's.
+ */
+typedef struct ModelCaller
+{
+	Oid			user;
+	int			context;
+} ModelCaller;
+
+extern void model_become_writer(Oid table, ModelCaller *caller);
+extern void model_become_caller(const ModelCaller *caller);
+
 /* ---------- reading (open.c, reader.c) ---------- */
 
 typedef struct Model

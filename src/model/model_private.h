@@ -76,13 +76,15 @@ extern void model_create_trigger(Oid table, const char *arguments);
 /* make (id) the primary key, unless it is */
 extern void model_create_key(Oid table);
 
-/* ereports unless the current user owns the table */
-extern void model_check_owner(Oid table);
-
 /* ---------- stale.c ---------- */
 
 /* WARNING of what was computed by the contents about to be replaced */
 extern void model_warn_of_stale(Oid table);
+
+/* ---------- owner.c ---------- */
+
+/* ereports unless the current user owns the table */
+extern void model_check_owner(Oid table);
 
 /* ---------- trigger.c ---------- */
 

@@ -97,13 +97,17 @@ report_header_needed(Relation table, const ModelMethod *method)
 static void
 write_header(Relation table, const ModelMethod *method)
 {
+	ModelCaller caller;
+
 	if (model_touch(table))
 		return;
 	if (method->header_needed)
 		report_header_needed(table, method);
+	model_become_writer(RelationGetRelid(table), &caller);
 	execute_command(psprintf("INSERT INTO %s (id) OVERRIDING SYSTEM VALUE VALUES (0)",
 							 qualified_relation_name(RelationGetRelid(table))),
 					SPI_OK_INSERT);
+	model_become_caller(&caller);
 }
 
 /* ---------- register_model ---------- */

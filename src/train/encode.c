@@ -21,39 +21,20 @@
 #include "train/corpus.h"
 #include "train/encode.h"
 #include "text/config_cache.h"
+#include "text/text_table.h"
 #include "text/token.h"
 #include "train/progress.h"
 #include "utils/memutils.h"
 
 #define FILE_NAME			"ids"
 #define FIRST_FILE_NAME		"first"
-#define FIRST_SLOTS			8192
-#define ARENA_PIECE			(64 * 1024)
+#define FIRST_CAPACITY		4096
+#define PREFETCH_DISTANCE	12
 
-/*
- * The words seen so far.  Slots hold a part of the hash and the word's
- * number plus one; words lie in one array, their texts in an arena.
- */
-typedef struct WordSlot
-{
-	uint32		tag;
-	uint32		word;
-} WordSlot;
-
-typedef struct WordTable
-{
-	MemoryContext context;
-	EncodedWord *words;
-	uint64	   *hashes;
-	Size		count;
-	Size		capacity;
-	WordSlot   *slots;
-	Size		mask;
-	char	   *text_at;
-	Size		text_left;
-	Size		bytes;
-	Size		limit;
-} WordTable;
+StaticAssertDecl(offsetof(EncodedWord, hash) == offsetof(TextElement, hash) &&
+				 offsetof(EncodedWord, text) == offsetof(TextElement, text) &&
+				 offsetof(EncodedWord, length) == offsetof(TextElement, length),
+				 "a word must begin like an element of a text table");
 
 struct EncodedReader
 {
@@ -61,11 +42,12 @@ struct EncodedReader
 	int64		ids;
 };
 
+/* ---------- the words seen so far ---------- */
+
 static void
-table_account(WordTable *table, Size bytes)
+check_memory(const TextTable *table, Size capacity)
 {
-	table->bytes += bytes;
-	if (table->bytes > table->limit)
+	if (text_table_bytes(table, capacity) > (Size) maintenance_work_mem * 1024)
 		ereport(ERROR,
 				(errcode(ERRCODE_OUT_OF_MEMORY),
 				 errmsg("vocabulary of the corpus does not fit into maintenance_work_mem"),
@@ -74,111 +56,40 @@ table_account(WordTable *table, Size bytes)
 				 errhint("Increase maintenance_work_mem.")));
 }
 
-static WordTable *
-table_create(void)
-{
-	WordTable  *table = palloc0(sizeof(WordTable));
-
-	table->context = CurrentMemoryContext;
-	table->limit = (Size) maintenance_work_mem * 1024;
-	table->capacity = FIRST_SLOTS / 2;
-	table->words = palloc(sizeof(EncodedWord) * table->capacity);
-	table->hashes = palloc(sizeof(uint64) * table->capacity);
-	table->slots = palloc0(sizeof(WordSlot) * FIRST_SLOTS);
-	table->mask = FIRST_SLOTS - 1;
-	table_account(table, FIRST_SLOTS * sizeof(WordSlot) +
-				  table->capacity * (sizeof(EncodedWord) + sizeof(uint64)));
-	return table;
-}
-
 static void
-table_grow(WordTable *table)
+make_room(TextTable *table)
 {
-	Size		slots = (table->mask + 1) * 2;
-
 	if (table->count >= PG_INT32_MAX / 2)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("corpus has too many different words")));
-	table_account(table, slots / 2 * sizeof(WordSlot) +
-				  table->capacity * (sizeof(EncodedWord) + sizeof(uint64)));
-
-	table->capacity *= 2;
-	table->words = repalloc_huge(table->words,
-								 sizeof(EncodedWord) * table->capacity);
-	table->hashes = repalloc_huge(table->hashes,
-								  sizeof(uint64) * table->capacity);
-	pfree(table->slots);
-	table->slots = MemoryContextAllocExtended(table->context,
-											  sizeof(WordSlot) * slots,
-											  MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-	table->mask = slots - 1;
-	for (Size i = 0; i < table->count; i++)
-	{
-		Size		slot = table->hashes[i] & table->mask;
-
-		while (table->slots[slot].word != 0)
-			slot = (slot + 1) & table->mask;
-		table->slots[slot].tag = (uint32) (table->hashes[i] >> 32);
-		table->slots[slot].word = (uint32) i + 1;
-	}
+	check_memory(table, table->capacity * 2);
+	text_table_grow(table);
 }
 
-static const char *
-table_keep_text(WordTable *table, const char *text, Size length)
+static inline EncodedWord *
+word_of(const TextTable *table, uint32 number)
 {
-	char	   *kept;
-
-	if (length > table->text_left)
-	{
-		Size		piece = Max(length, ARENA_PIECE);
-
-		table_account(table, piece);
-		table->text_at = MemoryContextAlloc(table->context, piece);
-		table->text_left = piece;
-	}
-	kept = table->text_at;
-	memcpy(kept, text, length);
-	table->text_at += length;
-	table->text_left -= length;
-	return kept;
+	return (EncodedWord *) table->elements + number;
 }
 
 /* Number of a word, which is entered when it is new. */
 static inline uint32
-table_number(WordTable *table, const char *text, int length, uint64 hash)
+word_number(TextTable *table, const char *text, int length, uint64 hash)
 {
-	Size		slot = hash & table->mask;
-	uint32		tag = (uint32) (hash >> 32);
-	EncodedWord *word;
+	Size		before = table->count;
+	uint32		number;
 
-	for (; table->slots[slot].word != 0; slot = (slot + 1) & table->mask)
+	if (unlikely(before == table->capacity))
+		make_room(table);
+	number = text_table_number(table, sizeof(EncodedWord), text, length, hash,
+							   text_key(text, length, hash));
+	if (unlikely(number == before))
 	{
-		if (table->slots[slot].tag != tag)
-			continue;
-		word = &table->words[table->slots[slot].word - 1];
-		if (word->length == length && memcmp(word->text, text, length) == 0)
-			return table->slots[slot].word - 1;
+		check_memory(table, table->capacity);
+		word_of(table, number)->known = -1;
 	}
-
-	if (table->count == table->capacity)
-	{
-		table_grow(table);
-		slot = hash & table->mask;
-		while (table->slots[slot].word != 0)
-			slot = (slot + 1) & table->mask;
-	}
-	table->slots[slot].tag = tag;
-	table->slots[slot].word = (uint32) table->count + 1;
-	table->hashes[table->count] = hash;
-	word = &table->words[table->count];
-	word->text = table_keep_text(table, text, length);
-	word->length = length;
-	word->known = -1;
-	word->count = 0;
-	word->documents = 0;
-	word->last_document = 0;
-	return (uint32) table->count++;
+	return number;
 }
 
 /* ---------- the file ---------- */
@@ -217,7 +128,7 @@ table_count(EncodedWord *word, int64 document)
 
 /* First pass: numbers by first appearance. */
 static int64
-write_first(const EncodeOptions *options, WordTable *table, BufFile *file,
+write_first(const EncodeOptions *options, TextTable *table, BufFile *file,
 			EncodedCorpus *encoded)
 {
 	IdWriter   *writer = palloc(sizeof(IdWriter));
@@ -242,10 +153,14 @@ write_first(const EncodeOptions *options, WordTable *table, BufFile *file,
 			encoded->all_tokens += count;
 			for (int i = 0; i < count; i++)
 			{
-				uint32		word = table_number(table, batch[i].text,
-												batch[i].length, batch[i].hash);
+				uint32		word;
 
-				table_count(&table->words[word], document_number);
+				if (i + PREFETCH_DISTANCE < count)
+					text_table_prefetch(table,
+										batch[i + PREFETCH_DISTANCE].hash);
+				word = word_number(table, batch[i].text, batch[i].length,
+								   batch[i].hash);
+				table_count(word_of(table, word), document_number);
 				writer_put(writer, (int32) word);
 			}
 		}
@@ -281,7 +196,7 @@ compare_words(const void *a, const void *b)
  * for those left out.
  */
 static int32 *
-choose_words(const EncodeOptions *options, WordTable *table,
+choose_words(const EncodeOptions *options, TextTable *table,
 			 EncodedCorpus *encoded)
 {
 	int32	   *ids = palloc_extended(sizeof(int32) * Max(table->count, 1),
@@ -292,10 +207,11 @@ choose_words(const EncodeOptions *options, WordTable *table,
 
 	for (Size i = 0; i < table->count; i++)
 	{
+		EncodedWord *word = word_of(table, i);
+
 		ids[i] = -1;
-		if (table->words[i].known >= 0 ||
-			table->words[i].count >= options->min_count)
-			order[chosen++] = &table->words[i];
+		if (word->known >= 0 || word->count >= options->min_count)
+			order[chosen++] = word;
 	}
 	qsort(order, chosen, sizeof(EncodedWord *), compare_words);
 	CHECK_FOR_INTERRUPTS();
@@ -307,7 +223,7 @@ choose_words(const EncodeOptions *options, WordTable *table,
 	{
 		encoded->vocabulary[i] = *order[i];
 		encoded->tokens += order[i]->count;
-		ids[order[i] - table->words] = (int32) i;
+		ids[order[i] - word_of(table, 0)] = (int32) i;
 	}
 	pfree(order);
 	return ids;
@@ -356,26 +272,28 @@ EncodedCorpus *
 corpus_encode(const EncodeOptions *options)
 {
 	EncodedCorpus *encoded = palloc0(sizeof(EncodedCorpus));
-	WordTable  *table = table_create();
+	TextTable	table;
 	BufFile    *first;
 	BufFile    *final;
 	int64		count;
 	int32	   *ids;
 
+	text_table_init(&table, sizeof(EncodedWord), FIRST_CAPACITY);
+	check_memory(&table, table.capacity);
 	for (int32 i = 0; i < options->known_words; i++)
 	{
 		const EncodedWord *known = &options->known[i];
-		uint32		word = table_number(table, known->text, known->length,
-										hash_bytes64(known->text, known->length));
+		uint32		word = word_number(&table, known->text, known->length,
+									   hash_bytes64(known->text, known->length));
 
-		table->words[word].known = i;
+		word_of(&table, word)->known = i;
 	}
 
 	progress_phase(options->progress, "reading corpus", 0);
 	first = BufFileCreateFileSet(FILE_SET(options->files), FIRST_FILE_NAME);
-	count = write_first(options, table, first, encoded);
+	count = write_first(options, &table, first, encoded);
 
-	ids = choose_words(options, table, encoded);
+	ids = choose_words(options, &table, encoded);
 	final = BufFileCreateFileSet(FILE_SET(options->files), FILE_NAME);
 	encoded->ids = write_final(first, count, ids, final);
 	BufFileExportFileSet(final);
@@ -384,9 +302,8 @@ corpus_encode(const EncodeOptions *options)
 	BufFileDeleteFileSet(FILE_SET(options->files), FIRST_FILE_NAME, false);
 
 	pfree(ids);
-	pfree(table->slots);
-	pfree(table->hashes);
-	pfree(table->words);
+	pfree(table.slots);
+	pfree(table.elements);
 	return encoded;
 }
 

@@ -24,8 +24,10 @@
 /* Ids read at once; a multiple of a block. */
 #define ENCODED_SLICE	65536
 
+/* begins like an element of a text table (text_table.h) */
 typedef struct EncodedWord
 {
+	uint64		hash;			/* hash_bytes64(text, length) */
 	const char *text;			/* not terminated */
 	int32		length;
 	int32		known;			/* index among the words given, or -1 */

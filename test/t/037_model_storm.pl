@@ -1,5 +1,6 @@
 # Broken if this fails: sessions that use a model while others change it get
 # errors, wait for ever, fill the log, or see what is not in the table.
+# Also run with assertions.
 use strict;
 use warnings;
 use FindBin;

@@ -1,6 +1,7 @@
 # Broken if this fails: the packed form of a vocabulary that is made of an older
 # one is not that of the table: a change is missing, or one that was rolled
 # back or not committed is there.
+# Also run with assertions.
 use strict;
 use warnings;
 use FindBin;
@@ -197,6 +198,42 @@ foreach my $round (1 .. (is_long() ? 100 : 10))
 	$different++ if $patched ne $built;
 }
 is($different, 0, 'what was made of an older form is what a full build gives');
+
+# A snapshot older than a transaction of the same session: it must not be
+# served from what the session packed for that transaction.  The older one has
+# the higher xmax of the two, for it was taken after another commit.
+{
+	my %in;
+	my %out;
+	my %session;
+	my $ask = sub {
+		my ($name, $sql) = @_;
+
+		$session{$name} //= IPC::Run::start([ 'psql', '-XqAt', '-d', $node->connstr('postgres') ],
+			'<', \$in{$name}, '>', \$out{$name}, '2>&1', IPC::Run::timeout(180));
+		$out{$name} = '';
+		$in{$name} .= "$sql;\n\\echo end\n";
+		$session{$name}->pump until $out{$name} =~ /^end$/m;
+		(my $answer = $out{$name}) =~ s/\n|end\n//g;
+		return $answer;
+	};
+
+	$node->safe_psql('postgres', 'CREATE TABLE other (i integer)');
+	is($ask->('session', q{SELECT check_model('at first');
+		BEGIN; UPDATE m SET documents = 77 WHERE id = 8; SELECT check_model('changed')}), '', 'a change, packed');
+	$node->safe_psql('postgres', 'INSERT INTO other VALUES (1)');
+	my $snapshot = $ask->('holder', 'BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT pg_export_snapshot()');
+	like($snapshot, qr/^[0-9A-F-]+$/, 'a snapshot from before its commit');
+	$node->safe_psql('postgres', 'SELECT embed_images(clear => true)');
+	is($ask->('session', "COMMIT; BEGIN ISOLATION LEVEL REPEATABLE READ; SET TRANSACTION SNAPSHOT '$snapshot';
+		SELECT check_model('imported')"), '', 'sees the model without the change');
+	is($ask->('session', "COMMIT; SELECT check_model('afterwards')"), '', 'and others with it');
+	foreach my $name (keys %session)
+	{
+		$in{$name} .= "\\q\n";
+		$session{$name}->finish;
+	}
+}
 
 # A row trigger that adds each document and encodes it: no insert packs the
 # model again, in one transaction, in one each, and in two sessions in turn.

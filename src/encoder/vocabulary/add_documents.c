@@ -159,7 +159,7 @@ update_header(Merge *merge, const TermCounter *counter)
 			SPI_OK_UPDATE_RETURNING, 2, types, values);
 	if (SPI_processed != 1)
 		ereport(ERROR,
-				(errcode(ERRCODE_DATA_CORRUPTED),
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("model \"%s\" has no row with id 0",
 						get_rel_name(merge->table)),
 				 errhint("Train the model again with replace => true.")));
@@ -281,7 +281,7 @@ flush_known(Merge *merge)
 			SPI_OK_UPDATE, 3, types, values);
 	if (SPI_processed != merge->known.count)
 		ereport(ERROR,
-				(errcode(ERRCODE_DATA_CORRUPTED),
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("terms of model \"%s\" are not in its table",
 						get_rel_name(merge->table)),
 				 errdetail("%llu of %d were found.",
@@ -335,7 +335,7 @@ merge_term(Merge *merge, const CountedTerm *counted)
 {
 	uint64		hash = hash_bytes64(counted->text, counted->length);
 	Term		term = {counted->text, counted->length, hash,
-	term_key(counted->text, counted->length, hash)};
+	text_key(counted->text, counted->length, hash)};
 	int32		entry = vocabulary_find(&merge->vocabulary, &term);
 	TermBatch  *batch = entry >= 0 ? &merge->known : &merge->others;
 
@@ -417,6 +417,7 @@ add_documents(PG_FUNCTION_ARGS)
 	TermCounter *counter;
 	CountedTerm term;
 	Merge		merge;
+	ModelCaller caller;
 	int64		documents;
 
 	model_require_method(model_describe(table), vocabulary_method.name);
@@ -432,6 +433,7 @@ add_documents(PG_FUNCTION_ARGS)
 									description->table_name));
 	documents = counter->documents;
 
+	model_become_writer(table, &caller);
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
 	begin_merge(&merge, fcinfo->flinfo, table, counter);
@@ -442,6 +444,7 @@ add_documents(PG_FUNCTION_ARGS)
 	model_close(fcinfo->flinfo);
 	promote_terms(&merge, description);
 	SPI_finish();
+	model_become_caller(&caller);
 	term_counter_free(counter);
 
 	PG_RETURN_INT64(documents);

@@ -3,10 +3,9 @@
  * term_counter.c
  *	  Counting the terms of a corpus in bounded memory.
  *
- * An open-addressing hash table of 16-byte slots (the term's key, its length,
- * and the number of its entry) over an array of entries; texts lie in an arena.
- * An entry remembers the last document that held its term, so counting
- * documents needs no table per document.
+ * The terms are numbered by a text table (text_table.h).  An entry remembers
+ * the last document that held its term, so counting documents needs no table
+ * per document.
  *
  * When the table would outgrow its share of the memory, its entries go to a
  * tuplesort and it starts again empty.  In the end the sort brings the parts
@@ -28,32 +27,16 @@ typedef struct TermEntry
 	CountedTerm counted;
 } TermEntry;
 
-/*
- * entry is the number of the entry plus one, 0 in an empty slot
- */
-typedef struct TermSlot
-{
-	uint64		key;			/* term_key */
-	uint32		entry;
-	int32		length;
-} TermSlot;
+/* its beginning is a TextElement */
+StaticAssertDecl(offsetof(TermEntry, hash) == offsetof(TextElement, hash) &&
+				 offsetof(TermEntry, counted.text) == offsetof(TextElement, text) &&
+				 offsetof(TermEntry, counted.length) == offsetof(TextElement, length),
+				 "an entry must begin like an element of a text table");
 
 typedef struct TermTable
 {
-	MemoryContext context;
-	MemoryContext arena;		/* child: texts */
-
-	TermEntry  *entries;
-	Size		count;
-	Size		capacity;		/* of entries; half of the slots */
-	TermSlot   *slots;
-	Size		slot_mask;
-
-	/* memory, in bytes */
-	Size		limit;
-	Size		text_bytes;
-	char	   *text_at;		/* rest of the newest piece of the arena */
-	Size		text_left;
+	TextTable	texts;			/* elements are TermEntry */
+	Size		limit;			/* in bytes */
 
 	/* after spilling */
 	int			sort_kilobytes;
@@ -67,25 +50,13 @@ typedef struct TermTable
 } TermTable;
 
 #define FIRST_CAPACITY		4096
-#define MAX_CAPACITY		((Size) 1 << 31)	/* slots hold 32-bit numbers */
-#define ARENA_PIECE			(64 * 1024)
 #define PREFETCH_DISTANCE	12
 #define PIECE				256
 
-/*
- * Empty table of the given capacity, a power of two.
- */
-static void
-table_allocate(TermTable *table, Size capacity)
+static inline TermEntry *
+entry_of(const TermTable *table, Size number)
 {
-	table->capacity = capacity;
-	table->slot_mask = capacity * 2 - 1;
-	table->entries = MemoryContextAllocHuge(table->context,
-											sizeof(TermEntry) * capacity);
-	table->slots = MemoryContextAllocExtended(table->context,
-											  sizeof(TermSlot) * capacity * 2,
-											  MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-	table->count = 0;
+	return (TermEntry *) table->texts.elements + number;
 }
 
 TermCounter *
@@ -95,15 +66,11 @@ term_counter_create(int memory_kilobytes)
 	TermTable  *table = palloc0(sizeof(TermTable));
 
 	counter->table = table;
-	table->context = AllocSetContextCreate(CurrentMemoryContext, "term counter",
-										   ALLOCSET_DEFAULT_SIZES);
-	table->arena = AllocSetContextCreate(table->context, "terms",
-										 ALLOCSET_DEFAULT_SIZES);
 
 	/* what is left serves the sort of what spills, or of the whole table */
 	table->limit = (Size) memory_kilobytes * 1024 / 8 * 5;
 	table->sort_kilobytes = Max(64, memory_kilobytes / 8 * 3);
-	table_allocate(table, FIRST_CAPACITY);
+	text_table_init(&table->texts, sizeof(TermEntry), FIRST_CAPACITY);
 	return counter;
 }
 
@@ -123,7 +90,7 @@ table_spill(TermCounter *counter)
 
 	if (!counter->spilled)
 	{
-		MemoryContext old = MemoryContextSwitchTo(table->context);
+		MemoryContext old = MemoryContextSwitchTo(table->texts.context);
 
 		table->parts = term_sorter_create(TERM_ORDER_TERM, false,
 										  table->sort_kilobytes);
@@ -132,43 +99,9 @@ table_spill(TermCounter *counter)
 		MemoryContextSwitchTo(old);
 	}
 
-	for (Size i = 0; i < table->count; i++)
-		term_sorter_put(table->parts, &table->entries[i].counted);
-
-	memset(table->slots, 0, sizeof(TermSlot) * (table->slot_mask + 1));
-	MemoryContextReset(table->arena);
-	table->count = 0;
-	table->text_bytes = 0;
-	table->text_left = 0;
-}
-
-/*
- * Twice the capacity: entries keep their numbers, slots are filled anew.
- */
-static void
-table_grow(TermTable *table)
-{
-	TermEntry  *entries = table->entries;
-	Size		count = table->count;
-
-	pfree(table->slots);
-	table_allocate(table, table->capacity * 2);
-	memcpy(table->entries, entries, sizeof(TermEntry) * count);
-	pfree(entries);
-	table->count = count;
-
-	for (Size i = 0; i < count; i++)
-	{
-		const TermEntry *entry = &table->entries[i];
-		Size		at = entry->hash & table->slot_mask;
-
-		while (table->slots[at].entry != 0)
-			at = (at + 1) & table->slot_mask;
-		table->slots[at].key = term_key(entry->counted.text, entry->counted.length,
-										entry->hash);
-		table->slots[at].length = entry->counted.length;
-		table->slots[at].entry = (uint32) (i + 1);
-	}
+	for (Size i = 0; i < table->texts.count; i++)
+		term_sorter_put(table->parts, &entry_of(table, i)->counted);
+	text_table_clear(&table->texts);
 }
 
 /*
@@ -178,70 +111,24 @@ static void
 table_reserve(TermCounter *counter, int more)
 {
 	TermTable  *table = counter->table;
-	const Size	per_entry = sizeof(TermEntry) + 2 * sizeof(TermSlot);
+	TextTable  *texts = &table->texts;
 
-	if (table->text_bytes + table->capacity * per_entry > table->limit &&
-		table->count > 0)
+	if (text_table_bytes(texts, texts->capacity) > table->limit &&
+		texts->count > 0)
 		table_spill(counter);
-	while (table->count + more > table->capacity)
+	while (texts->count + more > texts->capacity)
 	{
 		/* while growing, the old entries are still there */
-		Size		needed = table->text_bytes +
-			table->capacity * (2 * per_entry + sizeof(TermEntry));
+		Size		needed = text_table_bytes(texts, texts->capacity * 2) +
+			texts->capacity * sizeof(TermEntry);
 
-		if ((needed > table->limit || table->capacity >= MAX_CAPACITY) &&
-			table->count > 0)
+		if ((needed > table->limit ||
+			 texts->capacity >= TEXT_TABLE_MAX_CAPACITY) &&
+			texts->count > 0)
 			table_spill(counter);
 		else
-			table_grow(table);
+			text_table_grow(texts);
 	}
-}
-
-/*
- * A copy of a term's text in the arena.
- */
-static char *
-keep_text(TermTable *table, const char *text, int length)
-{
-	char	   *copy;
-
-	if (length > ARENA_PIECE / 8)
-	{
-		table->text_bytes += length;
-		copy = MemoryContextAllocHuge(table->arena, length);
-	}
-	else
-	{
-		if (length > table->text_left)
-		{
-			table->text_at = MemoryContextAlloc(table->arena, ARENA_PIECE);
-			table->text_left = ARENA_PIECE;
-			table->text_bytes += ARENA_PIECE;
-		}
-		copy = table->text_at;
-		table->text_at += length;
-		table->text_left -= length;
-	}
-	memcpy(copy, text, length);
-	return copy;
-}
-
-static uint32
-add_entry(TermTable *table, Size slot, const Term *term, int64 document)
-{
-	TermEntry  *entry = &table->entries[table->count++];
-
-	entry->hash = term->hash;
-	entry->counted.text = keep_text(table, term->text, term->length);
-	entry->counted.length = term->length;
-	entry->counted.documents = 0;
-	entry->counted.occurrences = 0;
-	entry->counted.first_document = document;
-	entry->counted.last_document = 0;
-	table->slots[slot].key = term->key;
-	table->slots[slot].length = term->length;
-	table->slots[slot].entry = (uint32) table->count;
-	return (uint32) table->count - 1;
 }
 
 /*
@@ -250,19 +137,14 @@ add_entry(TermTable *table, Size slot, const Term *term, int64 document)
 static inline uint32
 find_or_add_entry(TermTable *table, const Term *term, int64 document)
 {
-	Size		at = term->hash & table->slot_mask;
+	Size		count = table->texts.count;
+	uint32		number = text_table_number(&table->texts, sizeof(TermEntry),
+										   term->text, term->length,
+										   term->hash, term->key);
 
-	for (; table->slots[at].entry != 0; at = (at + 1) & table->slot_mask)
-	{
-		const TermSlot *slot = &table->slots[at];
-
-		if (slot->key == term->key && slot->length == term->length &&
-			(term->length <= TERM_KEY_BYTES ||
-			 long_texts_equal(table->entries[slot->entry - 1].counted.text,
-							  term->text, term->length)))
-			return slot->entry - 1;
-	}
-	return add_entry(table, at, term, document);
+	if (number == count)
+		entry_of(table, number)->counted.first_document = document;
+	return number;
 }
 
 /*
@@ -277,14 +159,14 @@ add_piece(TermTable *table, const Term *terms, int count, int64 document)
 	for (int i = 0; i < count; i++)
 	{
 		if (i + PREFETCH_DISTANCE < count)
-			__builtin_prefetch(&table->slots[terms[i + PREFETCH_DISTANCE].hash &
-											 table->slot_mask]);
+			text_table_prefetch(&table->texts,
+								terms[i + PREFETCH_DISTANCE].hash);
 		numbers[i] = find_or_add_entry(table, &terms[i], document);
-		__builtin_prefetch(&table->entries[numbers[i]].counted.occurrences, 1);
+		__builtin_prefetch(&entry_of(table, numbers[i])->counted.occurrences, 1);
 	}
 	for (int i = 0; i < count; i++)
 	{
-		CountedTerm *counted = &table->entries[numbers[i]].counted;
+		CountedTerm *counted = &entry_of(table, numbers[i])->counted;
 
 		/* no branch: whether a term is new in its document is anyone's guess */
 		counted->occurrences++;
@@ -352,9 +234,9 @@ term_counter_next(TermCounter *counter, CountedTerm *term)
 
 	if (counter->spilled)
 		return next_merged_term(table, term);
-	if (table->next_entry == table->count)
+	if (table->next_entry == table->texts.count)
 		return false;
-	*term = table->entries[table->next_entry++].counted;
+	*term = entry_of(table, table->next_entry++)->counted;
 	return true;
 }
 
@@ -363,7 +245,7 @@ term_counter_free(TermCounter *counter)
 {
 	if (counter->spilled)
 		term_sorter_end(counter->table->parts);
-	MemoryContextDelete(counter->table->context);
+	text_table_free(&counter->table->texts);
 	pfree(counter->table);
 	pfree(counter);
 }

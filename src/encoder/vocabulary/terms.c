@@ -205,7 +205,7 @@ make_ngrams(TermStream *stream, int count)
 			term->length = (int) (end - start);
 			term->hash = n == 1 ? stream->batch[last - carried].hash :
 				hash_bytes64(term->text, term->length);
-			term->key = term_key(term->text, term->length, term->hash);
+			term->key = text_key(term->text, term->length, term->hash);
 		}
 	}
 
@@ -224,15 +224,15 @@ make_ngrams(TermStream *stream, int count)
 static inline uint64
 token_key(const TermStream *stream, const Token *token)
 {
-	if (token->text >= stream->input && stream->input_end - token->text >= TERM_KEY_BYTES &&
+	if (token->text >= stream->input && stream->input_end - token->text >= TEXT_KEY_BYTES &&
 		token->length > 0)
 	{
 		uint64		word = hash_load64((const unsigned char *) token->text);
 
-		return token->length > TERM_KEY_BYTES ? token->hash :
-			word & (~UINT64_C(0) >> (8 * (TERM_KEY_BYTES - token->length)));
+		return token->length > TEXT_KEY_BYTES ? token->hash :
+			word & (~UINT64_C(0) >> (8 * (TEXT_KEY_BYTES - token->length)));
 	}
-	return term_key(token->text, token->length, token->hash);
+	return text_key(token->text, token->length, token->hash);
 }
 
 int

@@ -15,7 +15,7 @@
 
 #include "server/server.h"
 
-#include "math/hash.h"
+#include "text/text_table.h"
 
 /* more would be whole sentences */
 #define MAX_NGRAM	16
@@ -25,36 +25,8 @@ typedef struct Term
 	const char *text;			/* not terminated; until the next batch */
 	int			length;			/* in bytes */
 	uint64		hash;			/* hash_bytes64(text, length) */
-	uint64		key;			/* see term_key */
+	uint64		key;			/* see text_key */
 } Term;
-
-/*
- * Most terms are known by eight bytes: a text never holds a zero byte, so up
- * to that length the bytes, padded with zeros, are as good as the text.  Longer
- * ones have their hash for a key, and equal keys leave the texts to compare.
- */
-#define TERM_KEY_BYTES	8
-
-static inline uint64
-term_key(const char *text, int length, uint64 hash)
-{
-	if (length > TERM_KEY_BYTES)
-		return hash;
-	return hash_load_partial((const unsigned char *) text, length);
-}
-
-/* whether two long texts of one length are the same */
-static inline bool
-long_texts_equal(const char *a, const char *b, int length)
-{
-	const unsigned char *x = (const unsigned char *) a;
-	const unsigned char *y = (const unsigned char *) b;
-
-	if (length > 2 * TERM_KEY_BYTES)
-		return memcmp(a, b, length) == 0;
-	return hash_load64(x) == hash_load64(y) &&
-		hash_load64(x + length - 8) == hash_load64(y + length - 8);
-}
 
 typedef struct TermOptions
 {

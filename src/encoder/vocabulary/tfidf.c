@@ -223,7 +223,7 @@ input_as_term(SparseEncoder *encoder, const text *input, Term *term)
 	term->text = joined.data;
 	term->length = joined.len;
 	term->hash = hash_bytes64(joined.data, joined.len);
-	term->key = term_key(joined.data, joined.len, term->hash);
+	term->key = text_key(joined.data, joined.len, term->hash);
 	return total > 0;
 }
 

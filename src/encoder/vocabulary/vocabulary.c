@@ -88,12 +88,6 @@ vocabulary_term_options(TermOptions *options, const ModelDescription *descriptio
 	options->config = model_option_config(description);
 }
 
-int
-vocabulary_dims(const ModelDescription *description)
-{
-	return (int) model_option_int(description, "dims");
-}
-
 static void
 check_description(const ModelDescription *description)
 {
@@ -244,7 +238,7 @@ fill_slots(const Collection *collection, Size *slot_count)
 		const VocabularyEntry *entry = &collection->entries[i];
 		const char *text = collection->texts + entry->text;
 		uint64		hash = hash_bytes64(text, entry->length);
-		uint64		key = term_key(text, entry->length, hash);
+		uint64		key = text_key(text, entry->length, hash);
 		Size		at = (uint32) hash & (count - 1);
 
 		CHECK_FOR_INTERRUPTS();
@@ -275,7 +269,7 @@ build_image(ImageBuilder *builder, ModelReader *reader)
 	Size		slot_count;
 
 	collection.description = model_reader_description(reader);
-	collection.dims = vocabulary_dims(collection.description);
+	collection.dims = model_option_int(collection.description, "dims");
 	collection.capacity = 1024;
 	collection.entries = palloc(sizeof(VocabularyEntry) * collection.capacity);
 	collection.text_capacity = 8192;
@@ -310,7 +304,7 @@ vocabulary_attach(Vocabulary *vocabulary, const Model *model)
 	vocabulary->slot_mask = (uint32) (bytes / sizeof(VocabularySlot) - 1);
 	vocabulary->entries = model_section(model, VOCABULARY_SECTION_TERMS, &bytes);
 	vocabulary->texts = model_section(model, VOCABULARY_SECTION_TEXTS, &bytes);
-	vocabulary->dims = vocabulary_dims(model->description);
+	vocabulary->dims = model_option_int(model->description, "dims");
 }
 
 const VocabularyEntry *

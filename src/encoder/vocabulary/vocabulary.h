@@ -63,7 +63,7 @@ typedef struct VocabularyTotals
 
 typedef struct VocabularySlot
 {
-	uint64		key;			/* term_key */
+	uint64		key;			/* text_key */
 	uint32		entry;			/* its number plus one, 0: empty */
 	int32		length;
 } VocabularySlot;
@@ -92,7 +92,6 @@ typedef struct Vocabulary
 } Vocabulary;
 
 extern bool vocabulary_patch_image(ImagePatch *patch, ModelReader *reader);
-extern int	vocabulary_dims(const ModelDescription *description);
 extern void vocabulary_attach(Vocabulary *vocabulary, const Model *model);
 extern void vocabulary_term_options(TermOptions *options,
 									const ModelDescription *description);
@@ -108,7 +107,7 @@ vocabulary_find(const Vocabulary *vocabulary, const Term *term)
 		const VocabularySlot *slot = &vocabulary->slots[at];
 
 		if (slot->key == term->key && slot->length == term->length &&
-			(term->length <= TERM_KEY_BYTES ||
+			(term->length <= TEXT_KEY_BYTES ||
 			 long_texts_equal(vocabulary->texts + vocabulary->entries[slot->entry - 1].text,
 							  term->text, term->length)))
 			return (int32) slot->entry - 1;

@@ -127,7 +127,7 @@ static bool
 find_slot(const Patching *patching, const text *term, uint64 hash, Size *slot)
 {
 	int			length = VARSIZE_ANY_EXHDR(term);
-	uint64		key = term_key(VARDATA_ANY(term), length, hash);
+	uint64		key = text_key(VARDATA_ANY(term), length, hash);
 	Size		mask = patching->slot_count - 1;
 	Size		at = (uint32) hash & mask;
 
@@ -172,7 +172,7 @@ add_term(Patching *patching, const NewTerm *added)
 							&entry, sizeof(entry)))
 		return false;
 	slot = &patching->slots[at];
-	slot->key = term_key(text, length, hash);
+	slot->key = text_key(text, length, hash);
 	slot->length = length;
 	slot->entry = (uint32) ++totals->terms;
 	totals->max_documents = Max(totals->max_documents, added->documents);
@@ -242,7 +242,8 @@ vocabulary_patch_image(ImagePatch *patch, ModelReader *reader)
 										 &bytes);
 	patching.slot_count = bytes / sizeof(VocabularySlot);
 	patching.max_id =
-		VOCABULARY_MAX_ID(vocabulary_dims(model_reader_description(reader)));
+		VOCABULARY_MAX_ID(model_option_int(model_reader_description(reader),
+										   "dims"));
 	if (!patch_totals(&patching, reader))
 		return false;
 	while (model_reader_next(reader, values, nulls))

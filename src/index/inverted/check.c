@@ -69,6 +69,8 @@ check_page(Checker *checker, BlockNumber block, uint64 owner, uint16 kind)
 	if (special->page_id != INVERTED_PAGE_ID)
 		index_report_problem(checker->report, block, "page identifier is %04X",
 							 special->page_id);
+	if (special->block != block)
+		index_report_problem(checker->report, block, "page belongs to block %u", special->block);
 	if (special->owner != owner || special->kind != kind)
 	{
 		index_report_problem(checker->report, block,

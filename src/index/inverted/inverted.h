@@ -25,7 +25,7 @@
 #include "type/vector.h"
 
 #define INVERTED_MAGIC		0x49564E31
-#define INVERTED_VERSION	1
+#define INVERTED_VERSION	2
 #define INVERTED_META_BLOCK 0
 
 /* Strategies double as the metric of the index, kept in the metapage. */
@@ -68,7 +68,8 @@ typedef struct InvertedSpecial
 								 * the page's number in its region */
 	uint16		records;		/* tail */
 	uint16		flags;
-	uint32		reserved[2];
+	BlockNumber block;			/* where the page belongs */
+	uint32		reserved;
 	uint16		kind;
 	uint16		page_id;
 } InvertedSpecial;
@@ -79,6 +80,18 @@ StaticAssertDecl(sizeof(InvertedSpecial) >= POSTING_PADDING, "inverted page layo
 #define TAIL_CLOSED			1	/* no more records go to this page */
 
 #define InvertedPageSpecial(page) ((InvertedSpecial *) PageGetSpecialPointer(page))
+
+/* Is this, under lock, the page of this owner and kind that belongs there? */
+static inline bool
+inverted_page_is(Page page, BlockNumber block, uint64 owner, uint16 kind)
+{
+	const InvertedSpecial *special;
+
+	if (PageIsNew(page) || PageGetSpecialSize(page) != sizeof(InvertedSpecial))
+		return false;
+	special = InvertedPageSpecial(page);
+	return special->block == block && special->owner == owner && special->kind == kind;
+}
 
 #define PAGE_CAPACITY \
 	(BLCKSZ - MAXALIGN(SizeOfPageHeaderData) - sizeof(InvertedSpecial))
@@ -277,7 +290,7 @@ extern int	inverted_index_metric(Relation index);
 
 /* ---------- page.c ---------- */
 
-extern void inverted_init_page(Page page, uint64 owner, uint16 kind);
+extern void inverted_init_page(Page page, BlockNumber block, uint64 owner, uint16 kind);
 extern void inverted_create_meta(Relation index, ForkNumber fork);
 extern void inverted_read_meta(Relation index, InvertedMeta *meta);
 extern InvertedMeta *inverted_meta_of_page(Relation index, Page page);

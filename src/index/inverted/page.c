@@ -24,7 +24,7 @@
 #include "index/inverted/inverted.h"
 
 void
-inverted_init_page(Page page, uint64 owner, uint16 kind)
+inverted_init_page(Page page, BlockNumber block, uint64 owner, uint16 kind)
 {
 	InvertedSpecial *special;
 
@@ -32,6 +32,7 @@ inverted_init_page(Page page, uint64 owner, uint16 kind)
 	((PageHeader) page)->pd_lower = MAXALIGN(SizeOfPageHeaderData);
 	special = InvertedPageSpecial(page);
 	special->owner = owner;
+	special->block = block;
 	special->next = InvalidBlockNumber;
 	special->kind = kind;
 	special->page_id = INVERTED_PAGE_ID;
@@ -60,22 +61,24 @@ inverted_create_meta(Relation index, ForkNumber fork)
 {
 	InvertedOptions *options = (InvertedOptions *) index->rd_options;
 	Form_pg_attribute attribute = TupleDescAttr(RelationGetDescr(index), 0);
+	int			metric = inverted_index_metric(index);
 	Buffer		buffer;
 	Page		page;
 	InvertedMeta *meta;
 
+	/* catalogs have been asked before: no error may come from here on */
 	buffer = ReadBufferExtended(index, fork, P_NEW, RBM_NORMAL, NULL);
 	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
 	Assert(BufferGetBlockNumber(buffer) == INVERTED_META_BLOCK);
 
 	START_CRIT_SECTION();
 	page = BufferGetPage(buffer);
-	inverted_init_page(page, 0, PAGE_META);
+	inverted_init_page(page, INVERTED_META_BLOCK, 0, PAGE_META);
 	meta = (InvertedMeta *) InvertedPageData(page);
 	memset(meta, 0, sizeof(InvertedMeta));
 	meta->magic = INVERTED_MAGIC;
 	meta->version = INVERTED_VERSION;
-	meta->metric = inverted_index_metric(index);
+	meta->metric = metric;
 	meta->dims = attribute->atttypmod > 0 ? attribute->atttypmod : 0;
 	meta->weight_bits = options ? options->weight_bits : INVERTED_WEIGHT_BITS;
 	meta->next_id = 2;

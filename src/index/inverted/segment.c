@@ -38,18 +38,12 @@ static Buffer
 read_owned(Relation index, BlockNumber block, uint64 owner, uint16 kind, Page *page)
 {
 	Buffer		buffer = index_read_buffer(index, block);
-	InvertedSpecial *special;
 
 	LockBuffer(buffer, BUFFER_LOCK_SHARE);
 	*page = BufferGetPage(buffer);
 	inverted_pages_read++;
-	if (!PageIsNew(*page) &&
-		PageGetSpecialSize(*page) == sizeof(InvertedSpecial))
-	{
-		special = InvertedPageSpecial(*page);
-		if (special->owner == owner && special->kind == kind)
-			return buffer;
-	}
+	if (inverted_page_is(*page, block, owner, kind))
+		return buffer;
 	UnlockReleaseBuffer(buffer);
 	return InvalidBuffer;
 }

@@ -66,15 +66,13 @@ append_to_page(Relation index, BlockNumber block, uint64 owner,
 {
 	Buffer		buffer = ReadBuffer(index, block);
 	Page		page;
-	InvertedSpecial *special;
 	GenericXLogState *state;
 
 	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
 	page = BufferGetPage(buffer);
-	special = PageIsNew(page) ? NULL : InvertedPageSpecial(page);
-	if (special == NULL || special->owner != owner || special->kind != PAGE_TAIL ||
-		special->next != InvalidBlockNumber ||
-		(special->flags & TAIL_CLOSED) || page_room(page) < length)
+	if (!inverted_page_is(page, block, owner, PAGE_TAIL) ||
+		InvertedPageSpecial(page)->next != InvalidBlockNumber ||
+		(InvertedPageSpecial(page)->flags & TAIL_CLOSED) || page_room(page) < length)
 	{
 		UnlockReleaseBuffer(buffer);
 		return false;
@@ -85,6 +83,18 @@ append_to_page(Relation index, BlockNumber block, uint64 owner,
 	GenericXLogFinish(state);
 	UnlockReleaseBuffer(buffer);
 	return true;
+}
+
+/* Lock the tail's last page; the metapage, which says so, is locked. */
+static Buffer
+lock_last_page(Relation index, const InvertedTail *tail)
+{
+	Buffer		buffer = ReadBuffer(index, tail->last);
+
+	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
+	if (!inverted_page_is(BufferGetPage(buffer), tail->last, tail->id, PAGE_TAIL))
+		inverted_corrupted(index, tail->last, "not the last page of the tail");
+	return buffer;
 }
 
 /*
@@ -113,10 +123,7 @@ append_new_page(Relation index, const InvertedTail *seen,
 		return false;
 	}
 	if (meta->tail.last != InvalidBlockNumber)
-	{
-		last_buffer = ReadBuffer(index, meta->tail.last);
-		LockBuffer(last_buffer, BUFFER_LOCK_EXCLUSIVE);
-	}
+		last_buffer = lock_last_page(index, &meta->tail);
 	new_buffer = inverted_allocate(index, meta);
 
 	state = GenericXLogStart(index);
@@ -137,7 +144,7 @@ append_new_page(Relation index, const InvertedTail *seen,
 	*grown = meta->tail.pages >= TAIL_PAGES;
 
 	page = GenericXLogRegisterBuffer(state, new_buffer, GENERIC_XLOG_FULL_IMAGE);
-	inverted_init_page(page, meta->tail.id, PAGE_TAIL);
+	inverted_init_page(page, BufferGetBlockNumber(new_buffer), meta->tail.id, PAGE_TAIL);
 	InvertedPageSpecial(page)->ordinal = ordinal;
 	put_record(page, record, vector);
 	GenericXLogFinish(state);
@@ -169,7 +176,7 @@ write_overflow(Relation index, uint64 owner, const char *bytes, Size length,
 		Size		at = chunks * PAGE_CAPACITY;
 		Size		part = Min(PAGE_CAPACITY, length - at);
 
-		inverted_init_page(page, owner, PAGE_OVERFLOW);
+		inverted_init_page(page, BufferGetBlockNumber(buffer), owner, PAGE_OVERFLOW);
 		memcpy(InvertedPageData(page), bytes + at, part);
 		((PageHeader) page)->pd_lower += part;
 		InvertedPageSpecial(page)->next = next;
@@ -329,8 +336,7 @@ inverted_freeze_tail(Relation index)
 		return false;
 	}
 	Assert(meta->frozen.id == 0);
-	last_buffer = ReadBuffer(index, meta->tail.last);
-	LockBuffer(last_buffer, BUFFER_LOCK_EXCLUSIVE);
+	last_buffer = lock_last_page(index, &meta->tail);
 
 	state = GenericXLogStart(index);
 	meta = (InvertedMeta *) InvertedPageData(GenericXLogRegisterBuffer(state, meta_buffer, 0));
@@ -364,10 +370,7 @@ copy_page(TailReader *reader, BlockNumber block, uint16 kind, char *copy)
 	buffer = ReadBuffer(reader->index, block);
 	LockBuffer(buffer, BUFFER_LOCK_SHARE);
 	page = BufferGetPage(buffer);
-	ours = !PageIsNew(page) &&
-		PageGetSpecialSize(page) == sizeof(InvertedSpecial) &&
-		InvertedPageSpecial(page)->owner == reader->owner &&
-		InvertedPageSpecial(page)->kind == kind;
+	ours = inverted_page_is(page, block, reader->owner, kind);
 	if (ours)
 		memcpy(copy, page, BLCKSZ);
 	UnlockReleaseBuffer(buffer);

@@ -60,7 +60,7 @@ delete_on_page(Deletion *deletion, const InvertedSegment *segment, uint32 number
 
 	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
 	page = BufferGetPage(buffer);
-	if (PageIsNew(page) || InvertedPageSpecial(page)->owner != segment->entry.id)
+	if (!inverted_page_is(page, block, segment->entry.id, REGION_DOCUMENTS))
 		inverted_corrupted(index, block, "page of documents has another owner");
 
 	state = GenericXLogStart(index);
@@ -143,8 +143,7 @@ delete_on_tail_page(Deletion *deletion, BlockNumber block, uint64 owner)
 
 	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
 	page = BufferGetPage(buffer);
-	if (PageIsNew(page) || InvertedPageSpecial(page)->owner != owner ||
-		InvertedPageSpecial(page)->kind != PAGE_TAIL)
+	if (!inverted_page_is(page, block, owner, PAGE_TAIL))
 		inverted_corrupted(deletion->index, block, "page of the tail has another owner");
 	state = GenericXLogStart(deletion->index);
 	page = GenericXLogRegisterBuffer(state, buffer, 0);

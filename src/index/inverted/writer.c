@@ -81,13 +81,16 @@ write_page(SegmentWriter *writer, char *image)
 {
 	Buffer		buffer;
 	BlockNumber block;
+	Page		page;
 
 	CHECK_FOR_INTERRUPTS();
 	if (writer->bulk)
 	{
 		buffer = ReadBuffer(writer->index, P_NEW);
 		LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
-		memcpy(BufferGetPage(buffer), image, BLCKSZ);
+		page = BufferGetPage(buffer);
+		memcpy(page, image, BLCKSZ);
+		InvertedPageSpecial(page)->block = BufferGetBlockNumber(buffer);
 		MarkBufferDirty(buffer);
 	}
 	else
@@ -96,8 +99,9 @@ write_page(SegmentWriter *writer, char *image)
 
 		buffer = inverted_allocate(writer->index, NULL);
 		state = GenericXLogStart(writer->index);
-		memcpy(GenericXLogRegisterBuffer(state, buffer, GENERIC_XLOG_FULL_IMAGE),
-			   image, BLCKSZ);
+		page = GenericXLogRegisterBuffer(state, buffer, GENERIC_XLOG_FULL_IMAGE);
+		memcpy(page, image, BLCKSZ);
+		InvertedPageSpecial(page)->block = BufferGetBlockNumber(buffer);
 		GenericXLogFinish(state);
 	}
 	block = BufferGetBlockNumber(buffer);
@@ -111,7 +115,7 @@ region_start_page(SegmentWriter *writer, InvertedRegion region)
 {
 	RegionWriter *out = &writer->region[region];
 
-	inverted_init_page(out->page.data, writer->id, (uint16) region);
+	inverted_init_page(out->page.data, InvalidBlockNumber, writer->id, (uint16) region);
 	InvertedPageSpecial(out->page.data)->ordinal = out->pages;
 	out->used = 0;
 }
@@ -533,7 +537,7 @@ write_map(SegmentWriter *writer, const BlockNumber *block, uint32 total, uint32 
 	{
 		uint32		part = Min(per_page, total - i * per_page);
 
-		inverted_init_page(image.data, writer->id, PAGE_MAP);
+		inverted_init_page(image.data, InvalidBlockNumber, writer->id, PAGE_MAP);
 		InvertedPageSpecial(image.data)->ordinal = i;
 		memcpy(InvertedPageData(image.data), block + i * per_page,
 			   sizeof(BlockNumber) * part);
@@ -570,7 +574,7 @@ writer_finish(SegmentWriter *writer, InvertedSegmentEntry *entry)
 	if (writer->integers)
 		writer->root.flags |= ROOT_INTEGERS;
 
-	inverted_init_page(image.data, writer->id, PAGE_ROOT);
+	inverted_init_page(image.data, InvalidBlockNumber, writer->id, PAGE_ROOT);
 	memcpy(InvertedPageData(image.data), &writer->root, sizeof(InvertedRoot));
 	memcpy(InvertedPageData(image.data) + sizeof(InvertedRoot), map,
 		   sizeof(BlockNumber) * listed);

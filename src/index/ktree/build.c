@@ -602,10 +602,12 @@ write_side_list(BuildState *build, KtreeMeta *meta)
 static void
 create_meta(Relation index, ForkNumber fork)
 {
+	/* what looks at catalogs comes before the critical section */
+	const KtreeKind *kind = ktree_kind(index);
 	Buffer		buffer = ReadBufferExtended(index, fork, P_NEW, RBM_ZERO_AND_LOCK, NULL);
 
 	START_CRIT_SECTION();
-	ktree_meta_init(BufferGetPage(buffer), ktree_kind(index));
+	ktree_meta_init(BufferGetPage(buffer), kind);
 	MarkBufferDirty(buffer);
 	/* an init fork is what a crash starts from: always logged */
 	if (fork == INIT_FORKNUM || RelationNeedsWAL(index))

@@ -141,13 +141,22 @@ sample_vectors(Relation index, const KtreeLayout *layout, float *vectors, ItemPo
 		block = (BlockNumber) ((seed >> 32) % blocks);
 		buffer = ReadBuffer(index, block);
 		LockBuffer(buffer, BUFFER_LOCK_SHARE);
-		ours = !PageIsNew(BufferGetPage(buffer));
+		ours = ktree_page_is(BufferGetPage(buffer), KTREE_PAGE_NODE);
 		if (ours)
 			special = *KtreePageSpecial(BufferGetPage(buffer));
 		UnlockReleaseBuffer(buffer);
-		if (!ours || special.kind != KTREE_PAGE_NODE)
+		if (!ours)
 			continue;
-		if (!ktree_image_read(index, (KtreeLink) {special.first, special.generation}, image) ||
+
+		/* only the first page of an extent that is free need be sound */
+		buffer = ktree_lock_part(index, (KtreeLink) {special.first, special.generation}, 0,
+								 BUFFER_LOCK_SHARE);
+		if (!BufferIsValid(buffer))
+			continue;
+		ours = KtreePageNode(BufferGetPage(buffer))->state == KTREE_LIVE;
+		UnlockReleaseBuffer(buffer);
+		if (!ours ||
+			!ktree_image_read(index, (KtreeLink) {special.first, special.generation}, image) ||
 			image->node.state != KTREE_LIVE || image->node.level != 0 || image->node.live == 0)
 			continue;
 		slot = (int) ((seed >> 16) % image->node.used);

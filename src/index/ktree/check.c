@@ -64,15 +64,6 @@ finite_float(float value)
 	return isfinite(value);
 }
 
-/* Our page of this kind?  The buffer is locked. */
-static bool
-page_is(Page page, KtreePageKind kind)
-{
-	return !PageIsNew(page) && PageGetSpecialSize(page) == sizeof(KtreeSpecial) &&
-		KtreePageSpecial(page)->page_id == KTREE_PAGE_ID &&
-		KtreePageSpecial(page)->kind == kind;
-}
-
 /* Does a node's page say the same of itself in both places? */
 static bool
 mark_agrees(Page page)
@@ -81,7 +72,7 @@ mark_agrees(Page page)
 	const KtreeMark *mark = KtreePageMark(page, special->part);
 
 	return mark->generation == special->generation && mark->part == special->part &&
-		mark->page_id == special->page_id;
+		mark->place == ktree_mark_place(special->first);
 }
 
 /*
@@ -105,7 +96,7 @@ read_node(CheckState *check, KtreeLink link, BlockNumber from, KtreeImage *image
 		const char *wrong = NULL;
 
 		LockBuffer(buffer, BUFFER_LOCK_SHARE);
-		if (!page_is(page, KTREE_PAGE_NODE))
+		if (!ktree_page_is(page, KTREE_PAGE_NODE))
 			wrong = "2: not a page of a node";
 		else if (KtreePageSpecial(page)->part != part ||
 				 KtreePageSpecial(page)->first != link.block)
@@ -284,7 +275,7 @@ check_side_list(CheckState *check)
 		seen[block / 8] |= (uint8) (1 << (block % 8));
 		buffer = ReadBuffer(check->index, block);
 		LockBuffer(buffer, BUFFER_LOCK_SHARE);
-		if (!page_is(BufferGetPage(buffer), KTREE_PAGE_SIDE) ||
+		if (!ktree_page_is(BufferGetPage(buffer), KTREE_PAGE_SIDE) ||
 			KtreePageSide(BufferGetPage(buffer))->count > KTREE_SIDE_CAPACITY)
 		{
 			UnlockReleaseBuffer(buffer);
@@ -319,6 +310,40 @@ check_side_list(CheckState *check)
 	return rows;
 }
 
+/* Pages that the side list once used must be pages of its kind. */
+static void
+check_free_side_pages(CheckState *check)
+{
+	BlockNumber block = check->meta.side_free;
+	BlockNumber from = KTREE_META_BLOCK;
+	BlockNumber steps = 0;
+
+	while (block != InvalidBlockNumber)
+	{
+		Buffer		buffer;
+		bool		ours;
+
+		CHECK_FOR_INTERRUPTS();
+		if (block >= check->blocks || ++steps > check->blocks)
+		{
+			PROBLEM(check, from, "9: free pages of the side list lead to block %u", block);
+			return;
+		}
+		buffer = ReadBuffer(check->index, block);
+		LockBuffer(buffer, BUFFER_LOCK_SHARE);
+		ours = ktree_page_is(BufferGetPage(buffer), KTREE_PAGE_SIDE);
+		from = block;
+		if (ours)
+			block = KtreePageSide(BufferGetPage(buffer))->next_free;
+		UnlockReleaseBuffer(buffer);
+		if (!ours)
+		{
+			PROBLEM(check, from, "9: not a page of the side list, though free");
+			return;
+		}
+	}
+}
+
 static void
 check_free_list(CheckState *check)
 {
@@ -345,7 +370,7 @@ check_free_list(CheckState *check)
 		}
 		buffer = ReadBuffer(check->index, block);
 		LockBuffer(buffer, BUFFER_LOCK_SHARE);
-		ours = page_is(BufferGetPage(buffer), KTREE_PAGE_NODE);
+		ours = ktree_page_is(BufferGetPage(buffer), KTREE_PAGE_NODE);
 		if (ours)
 			node = *KtreePageNode(BufferGetPage(buffer));
 		UnlockReleaseBuffer(buffer);
@@ -378,7 +403,7 @@ check_meta(CheckState *check)
 	}
 	buffer = ReadBuffer(check->index, KTREE_META_BLOCK);
 	LockBuffer(buffer, BUFFER_LOCK_SHARE);
-	ours = page_is(BufferGetPage(buffer), KTREE_PAGE_META);
+	ours = ktree_page_is(BufferGetPage(buffer), KTREE_PAGE_META);
 	if (ours)
 		check->meta = *KtreePageMeta(BufferGetPage(buffer));
 	UnlockReleaseBuffer(buffer);
@@ -418,6 +443,47 @@ check_meta(CheckState *check)
 	return true;
 }
 
+/* The origin: pages of their kind, and numbers. */
+static void
+check_origin(CheckState *check)
+{
+	int			per_page = (int) ((KTREE_PAGE_END - KTREE_PAGE_START) / sizeof(float));
+
+	for (int part = 0; part < check->layout.origin_pages; part++)
+	{
+		BlockNumber block = check->meta.origin_block + part;
+		Buffer		buffer;
+		Page		page;
+		const char *wrong = NULL;
+
+		if (check->meta.origin_block == KTREE_META_BLOCK || block >= check->blocks ||
+			check->meta.origin_block > check->blocks)
+		{
+			PROBLEM(check, KTREE_META_BLOCK, "1: the origin lies at block %u", block);
+			return;
+		}
+		buffer = ReadBuffer(check->index, block);
+		LockBuffer(buffer, BUFFER_LOCK_SHARE);
+		page = BufferGetPage(buffer);
+		if (!ktree_page_is(page, KTREE_PAGE_ORIGIN) || KtreePageSpecial(page)->part != part ||
+			KtreePageSpecial(page)->first != check->meta.origin_block)
+			wrong = "1: not a page of the origin";
+		else
+		{
+			const float *origin = (const float *) (page + KTREE_PAGE_START);
+
+			for (int d = 0; d < Min(per_page, check->layout.padded - part * per_page); d++)
+			{
+				if (!finite_float(origin[d]))
+					wrong = "1: the origin is not finite";
+			}
+		}
+		UnlockReleaseBuffer(buffer);
+		if (wrong != NULL)
+			PROBLEM(check, block, "%s", wrong);
+	}
+}
+
 static double
 walk(CheckState *check, Relation index, IndexReport *report)
 {
@@ -433,6 +499,7 @@ walk(CheckState *check, Relation index, IndexReport *report)
 	check->tids = tidset_create();
 	if (check->meta.dims > 0)
 	{
+		check_origin(check);
 		for (int level = 0; level <= check->meta.height; level++)
 			check->image[level] = ktree_image_create(&check->layout);
 		if (check->meta.height >= 0)
@@ -440,6 +507,7 @@ walk(CheckState *check, Relation index, IndexReport *report)
 		check_free_list(check);
 	}
 	side = check_side_list(check);
+	check_free_side_pages(check);
 	return side;
 }
 

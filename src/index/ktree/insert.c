@@ -18,6 +18,13 @@
 /* Nodes of each level that a descent keeps. */
 #define BEAM 2
 
+/*
+ * After so many failures in a row an insertion tries the descent where nothing
+ * can change meanwhile; after so many times that it gives up.
+ */
+#define PATIENT_ATTEMPTS	100
+#define MOST_ATTEMPTS		10000
+
 /* Kept from one insertion of a statement to the next. */
 typedef struct InsertState
 {
@@ -42,6 +49,23 @@ insert_state(IndexInfo *info)
 		info->ii_AmCache = state;
 	}
 	return state;
+}
+
+/*
+ * ktree_side_step
+ *	  Count a page of the side list that a walk has come to: a list of more
+ *	  pages than the index has goes in a circle.
+ */
+void
+ktree_side_step(Relation index, uint32 *steps)
+{
+	CHECK_FOR_INTERRUPTS();
+	if (++*steps % 1024 == 0 && *steps > RelationGetNumberOfBlocks(index))
+		ereport(ERROR,
+				(errcode(ERRCODE_INDEX_CORRUPTED),
+				 errmsg("the side list of index \"%s\" goes in a circle",
+						RelationGetRelationName(index)),
+				 errhint("Please REINDEX it.")));
 }
 
 /* Append an entry to the side list's first page, or to a new first page. */
@@ -77,6 +101,8 @@ ktree_side_add(Relation index, ItemPointer tid, KtreeSideReason reason)
 			block = ktree_extend(index, 1);
 		buffer = ReadBuffer(index, block);
 		LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
+		if (block == meta->side_free)
+			ktree_check_page(index, buffer, KTREE_PAGE_SIDE);
 		fresh = true;
 	}
 
@@ -147,12 +173,18 @@ create_root(Relation index, const KtreeKind *kind, const float *vector, int dims
 	ktree_unlock_structure(index);
 }
 
+typedef enum Descent
+{
+	DESCENT_DONE,
+	DESCENT_NO_TREE,
+	DESCENT_OVERTAKEN			/* a node was replaced on the way */
+} Descent;
+
 /*
  * descend
  *	  The leaf that a vector belongs to, and the parent it was found in.
- *	  False when there is no tree yet.
  */
-static bool
+static Descent
 descend(Relation index, const KtreeCache *cache, const KtreeQuery *query,
 		KtreeLink *leaf, KtreeLink *parent)
 {
@@ -161,11 +193,9 @@ descend(Relation index, const KtreeCache *cache, const KtreeQuery *query,
 	KtreeLink	parents[BEAM];
 	int			count;
 
-restart:
-	CHECK_FOR_INTERRUPTS();
 	ktree_read_meta(index, &meta);
 	if (meta.height < 0)
-		return false;
+		return DESCENT_NO_TREE;
 	nodes[0].link = meta.root;
 	nodes[0].distance = 0;
 	parents[0].block = InvalidBlockNumber;
@@ -181,11 +211,11 @@ restart:
 		for (int i = 0; i < count; i++)
 		{
 			KtreeChild	children[BEAM];
-			int			n = ktree_nearest_children(index, cache, query, nodes[i].link,
+			int			n = ktree_nearest_children(index, cache, query, nodes[i].link, level,
 												   children, BEAM);
 
 			if (n == 0)
-				goto restart;
+				return DESCENT_OVERTAKEN;
 			for (int j = 0; j < n; j++)
 			{
 				int			at = found < BEAM ? found : BEAM - 1;
@@ -210,7 +240,37 @@ restart:
 	}
 	*leaf = nodes[0].link;
 	*parent = parents[0];
-	return true;
+	return DESCENT_DONE;
+}
+
+static bool
+is_live_leaf(const KtreeImage *image)
+{
+	return image->node.state == KTREE_LIVE && image->node.level == 0;
+}
+
+/*
+ * check_descent
+ *	  Descend under the structure lock, where nobody replaces a node: what
+ *	  fails here is damage.
+ */
+static void
+check_descent(Relation index, const KtreeCache *cache, const KtreeQuery *query, KtreeImage *image)
+{
+	KtreeLink	leaf;
+	KtreeLink	parent;
+	bool		sound;
+
+	ktree_lock_structure(index);
+	sound = descend(index, cache, query, &leaf, &parent) == DESCENT_DONE &&
+		ktree_image_read_centers(index, leaf, image) && is_live_leaf(image);
+	ktree_unlock_structure(index);
+	if (!sound)
+		ereport(ERROR,
+				(errcode(ERRCODE_INDEX_CORRUPTED),
+				 errmsg("index \"%s\" has pointers to nodes that do not exist",
+						RelationGetRelationName(index)),
+				 errhint("Please REINDEX it.")));
 }
 
 /*
@@ -302,18 +362,27 @@ insert_vector(Relation index, Relation heap, InsertState *state, const KtreeKind
 	rabitq_query_prepare(&state->query->code);
 	image = ktree_image_create(&state->cache->layout);
 
-	for (;;)
+	for (int attempts = 1;; attempts++)
 	{
 		KtreeLink	leaf;
 		KtreeLink	parent;
+		Descent		descent;
 		bool		full;
 
-		if (!descend(index, state->cache, state->query, &leaf, &parent))
-		{
+		CHECK_FOR_INTERRUPTS();
+		if (attempts % PATIENT_ATTEMPTS == 0)
+			check_descent(index, state->cache, state->query, image);
+		if (attempts > MOST_ATTEMPTS)
+			ereport(ERROR,
+					(errcode(ERRCODE_INDEX_CORRUPTED),
+					 errmsg("index \"%s\" has no room and cannot be split",
+							RelationGetRelationName(index)),
+					 errhint("Please REINDEX it.")));
+		descent = descend(index, state->cache, state->query, &leaf, &parent);
+		if (descent == DESCENT_NO_TREE)
 			create_root(index, kind, vector, dims);
-			continue;
-		}
-		if (!ktree_image_read_centers(index, leaf, image) || image->node.state != KTREE_LIVE)
+		if (descent != DESCENT_DONE ||
+			!ktree_image_read_centers(index, leaf, image) || !is_live_leaf(image))
 			continue;
 		if (image->node.used < state->cache->layout.capacity)
 		{

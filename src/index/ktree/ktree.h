@@ -24,7 +24,7 @@
 #include "math/rotate.h"
 
 #define KTREE_MAGIC			0x4B545245	/* "KTRE" */
-#define KTREE_VERSION		2
+#define KTREE_VERSION		3
 #define KTREE_META_BLOCK	0
 #define KTREE_MAX_DIMS		16000
 #define KTREE_SEED			UINT64CONST(0x656D626564)
@@ -108,10 +108,20 @@ typedef struct KtreeMark
 {
 	uint32		generation;
 	uint16		part;
-	uint16		page_id;		/* KTREE_PAGE_ID */
+	uint16		place;			/* ktree_mark_place() of the node's first block */
 } KtreeMark;
 
 StaticAssertDecl(sizeof(KtreeMark) == 8, "ktree mark");
+
+/*
+ * Page id and place in one: a page of another index, or of another node,
+ * has another (one in 65,536 apart).
+ */
+static inline uint16
+ktree_mark_place(BlockNumber first)
+{
+	return (uint16) (KTREE_PAGE_ID ^ ((first * UINT32_C(0x9E3779B1)) >> 16));
+}
 
 /* Calibration: recall by patience, for two lengths of result. */
 #define KTREE_PATIENCE_STEPS	18
@@ -266,6 +276,16 @@ typedef struct KtreeSidePage
 
 #define KtreePageSpecial(page)	((KtreeSpecial *) PageGetSpecialPointer(page))
 #define KtreePageNode(page)		((KtreeNode *) PageGetContents(page))
+
+/* Our page of this kind?  The buffer is locked; nothing else is known of it. */
+static inline bool
+ktree_page_is(Page page, KtreePageKind kind)
+{
+	return !PageIsNew(page) && PageGetSpecialSize(page) == sizeof(KtreeSpecial) &&
+		KtreePageSpecial(page)->page_id == KTREE_PAGE_ID &&
+		KtreePageSpecial(page)->kind == kind;
+}
+
 #define KtreePageMark(page, part) \
 	((part) == 0 ? &KtreePageNode(page)->mark : (KtreeMark *) PageGetContents(page))
 #define KtreePageMeta(page)		((KtreeMeta *) PageGetContents(page))
@@ -443,6 +463,7 @@ extern bool ktree_insert(Relation index, Datum *values, bool *isnull,
 						 bool unchanged,
 #endif
 						 IndexInfo *info);
+extern void ktree_side_step(Relation index, uint32 *steps);
 extern void ktree_side_add(Relation index, ItemPointer tid, KtreeSideReason reason);
 
 /* split.c, split_nodes.c */
@@ -484,7 +505,7 @@ ktree_entry_score(const RabitqQuery *query, const uint8 *entry, float lead, floa
 extern KtreeQuery *ktree_query_create(const KtreeLayout *layout);
 extern int	ktree_nearest_children(Relation index, const KtreeCache *cache,
 								   const KtreeQuery *query, KtreeLink node,
-								   KtreeChild *best, int count);
+								   int level, KtreeChild *best, int count);
 
 /* search.c: best-first search of one round */
 typedef struct KtreeCandidate

@@ -42,7 +42,7 @@ ktree_page_mark(Page page, uint32 generation)
 	special->generation = generation;
 	mark->generation = generation;
 	mark->part = special->part;
-	mark->page_id = KTREE_PAGE_ID;
+	mark->place = ktree_mark_place(special->first);
 	if (special->part > 0)
 		((PageHeader) page)->pd_lower = Max(((PageHeader) page)->pd_lower,
 											(char *) (mark + 1) - (char *) page);
@@ -77,9 +77,7 @@ ktree_check_page(Relation index, Buffer buffer, KtreePageKind kind)
 {
 	Page		page = BufferGetPage(buffer);
 
-	if (PageIsNew(page) || PageGetSpecialSize(page) != sizeof(KtreeSpecial) ||
-		KtreePageSpecial(page)->page_id != KTREE_PAGE_ID ||
-		KtreePageSpecial(page)->kind != kind)
+	if (!ktree_page_is(page, kind))
 		ereport(ERROR,
 				(errcode(ERRCODE_INDEX_CORRUPTED),
 				 errmsg("index \"%s\" contains an unexpected page at block %u",
@@ -119,6 +117,13 @@ read_origin(Relation index, const KtreeLayout *layout, BlockNumber first, float 
 
 		LockBuffer(buffer, BUFFER_LOCK_SHARE);
 		ktree_check_page(index, buffer, KTREE_PAGE_ORIGIN);
+		if (KtreePageSpecial(BufferGetPage(buffer))->first != first ||
+			KtreePageSpecial(BufferGetPage(buffer))->part != part)
+			ereport(ERROR,
+					(errcode(ERRCODE_INDEX_CORRUPTED),
+					 errmsg("index \"%s\" has another page where its origin belongs, at block %u",
+							RelationGetRelationName(index), first + part),
+					 errhint("Please REINDEX it.")));
 		memcpy(origin + from, (char *) BufferGetPage(buffer) + KTREE_PAGE_START,
 			   sizeof(float) * count);
 		UnlockReleaseBuffer(buffer);

@@ -34,20 +34,20 @@ ktree_lock_part(Relation index, KtreeLink link, int part, int mode)
 	LockBuffer(buffer, mode);
 	page = BufferGetPage(buffer);
 	last_index_scan.pages++;
-	if (PageIsNew(page))
-	{
-		UnlockReleaseBuffer(buffer);
-		return InvalidBuffer;
-	}
+
+	/*
+	 * A page is logged, and written, before a pointer to it is: one of zeros,
+	 * or of another place, is damage and no reason to start again.
+	 */
 	mark = KtreePageMark(page, part);
-	if (mark->page_id != KTREE_PAGE_ID || mark->part != part)
+	if (mark->place != ktree_mark_place(link.block) || mark->part != part)
 	{
 		ktree_check_page(index, buffer, KTREE_PAGE_NODE);
 		ereport(ERROR,
 				(errcode(ERRCODE_INDEX_CORRUPTED),
-				 errmsg("index \"%s\" has part %u of a node where part %d belongs, at block %u",
-						RelationGetRelationName(index), KtreePageSpecial(page)->part, part,
-						link.block + part),
+				 errmsg("index \"%s\" has part %u of the node at block %u where part %d of the node at block %u belongs",
+						RelationGetRelationName(index), KtreePageSpecial(page)->part,
+						KtreePageSpecial(page)->first, part, link.block),
 				 errhint("Please REINDEX it.")));
 	}
 	if (!ktree_same_generation(mark->generation, link.generation))

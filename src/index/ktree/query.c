@@ -66,13 +66,14 @@ keep_best(KtreeChild *best, int have, int count, KtreeLink link, float distance)
  */
 static int
 nearest_by_decoding(Relation index, const KtreeCache *cache, const KtreeQuery *query,
-					KtreeLink node, KtreeChild *best, int count)
+					KtreeLink node, int level, KtreeChild *best, int count)
 {
 	KtreeImage *image = ktree_image_create(&cache->layout);
 	float	   *vector = palloc(sizeof(float) * cache->layout.padded);
 	int			have = 0;
 
-	if (!ktree_image_read(index, node, image) || image->node.state != KTREE_LIVE)
+	if (!ktree_image_read(index, node, image) || image->node.state != KTREE_LIVE ||
+		image->node.level != level)
 	{
 		pfree(vector);
 		ktree_image_free(image);
@@ -108,11 +109,12 @@ typedef struct Proposal
 /*
  * ktree_nearest_children
  *	  The live children of an inner node nearest to the query, nearest first;
- *	  0 when the node has been replaced since the pointer to it was read.
+ *	  0 when the node has been replaced since the pointer to it was read, or is
+ *	  not of that level.
  */
 int
 ktree_nearest_children(Relation index, const KtreeCache *cache, const KtreeQuery *query,
-					   KtreeLink node, KtreeChild *best, int count)
+					   KtreeLink node, int level, KtreeChild *best, int count)
 {
 	const KtreeLayout *layout = &cache->layout;
 	KtreeNode	header;
@@ -126,7 +128,7 @@ ktree_nearest_children(Relation index, const KtreeCache *cache, const KtreeQuery
 	float		distance;
 
 	if (cache->kind.metric == KTREE_INNER)
-		return nearest_by_decoding(index, cache, query, node, best, count);
+		return nearest_by_decoding(index, cache, query, node, level, best, count);
 
 	codes = palloc(layout->padded);
 	memset(&header, 0, sizeof(header));
@@ -144,7 +146,8 @@ ktree_nearest_children(Relation index, const KtreeCache *cache, const KtreeQuery
 		if (at == 0)
 		{
 			header = *KtreePageNode(page);
-			if (header.state != KTREE_LIVE)
+			ktree_check_slots(index, layout, &header, node.block);
+			if (header.state != KTREE_LIVE || header.level != level)
 			{
 				UnlockReleaseBuffer(buffer);
 				return 0;

@@ -83,6 +83,7 @@ typedef struct KtreeScanState
 	int			side_at;
 	BlockNumber side_next;
 	int			side_pass;		/* over the list: 0 none yet, 1 without NULLs, 2 */
+	uint32		side_steps;		/* pages of this pass */
 	IndexDistance *distance;	/* from the table's rows */
 } KtreeScanState;
 
@@ -268,6 +269,7 @@ read_side_page(IndexScanDesc scan, KtreeScanState *state)
 
 	if (state->side_next == InvalidBlockNumber)
 		return false;
+	ktree_side_step(scan->indexRelation, &state->side_steps);
 	if (state->side == NULL)
 		state->side = MemoryContextAlloc(state->context,
 										 sizeof(KtreeSideEntry) * KTREE_SIDE_CAPACITY);
@@ -292,6 +294,7 @@ read_huge_rows(IndexScanDesc scan, KtreeScanState *state)
 
 	state->huge = MemoryContextAlloc(state->context, sizeof(Row) * room);
 	state->side_next = state->meta.side_head;
+	state->side_steps = 0;
 	while (read_side_page(scan, state))
 	{
 		CHECK_FOR_INTERRUPTS();
@@ -541,6 +544,7 @@ begin_side_pass(IndexScanDesc scan, KtreeScanState *state)
 	ktree_read_meta(scan->indexRelation, &meta);
 	state->side_pass++;
 	state->side_next = meta.side_head;
+	state->side_steps = 0;
 	state->side_count = state->side_at = 0;
 }
 

@@ -56,7 +56,10 @@ find_child(Relation index, const KtreeLayout *layout, KtreeLink parent, KtreeLin
 			return -1;
 		page = BufferGetPage(buffer);
 		if (part == 0)
+		{
 			*header = *KtreePageNode(page);
+			ktree_check_slots(index, layout, header, parent.block);
+		}
 		for (int slot = 0; slot < header->used; slot++)
 		{
 			int			at;

@@ -16,7 +16,6 @@
 #include <math.h>
 
 #include "miscadmin.h"
-#include "optimizer/optimizer.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
@@ -34,12 +33,6 @@
  * square of the code's expected error is not that row's any more.
  */
 #define STRANGER_RATIO	25
-
-/*
- * An expression that costs more than so many operators, as one that runs a
- * model does, is not computed again; a cast is.
- */
-#define CHEAP_OPERATORS 100
 
 /* Neither side of a split gets less than this share. */
 #define SMALLEST_SIDE	0.2
@@ -225,13 +218,19 @@ read_children(Relation index, const KtreeLayout *layout, const KtreeChange *chan
 	ktree_image_free(child);
 }
 
-/* May rows be read, and their values be computed at little cost? */
+/*
+ * rows_at_hand
+ *	  May the indexed values of rows be read again?
+ *
+ * Not those of an expression: it runs functions of the user, which may be dear,
+ * may tell somebody that they were called, and may fail for a row that took
+ * the place of the one they were computed for.
+ */
 static bool
 rows_at_hand(Relation index, Relation heap)
 {
-	/* toasted values and expressions need a snapshot */
-	return heap != NULL && ActiveSnapshotSet() &&
-		index_rows_cost(index) <= CHEAP_OPERATORS * cpu_operator_cost;
+	/* toasted values need a snapshot */
+	return heap != NULL && ActiveSnapshotSet() && index->rd_index->indkey.values[0] != 0;
 }
 
 /* A row's vector in index space; false when the row has none that fits. */

@@ -70,8 +70,7 @@ read_first_page(VacuumState *vacuum, BlockNumber block, KtreeNode *node, KtreeLi
 
 	LockBuffer(buffer, BUFFER_LOCK_SHARE);
 	page = BufferGetPage(buffer);
-	result = !PageIsNew(page) && KtreePageSpecial(page)->page_id == KTREE_PAGE_ID &&
-		KtreePageSpecial(page)->kind == KTREE_PAGE_NODE && KtreePageSpecial(page)->part == 0;
+	result = ktree_page_is(page, KTREE_PAGE_NODE) && KtreePageSpecial(page)->part == 0;
 	if (result)
 	{
 		*node = *KtreePageNode(page);
@@ -108,7 +107,10 @@ delete_from_leaf(VacuumState *vacuum, KtreeLink link)
 			return false;
 		page = BufferGetPage(buffer);
 		if (part == 0)
+		{
 			node = *KtreePageNode(page);
+			ktree_check_slots(vacuum->index, layout, &node, link.block);
+		}
 		for (int slot = 0; slot < node.used; slot++)
 		{
 			int			at;
@@ -160,6 +162,26 @@ delete_from_leaf(VacuumState *vacuum, KtreeLink link)
 	return true;
 }
 
+/*
+ * check_replaced
+ *	  A leaf that could not be processed must have been replaced: generations
+ *	  only grow, so one that is still what it was has a damaged page.
+ */
+static void
+check_replaced(VacuumState *vacuum, KtreeLink link)
+{
+	KtreeNode	node;
+	KtreeLink	now;
+
+	if (read_first_page(vacuum, link.block, &node, &now) &&
+		now.generation == link.generation && node.state == KTREE_LIVE)
+		ereport(ERROR,
+				(errcode(ERRCODE_INDEX_CORRUPTED),
+				 errmsg("index \"%s\" has a node of pages of several generations at block %u",
+						RelationGetRelationName(vacuum->index), link.block),
+				 errhint("Please REINDEX it.")));
+}
+
 /* Take dead rows out of one page of the side list; returns what is left. */
 static int
 delete_from_side_page(VacuumState *vacuum, BlockNumber block, BlockNumber *next)
@@ -204,6 +226,7 @@ unlink_side_page(VacuumState *vacuum, BlockNumber block)
 {
 	Buffer		meta_buffer = ReadBuffer(vacuum->index, KTREE_META_BLOCK);
 	BlockNumber previous;
+	uint32		steps = 0;
 
 	LockBuffer(meta_buffer, BUFFER_LOCK_EXCLUSIVE);
 	previous = KtreePageMeta(BufferGetPage(meta_buffer))->side_head;
@@ -213,6 +236,8 @@ unlink_side_page(VacuumState *vacuum, BlockNumber block)
 		BlockNumber next;
 
 		LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
+		ktree_check_page(vacuum->index, buffer, KTREE_PAGE_SIDE);
+		ktree_side_step(vacuum->index, &steps);
 		next = KtreePageSide(BufferGetPage(buffer))->next;
 		if (next == block)
 		{
@@ -246,6 +271,7 @@ delete_from_side_list(VacuumState *vacuum)
 {
 	KtreeMeta	meta;
 	BlockNumber block;
+	uint32		steps = 0;
 
 	ktree_read_meta(vacuum->index, &meta);
 	block = meta.side_head;
@@ -255,6 +281,7 @@ delete_from_side_list(VacuumState *vacuum)
 		int			left;
 
 		vacuum_delay();
+		ktree_side_step(vacuum->index, &steps);
 		left = delete_from_side_page(vacuum, block, &next);
 		vacuum->stats->num_index_tuples += left;
 		if (left == 0 && block != meta.side_head)
@@ -329,8 +356,10 @@ ktree_bulk_delete(IndexVacuumInfo *info, IndexBulkDeleteResult *stats,
 			if (found)
 				continue;
 			again = true;
-			if (!delete_from_leaf(&vacuum, link))
-				seen_delete(vacuum.seen, node_key(link.block, link.generation));
+			if (delete_from_leaf(&vacuum, link))
+				continue;
+			seen_delete(vacuum.seen, node_key(link.block, link.generation));
+			check_replaced(&vacuum, link);
 		}
 	}
 	delete_from_side_list(&vacuum);
@@ -593,12 +622,13 @@ count_side_rows(VacuumState *vacuum, const KtreeMeta *meta)
 {
 	BlockNumber block = meta->side_head;
 	double		rows = 0;
+	uint32		steps = 0;
 
 	while (block != InvalidBlockNumber)
 	{
 		Buffer		buffer = ReadBuffer(vacuum->index, block);
 
-		CHECK_FOR_INTERRUPTS();
+		ktree_side_step(vacuum->index, &steps);
 		LockBuffer(buffer, BUFFER_LOCK_SHARE);
 		ktree_check_page(vacuum->index, buffer, KTREE_PAGE_SIDE);
 		rows += KtreePageSide(BufferGetPage(buffer))->count;

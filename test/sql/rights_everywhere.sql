@@ -1,0 +1,140 @@
+-- Broken if this fails: some function of the extension shows or changes what
+-- belongs to another user, or runs that user's code as whoever calls it.
+SET client_min_messages = warning;
+SET embed.progress = off;
+CREATE ROLE rights_owner;
+CREATE ROLE rights_stranger;
+CREATE ROLE rights_boss SUPERUSER;
+CREATE SCHEMA rights AUTHORIZATION rights_owner;
+GRANT USAGE ON SCHEMA rights TO PUBLIC;
+
+SET ROLE rights_owner;
+SET search_path = rights, public;
+SELECT train_vocabulary('v', 'SELECT ''alpha beta gamma''::text', capacity => 16);
+SELECT train_word2vec('w', 'SELECT ''alpha beta gamma alpha beta gamma''::text', dims => 2, min_count => 1, epochs => 1, seed => 1);
+CREATE TABLE items (id integer PRIMARY KEY, e vector(2), s sparsevec(16));
+INSERT INTO items SELECT i, ARRAY[i, 1]::vector, '{1:1}/16' FROM generate_series(1, 10) i;
+CREATE INDEX items_e ON items USING ktree (e);
+CREATE INDEX items_s ON items USING inverted (s);
+CREATE TABLE plain (id integer PRIMARY KEY, term text, documents bigint, occurrences bigint);
+INSERT INTO plain VALUES (0, NULL, 1, 1);
+
+-- every function that takes a table, an index or a query, as a stranger
+RESET ROLE;
+CREATE TABLE public.rights_calls (function text, call text);
+INSERT INTO public.rights_calls VALUES
+	('register_model', $$register_model('rights.plain', 'vocabulary', 'embed_words', 'dims=16')$$),
+	('embed_refresh', $$embed_refresh('rights.v')$$),
+	('model_version', $$model_version('rights.v')$$),
+	('embed_model_contents', $$embed_model_contents('rights.v', true)$$),
+	('embed_models', $$count(*) FROM embed_models(true) WHERE model IN ('rights.v', 'rights.w')$$),
+	('embed_images', $$count(*) FROM embed_images(clear => true) WHERE model IN ('rights.v', 'rights.w')$$),
+	('train_vocabulary', $$train_vocabulary('rights.v', 'SELECT ''mine''::text', replace => true)$$),
+	('train_vocabulary', $$train_vocabulary('mine', 'SELECT term FROM rights.v')$$),
+	('train_vocabulary', $$train_vocabulary('rights.mine', 'SELECT ''mine''::text')$$),
+	('train_word2vec', $$train_word2vec('rights.w', 'SELECT ''mine''::text', replace => true)$$),
+	('train_word2vec', $$train_word2vec('mine', 'SELECT ''mine''::text', dims => 2, min_count => 1, from_model => 'rights.w')$$),
+	('import_word_vectors', $$import_word_vectors('rights.w', data => 'mine 1 2', replace => true)$$),
+	('import_word_vectors', $$import_word_vectors('mine', file => '/etc/hostname')$$),
+	('export_word_vectors', $$export_word_vectors('rights.w')$$),
+	('add_documents', $$add_documents('rights.v', 'SELECT ''mine''::text')$$),
+	('one_hot', $$one_hot('rights.v', 'alpha')$$),
+	('count_vector', $$count_vector('rights.v', 'alpha')$$),
+	('tfidf', $$tfidf('rights.v', 'alpha')$$),
+	('vector_terms', $$vector_terms('rights.v', '{1:1}/16')$$),
+	('bm25_document', $$bm25_document('rights.v', 'alpha')$$),
+	('bm25_query', $$bm25_query('rights.v', 'alpha')$$),
+	('embed', $$embed('rights.w', 'alpha')$$),
+	('embed_array', $$embed_array('rights.w', '{alpha}')$$),
+	('embed_tokens', $$embed_tokens('rights.w', 'alpha')$$),
+	('word_vector', $$word_vector('rights.w', 'alpha')$$),
+	('nearest_words', $$nearest_words('rights.w', 'alpha')$$),
+	('nearest_words', $$nearest_words('rights.w', '[1,2]'::vector)$$),
+	('analogy', $$analogy('rights.w', '{alpha}', '{beta}')$$),
+	('evaluate_analogies', $$evaluate_analogies('rights.w', 'SELECT ''s'', ''alpha'', ''beta'', ''alpha'', ''beta''')$$),
+	('evaluate_similarity', $$evaluate_similarity('rights.w', 'SELECT ''alpha'', ''beta'', 1.0')$$),
+	('embed_index_check', $$embed_index_check('rights.items_e')$$),
+	('embed_index_check', $$embed_index_check('rights.items_s')$$),
+	('embed_index_stats', $$embed_index_stats('rights.items_e')$$),
+	('embed_index_recall', $$embed_index_recall('rights.items_e', 'SELECT ''[1,1]''::vector')$$),
+	('embed_index_recall', $$embed_index_recall('rights.items_e', 'SELECT e FROM rights.items')$$);
+GRANT SELECT ON public.rights_calls TO PUBLIC;
+-- the list is whole: what is left out takes nothing that has an owner
+SELECT DISTINCT p.proname FROM pg_depend d JOIN pg_proc p ON d.classid = 'pg_proc'::regclass AND p.oid = d.objid
+WHERE d.deptype = 'e' AND d.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'embed')
+	AND (p.proargtypes::oid[] && '{regclass}'::regtype[]::oid[] OR p.proargnames && '{model,corpus,query,file,large_object,table}'
+		 OR p.proname LIKE 'train%' OR p.proname LIKE 'import%' OR p.proname LIKE 'embed%')
+	AND p.proname NOT IN (SELECT function FROM public.rights_calls)
+ORDER BY 1;
+CREATE FUNCTION public.rights_outcome(call text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE result text;
+BEGIN
+	EXECUTE 'SELECT ' || call INTO result;
+	RETURN 'gave ' || coalesce(result, 'NULL');
+EXCEPTION WHEN insufficient_privilege THEN RETURN SQLERRM;
+WHEN OTHERS THEN RETURN 'other error: ' || SQLERRM;
+END $$;
+SET search_path = public;
+SET ROLE rights_stranger;
+SELECT function, public.rights_outcome(call) FROM public.rights_calls;
+
+-- a superuser who uses what a stranger made: none of it runs as the superuser
+RESET ROLE;
+CREATE SCHEMA rights_stranger AUTHORIZATION rights_stranger;
+CREATE TABLE public.rights_ran (who text, what text);
+GRANT INSERT ON public.rights_ran TO PUBLIC;
+SET ROLE rights_stranger;
+SET search_path = rights_stranger, public;
+SELECT train_vocabulary('v', 'SELECT ''alpha beta gamma''::text', capacity => 16);
+SELECT train_word2vec('w', 'SELECT ''alpha beta gamma alpha beta gamma''::text', dims => 2, min_count => 1, epochs => 1, seed => 1);
+CREATE TABLE items (id integer PRIMARY KEY, e vector(2), s sparsevec(16));
+INSERT INTO items SELECT i, ARRAY[i, 1]::vector, '{1:1}/16' FROM generate_series(1, 10) i;
+-- functions and operators that a name in SQL of ours might find
+CREATE FUNCTION ran(what text) RETURNS boolean LANGUAGE sql AS
+$$ INSERT INTO public.rights_ran VALUES (current_user, what) RETURNING true $$;
+CREATE FUNCTION int4eq(integer, integer) RETURNS boolean LANGUAGE sql AS $$ SELECT rights_stranger.ran('int4eq') AND false $$;
+CREATE FUNCTION int4ne(integer, integer) RETURNS boolean LANGUAGE sql AS $$ SELECT rights_stranger.ran('int4ne') AND false $$;
+CREATE FUNCTION int8pl(bigint, bigint) RETURNS bigint LANGUAGE sql AS $$ SELECT 0::bigint FROM rights_stranger.ran('int8pl') $$;
+CREATE FUNCTION texteq(text, text) RETURNS boolean LANGUAGE sql AS $$ SELECT rights_stranger.ran('texteq') AND false $$;
+CREATE OPERATOR = (LEFTARG = integer, RIGHTARG = integer, FUNCTION = int4eq);
+CREATE OPERATOR <> (LEFTARG = integer, RIGHTARG = integer, FUNCTION = int4ne);
+CREATE OPERATOR < (LEFTARG = integer, RIGHTARG = integer, FUNCTION = int4ne);
+CREATE OPERATOR > (LEFTARG = integer, RIGHTARG = integer, FUNCTION = int4ne);
+CREATE OPERATOR + (LEFTARG = bigint, RIGHTARG = bigint, FUNCTION = int8pl);
+CREATE OPERATOR = (LEFTARG = text, RIGHTARG = text, FUNCTION = texteq);
+CREATE FUNCTION unnest(text[]) RETURNS SETOF text LANGUAGE sql AS $$ SELECT 'x' FROM rights_stranger.ran('unnest') $$;
+CREATE FUNCTION row_number() RETURNS bigint LANGUAGE sql AS $$ SELECT 1::bigint FROM rights_stranger.ran('row_number') $$;
+CREATE FUNCTION cosine_distance(vector, vector) RETURNS float8 LANGUAGE sql IMMUTABLE AS $$ SELECT 1.0::float8 $$;
+CREATE FUNCTION negative(vector, vector) RETURNS float8 LANGUAGE sql AS $$ SELECT 0.0::float8 FROM rights_stranger.ran('distance') $$;
+CREATE OPERATOR <=> (LEFTARG = vector, RIGHTARG = vector, FUNCTION = negative);
+CREATE OPERATOR <-> (LEFTARG = vector, RIGHTARG = vector, FUNCTION = negative);
+CREATE CAST (integer AS vector) WITH FUNCTION public.array_to_vector(integer[], integer, boolean);
+-- an expression of an index, and a trigger beside that of the model
+CREATE FUNCTION told(bigint) RETURNS bigint LANGUAGE sql IMMUTABLE AS $$ SELECT $1 $$;
+CREATE FUNCTION told_who(bigint) RETURNS bigint LANGUAGE plpgsql IMMUTABLE AS
+$$ BEGIN IF current_user = 'rights_boss' THEN RAISE 'runs as %', current_user; END IF; RETURN $1; END $$;
+CREATE INDEX ON v (told_who(documents));
+CREATE INDEX items_e ON items USING ktree (e);
+RESET ROLE;
+-- the stranger's schema first in the path of the superuser
+SET ROLE rights_boss;
+SET search_path = rights_stranger, pg_catalog, public;
+SELECT public.tfidf('rights_stranger.v', 'alpha') IS NOT NULL;
+SELECT public.embed('rights_stranger.w', 'alpha') IS NOT NULL;
+SELECT public.embed_refresh('rights_stranger.v');
+SELECT pg_catalog.count(*) FROM public.embed_models(count_rows => true) m WHERE m.method OPERATOR(pg_catalog.=) 'word2vec';
+SELECT pg_catalog.count(*) FROM public.embed_index_check('rights_stranger.items_e');
+SELECT public.embed_index_recall('rights_stranger.items_e', 'SELECT ''[1,1]''::public.vector') > 0.9::float8;
+SELECT pg_catalog.count(*) FROM public.nearest_words('rights_stranger.w', 'alpha'::text);
+SELECT public.add_documents('rights_stranger.v', 'SELECT ''delta alpha''::text');
+SELECT public.train_vocabulary('rights_stranger.v', 'SELECT ''one two''::text', capacity => 16, replace => true);
+SELECT public.train_vocabulary('rights_stranger.boss_model', 'SELECT ''one two''::text', capacity => 16);
+RESET search_path;
+TABLE public.rights_ran;
+
+RESET ROLE;
+SET client_min_messages = error;
+DROP SCHEMA rights, rights_stranger CASCADE;
+DROP TABLE public.rights_calls, public.rights_ran;
+DROP FUNCTION public.rights_outcome;
+DROP ROLE rights_owner, rights_stranger, rights_boss;

@@ -132,6 +132,17 @@ typedef struct ModelFolder
 extern bool folder_read(ModelFolder *folder, Arena *arena, const FolderFile *files, int count,
 						FormatInterrupt interrupt, void *context, FormatFault *fault);
 
+/*
+ * folder_of_archive
+ *	  The files of an archive, as a folder.
+ *
+ * Folders that all files lie in are taken off their names: an archive of
+ * "minilm/config.json" and "minilm/vocab.txt" is one of a folder.  What macOS
+ * adds ("._config.json") is left out.  A link is a fault, with advice.
+ */
+extern bool folder_of_archive(Arena *arena, const FormatFile *archive, FolderFile **files,
+							  int *count, FormatFault *fault);
+
 /* "transformer", "static model", ...: for messages. */
 extern const char *folder_kind_name(FolderKind kind);
 

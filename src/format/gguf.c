@@ -352,9 +352,11 @@ place_tensors(Reader *reader, uint64_t size)
 	for (size_t i = 0; i < reader->tensor_count; i++)
 	{
 		Tensor	   *tensor = &reader->tensors[i];
-		uint64_t	rest = size > reader->data_start ? size - reader->data_start : 0;
+		uint64_t	rest = size - reader->data_start;
 
-		if (tensor->offset > rest || tensor->bytes > rest - tensor->offset)
+		/* even one without elements has a place, which the padding may lie beyond */
+		if (reader->data_start > size || tensor->offset > rest ||
+			tensor->bytes > rest - tensor->offset)
 		{
 			format_fault(reader->fault, FORMAT_TRUNCATED, size, 0,
 						 "Tensor \"%.100s\" ends beyond the end of the file.", tensor->name);

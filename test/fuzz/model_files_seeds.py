@@ -184,6 +184,8 @@ folder("shards", **{
     "a.safetensors": one, "b.safetensors": safetensors([("v", "I8", [4], 4), ("w", "I8", [1], 1)])})
 folder("gguf", **{"a.gguf": part(1, b"b"), "b.gguf": part(0, b"a")})
 folder("elmo", **{"options.json": text_of({"lstm": {}, "char_cnn": {}}), "weights.hdf5": b"\x89HDF\r\n\x1a\n"})
+# found by the target: no padding before the data, of which there is none
+folder("empty_tensor", **{"a.gguf": gguf([], [(b"", [0], 0, 0)]).rstrip(b"\0") + b"\0" * 8})
 folder("tokenizer", **{"tokenizer.json": b"{}"})
 
 # --- HDF5 ---------------------------------------------------------------

@@ -15,6 +15,7 @@
 #include "case_files.h"
 #include "check.h"
 #include "format/folder.h"
+#include "format/tar.h"
 
 static Arena arena;
 static FormatFault fault;
@@ -407,6 +408,84 @@ test_shards(void)
 	CHECK(read_folder() && folder.weights.count == 1, "the whole file is taken: %s", fault.detail);
 }
 
+static char archive[200000];
+static size_t archive_used;
+
+static void
+archive_file(const char *name, const char *text)
+{
+	unsigned char head[TAR_MAX_HEAD];
+	size_t		length = tar_write_head(head, name, strlen(text), 0);
+
+	memcpy(archive + archive_used, head, length);
+	memcpy(archive + archive_used + length, text, strlen(text));
+	archive_used += length + strlen(text) + tar_padding(strlen(text));
+}
+
+static bool
+read_archive(FolderFile **list, int *listed)
+{
+	FormatFile	file = format_file_of_bytes(archive, archive_used + TAR_END_BYTES);
+	bool		good = folder_of_archive(&arena, &file, list, listed, &fault);
+
+	memset(archive, 0, sizeof(archive));
+	archive_used = 0;
+	CHECK(good == (fault.status == FORMAT_OK), "status %d", fault.status);
+	return good;
+}
+
+static void
+test_archive(void)
+{
+	FolderFile *list;
+	int			listed;
+	char		name[100];
+
+	clear();
+	archive_file("a/minilm/config.json", "{}");
+	archive_file("a/minilm/._config.json", "apple");
+	archive_file("a/minilm/1_Pooling/config.json", "{\"a\":1}");
+	CHECK(read_archive(&list, &listed) && listed == 2 && strcmp(list[0].name, "config.json") == 0 &&
+		  strcmp(list[1].name, "1_Pooling/config.json") == 0 && list[1].file.size == 7,
+		  "%d files: %s", listed, fault.detail);
+	archive_file("config.json", "{}");
+	archive_file("1_Pooling/config.json", "{}");
+	CHECK(read_archive(&list, &listed) && listed == 2 && strcmp(list[1].name, "1_Pooling/config.json") == 0,
+		  "no common folder: %s", fault.detail);
+	archive_file("ab/x", "1");
+	archive_file("a/x", "2");
+	CHECK(read_archive(&list, &listed) && listed == 2 && strcmp(list[0].name, "ab/x") == 0,
+		  "names that begin alike: %s", fault.detail);
+	archive_file("deep/er/model.gguf", "GGUF");
+	CHECK(read_archive(&list, &listed) && listed == 1 && strcmp(list[0].name, "model.gguf") == 0,
+		  "one file: %s", fault.detail);
+	CHECK(read_archive(&list, &listed) && listed == 0, "nothing: %s", fault.detail);
+	archive_file("config.json", "{}");
+	archive[156] = '2';
+	memcpy(archive + 157, "../blobs/1234", 13);
+	/* the sum of the header, put right */
+	{
+		unsigned int sum = 0;
+
+		memset(archive + 148, ' ', 8);
+		for (int i = 0; i < TAR_BLOCK; i++)
+			sum += (unsigned char) archive[i];
+		sprintf(archive + 148, "%06o", sum);
+	}
+	CHECK(!read_archive(&list, &listed) && strstr(fault.detail, "link to \"../blobs/1234\"; archive") != NULL,
+		  "a link: %s", fault.detail);
+	archive_file("config.json", "{}");
+	archive[0] = 'x';
+	CHECK(!read_archive(&list, &listed) && fault.status == FORMAT_UNRECOGNIZED, "damaged: %s",
+		  fault.detail);
+	for (int i = 0; i < 150; i++)
+	{
+		sprintf(name, "file%d", i);
+		archive_file(name, "x");
+	}
+	CHECK(read_archive(&list, &listed) && listed == 150, "150 files: %s", fault.detail);
+}
+
 /* A folder of the data beside the tree, or false. */
 static bool
 read_case(const char *path, const char *const *names)
@@ -492,6 +571,7 @@ main(void)
 	test_static();
 	test_others();
 	test_shards();
+	test_archive();
 	test_cases();
 	read_case("", (const char *const[]) {NULL});
 	arena_end(&arena);

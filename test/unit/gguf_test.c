@@ -380,6 +380,11 @@ test_bad_tensors(void)
 	expect_bad_tensor("bytes left", 1, 1, 0, 0, 0, 33, FORMAT_MALFORMED, "1 bytes belong");
 	expect_bad_tensor(name, 1, 1, 0, 0, 0, 4, FORMAT_TOO_LARGE, "has 1001 bytes");
 
+	put_head(&file, 3, 1, 0);
+	put_tensor(&file, "empty", 1, 0, 0, 0, 0);
+	expect_bad("no padding before the data", FORMAT_TRUNCATED, "beyond the end");
+	align(&file, 32);
+	CHECK(open_one() && gguf.list.count == 1, "an empty tensor: %s", fault.detail);
 	put_head(&file, 3, 2, 0);
 	put_tensor(&file, "a", 1, 1, 0, 0, 0);
 	put_tensor(&file, "a", 1, 1, 0, 0, 32);

@@ -224,6 +224,59 @@ test_read_failure(void)
 		  fault.status == FORMAT_READ_FAILED, "status %d", fault.status);
 }
 
+/* A file of which only the head is there; counts what is read of it. */
+typedef struct Large
+{
+	const char *head;
+	size_t		length;
+	uint64_t	read;
+} Large;
+
+static bool
+read_large(void *context, uint64_t offset, void *buffer, size_t length)
+{
+	Large	   *large = context;
+
+	memset(buffer, 0, length);
+	if (offset < large->length)
+		memcpy(buffer, large->head + offset,
+			   length < large->length - offset ? length : large->length - offset);
+	large->read += length;
+	return true;
+}
+
+/* 200 tensors, 4 GB: opening them reads the head alone, in little memory. */
+static void
+test_large(void)
+{
+	static Tensor tensors[200];
+	static char names[200][60];
+	Arena		own;
+	Large		large = {NULL, 0, 0};
+	FormatFile	file;
+	char		value[100];
+
+	arena_begin(&own, arena_malloc, arena_free, NULL, (size_t) 1 << 20);
+	for (int i = 0; i < 200; i++)
+	{
+		sprintf(names[i], "encoder.layer.%d.attention.self.query.weight", i);
+		tensors[i] = (Tensor) {names[i], TENSOR_F32, 0, 2, {5000, 1000}};
+	}
+	large.head = safetensors_head(&own, tensors, 200, NULL, 0, &large.length, &fault);
+	CHECK(large.head != NULL, "%s", fault.detail);
+	file = format_file(read_large, &large, large.length + (uint64_t) 200 * 20000000);
+	CHECK(safetensors_open(&head, &own, &file, NULL, &fault) && head.list.count == 200, "%s",
+		  fault.detail);
+	CHECK(large.read < large.length + 100, "%d bytes of a head of %d were read", (int) large.read,
+		  (int) large.length);
+	CHECK(own.taken < 500000, "%zu bytes of memory", own.taken);
+	CHECK(format_file_read(&file, head.list.tensors[199].offset + 19999900, value, 100, &fault),
+		  "the last values: %s", fault.detail);
+	CHECK(!format_file_read(&file, head.list.tensors[199].offset + 19999901, value, 100, &fault),
+		  "a byte more");
+	arena_end(&own);
+}
+
 /* Random tensors, written and read back; the values are random bytes. */
 static void
 test_round_trip(void)
@@ -455,6 +508,7 @@ main(void)
 	test_bad();
 	test_cut();
 	test_read_failure();
+	test_large();
 	test_round_trip();
 	test_index();
 	test_merge();

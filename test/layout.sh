@@ -62,6 +62,7 @@ below() {					# below FOLDER FORBIDDEN-PATTERN
 }
 below math 'postgres|embed\.h|format/|type/|text/|model/|encoder/|index/'
 below format 'postgres|embed\.h|type/|text/|model/|encoder/|index/'
+below tokenizer 'postgres|embed\.h|type/|text/|model/|encoder/|index/'
 below type 'text/|model/|encoder/|index/'
 below text 'type/|model/|encoder/|index/'
 below model 'encoder/|index/'

@@ -172,6 +172,68 @@ def llama_cpp(compare):
             print('%-24s %8d texts of llama.cpp' % (short, len(wanted)), flush=True)
 
 
+def cases(compare):
+    """What users of other systems met: ../cases/models beside the real data."""
+    data = os.environ.get('EMBED_DATA', '')
+    folder = os.path.join(data, '..', 'cases', 'models')
+    if not data or not os.path.exists(os.path.join(folder, 'cases.jsonl')):
+        print('left out: no cases of models beside the real data')
+        return
+    found = {}
+    with open(os.path.join(folder, 'cases.jsonl'), encoding='utf8') as file:
+        for line in file:
+            case = json.loads(line)
+            found[case['id']] = case
+
+    def core(name, in_data=False):
+        place = os.path.join(data, 'models') if in_data else os.path.join(folder, 'files')
+        with open(os.path.join(place, name), 'rb') as file:
+            return tokenizer_core.Core(compare.library, file.read())
+
+    def check(what, tokenizer, texts, expected):
+        for text, wanted in zip(texts, expected):
+            got = tokenizer.encode(text, limit=tokenizer_core.OWN)
+            compare.equal('%s of %r' % (what, text), [i for i, _, _ in got], wanted['ids'])
+            compare.equal('%s of %r' % (what, text), tokenizer.texts(len(got)), wanted['tokens'])
+            if 'offsets' in wanted:
+                compare.equal('%s of %r' % (what, text), [[s, e] for _, s, e in got], wanted['offsets'])
+
+    bert = core('bert_uncased_tokenizer/tokenizer.json', True)
+    for name in ('T03', 'T14', 'T16', 'T20'):
+        case = found[name]
+        for file in case['input']['files']:
+            if isinstance(case['expected'][file], str):
+                try:
+                    core(file)
+                    compare.equal(file, 'taken', 'refused')
+                except ValueError:
+                    pass
+            else:
+                check(file, core(file), case['input']['texts'], case['expected'][file])
+    for name in ('T04', 'T05'):
+        expected = found[name]['expected']
+        check(name, bert, found[name]['input']['texts'], expected['texts'] if name == 'T05' else expected)
+    for name, file in (('T09', 'T09_added.json'), ('T19', 'T19_unigram.json')):
+        check(name, core(file), found[name]['input']['texts'], found[name]['expected'])
+    for text, special, plain in zip(found['T11']['input']['texts'], found['T11']['expected']['with_special'],
+                                    found['T11']['expected']['without_special']):
+        compare.equal('T11', [i for i, _, _ in bert.encode(text)], special)
+        compare.equal('T11', [i for i, _, _ in bert.encode(text, special=False)], plain)
+    case = found['T15']
+    check('T15', core('T15_strings.json'), case['input']['texts'], case['expected']['strings'])
+    check('T15', core('T15_pairs.json'), case['input']['texts'], case['expected']['pairs'])
+    check('T15', core('T15_pairs_space.json'), case['input']['texts_for_space_file'],
+          case['expected']['pairs_space'])
+    case = found['T22']
+    for name, steps in case['input']['normalizers'].items():
+        tokenizer = tokenizer_core.Core(compare.library, json.dumps({
+            'normalizer': {'type': 'Sequence', 'normalizers': steps}, 'added_tokens': [],
+            'model': {'type': 'WordLevel', 'vocab': {'a': 0}, 'unk_token': 'a'}}))
+        for text, wanted in zip(case['input']['texts'], case['expected'][name]):
+            compare.equal('T22 %s of %r' % (name, text), tokenizer.normalize(text), wanted)
+    print('cases: done', flush=True)
+
+
 def truncation(compare, source):
     """From either side, as the file says and as the caller says."""
     from tokenizers import Tokenizer
@@ -216,30 +278,33 @@ def normalizers(compare):
 
 def main():
     os.environ['TOKENIZERS_PARALLELISM'] = 'false'
-    size = 100000 if LONG else 12000
+    size = 100000 if LONG else 6000
     data = os.environ.get('EMBED_DATA', '')
     english = tokenizer_texts.english_lines(data, size // 2)
     lines = english + list(tokenizer_texts.make_lines(size - len(english), SEED))
     extra = ['[SEP]', '[MASK]', '<s>', '</s>', '<|endoftext|>', '<unk>', 'abc', 'ab']
-    odd = list(tokenizer_texts.combining_sequences(2000, SEED)) + list(tokenizer_texts.control_texts()) + \
-        list(tokenizer_texts.random_strings(10000 if LONG else 2000, SEED, extra))
+    odd = list(tokenizer_texts.combining_sequences(2000 if LONG else 600, SEED)) + list(tokenizer_texts.control_texts()) + \
+        list(tokenizer_texts.random_strings(10000 if LONG else 800, SEED, extra))
     print('seed %d, %d lines, %d odd texts' % (SEED, len(lines), len(odd)))
     with tempfile.TemporaryDirectory() as folder:
         compare = Compare(tokenizer_core.build(TOP, folder))
         real = dict(published())
         if 'bert' in real:
             truncation(compare, real['bert'])
+        cases(compare)
         normalizers(compare)
-        for name, source in real.items():
+        for number, (name, source) in enumerate(real.items()):
             compare.tokenizer(name, source, lines + odd)
             compare.tokenizer(name + ' alone', source, tokenizer_texts.code_points_alone(
-                1 if LONG else 24))
-            compare.tokenizer(name + ' long', source, tokenizer_texts.long_texts(SEED), special=False)
+                1 if LONG else 97))
+            long_texts = list(tokenizer_texts.long_texts(SEED))
+            compare.tokenizer(name + ' long', source, long_texts if LONG else long_texts[number::5],
+                              special=False)
         trained = tokenizer_made.trained(english[:3000] + lines[-3000:])
         for name, source in trained.items():
             compare.tokenizer(name, source, lines[::1 if LONG else 8] + odd)
         for name, source in tokenizer_made.steps(trained['wordlevel']).items():
-            compare.tokenizer(name, source, lines[::10 if LONG else 40] + odd[::1 if LONG else 3])
+            compare.tokenizer(name, source, lines[::10 if LONG else 40] + odd[::1 if LONG else 4])
         llama_cpp(compare)
     print('%d differences' % compare.faults)
     return compare.faults != 0

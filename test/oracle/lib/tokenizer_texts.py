@@ -84,7 +84,7 @@ def code_points():
 def code_points_alone(step):
     """Each code point alone, and between letters, blanks and itself."""
     for number, code in enumerate(code_points()):
-        if number % step == 0 or code < 0x3100:
+        if number % step == 0 or code < 0x2000:
             c = chr(code)
             yield c
             yield 'a' + c + 'b ' + c + ' ' + c + c + '1'

@@ -695,7 +695,7 @@ ktree_build(Relation heap, Relation index, IndexInfo *info)
 		log_newpage_range(index, MAIN_FORKNUM, 0, RelationGetNumberOfBlocks(index), true);
 
 	phase(KTREE_PHASE_CALIBRATE);
-	ktree_calibrate(index, build->indexed);
+	ktree_calibrate(index, heap, build->indexed, KTREE_SAMPLES);
 
 	result->index_tuples = build->indexed;
 	MemoryContextSwitchTo(old);

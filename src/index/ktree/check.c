@@ -493,20 +493,18 @@ ktree_statistics(Relation index, IndexReport *report)
 	index_report_property(report, "bytes per row", check.rows + side > 0 ?
 						  bytes / (check.rows + side) : bytes);
 	index_report_property(report, "rows when calibrated", (double) check.meta.calibrated_tuples);
-	index_report_property(report, "calibration samples", check.meta.curves[0].samples);
-	for (int c = 0; c < KTREE_CURVES; c++)
+	index_report_property(report, "calibration samples", check.meta.samples);
+	index_report_property(report, "leaves when calibrated", check.meta.calibrated_leaves);
+	for (int i = 0; i < (int) lengthof(recalls) && check.meta.samples > 0; i++)
 	{
-		const KtreeCurve *curve = &check.meta.curves[c];
+		static const int limits[] = {1, 10, 100};
 
-		for (int i = 0; i < (int) lengthof(recalls) && curve->samples > 0; i++)
-		{
+		index_report_property(report, psprintf("patience for recall %g", recalls[i]),
+							  ktree_patience(&check.meta, recalls[i]));
+		for (int l = 0; l < (int) lengthof(limits); l++)
 			index_report_property(report,
-								  psprintf("patience for recall %g of %d rows", recalls[i], curve->count),
-								  ktree_patience(&check.meta, curve->count, recalls[i]));
-			index_report_property(report,
-								  psprintf("leaves for recall %g of %d rows", recalls[i], curve->count),
-								  ktree_expected_leaves(&check.meta, curve->count, recalls[i]));
-		}
+								  psprintf("leaves for recall %g of %d rows", recalls[i], limits[l]),
+								  ktree_expected_leaves(&check.meta, limits[l], recalls[i]));
 	}
 	index_report_property(report, "splits", (double) check.meta.splits);
 	index_report_property(report, "merges", (double) check.meta.merges);

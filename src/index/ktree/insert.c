@@ -325,7 +325,10 @@ insert_vector(Relation index, Relation heap, InsertState *state, const KtreeKind
 		else
 			full = true;
 		if (full)
+		{
 			ktree_split(index, state->cache, heap, leaf, parent);
+			ktree_calibrate_grown(index, heap);
+		}
 	}
 }
 

@@ -24,7 +24,7 @@
 #include "math/rotate.h"
 
 #define KTREE_MAGIC			0x4B545245	/* "KTRE" */
-#define KTREE_VERSION		2
+#define KTREE_VERSION		3
 #define KTREE_META_BLOCK	0
 #define KTREE_MAX_DIMS		16000
 #define KTREE_SEED			UINT64CONST(0x656D626564)
@@ -113,20 +113,22 @@ typedef struct KtreeMark
 
 StaticAssertDecl(sizeof(KtreeMark) == 8, "ktree mark");
 
-/* Calibration: recall by patience, for two lengths of result. */
+/*
+ * Calibration: recall by patience, for three lengths of an answer and two
+ * margins of the one-bit codes.
+ */
 #define KTREE_PATIENCE_STEPS	18
-#define KTREE_CURVES			2
+#define KTREE_LIMITS			3
+#define KTREE_MARGINS			2
 
 typedef struct KtreeCurve
 {
-	int32		count;			/* rows of the result this curve is for */
-	int32		samples;		/* queries measured; 0: not calibrated */
-	float		recall[KTREE_PATIENCE_STEPS];
+	float		recall[KTREE_PATIENCE_STEPS];	/* mean over the samples */
+	float		error[KTREE_PATIENCE_STEPS];	/* of that mean */
 	float		leaves[KTREE_PATIENCE_STEPS];	/* visited, on average */
-	float		all_leaves;		/* in the tree then */
 } KtreeCurve;
 
-StaticAssertDecl(sizeof(KtreeCurve) == 156, "ktree calibration curve");
+StaticAssertDecl(sizeof(KtreeCurve) == 216, "ktree calibration curve");
 
 typedef struct KtreeMeta
 {
@@ -158,14 +160,16 @@ typedef struct KtreeMeta
 								 * small */
 	uint64		splits;			/* of nodes, ever */
 	uint64		merges;
-	KtreeCurve	curves[KTREE_CURVES];
+	int32		samples;		/* vectors searched for; 0: not calibrated */
+	int32		calibrated_leaves;	/* in the tree then */
+	KtreeCurve	curves[KTREE_MARGINS][KTREE_LIMITS];
 } KtreeMeta;
 
 StaticAssertDecl(offsetof(KtreeMeta, dims) == 12, "ktree metapage");
 StaticAssertDecl(offsetof(KtreeMeta, origin_block) == 32, "ktree metapage");
 StaticAssertDecl(offsetof(KtreeMeta, tuples) == 72, "ktree metapage");
-StaticAssertDecl(offsetof(KtreeMeta, curves) == 112, "ktree metapage");
-StaticAssertDecl(sizeof(KtreeMeta) == 424, "ktree metapage");
+StaticAssertDecl(offsetof(KtreeMeta, curves) == 120, "ktree metapage");
+StaticAssertDecl(sizeof(KtreeMeta) == 1416, "ktree metapage");
 
 typedef enum KtreeState
 {
@@ -345,6 +349,16 @@ extern void ktree_page_init(Page page, KtreePageKind kind, uint32 generation,
 extern void ktree_page_mark(Page page, uint32 generation);
 extern void ktree_meta_init(Page page, const KtreeKind *kind);
 extern void ktree_read_meta(Relation index, KtreeMeta *meta);
+
+/* A change of the metapage alone. */
+typedef struct KtreeMetaUpdate
+{
+	Buffer		buffer;
+	GenericXLogState *state;
+} KtreeMetaUpdate;
+
+extern KtreeMeta *ktree_meta_begin(Relation index, KtreeMetaUpdate *update);
+extern void ktree_meta_end(KtreeMetaUpdate *update);
 extern void ktree_check_page(Relation index, Buffer buffer, KtreePageKind kind);
 extern KtreeCache *ktree_cache(Relation index);
 extern void ktree_begin_format(Relation index, int dims, const float *origin);
@@ -448,6 +462,7 @@ extern void ktree_side_add(Relation index, ItemPointer tid, KtreeSideReason reas
 /* split.c, split_nodes.c */
 extern void ktree_two_means(const float *vectors, int count, int dims, uint8 *side,
 							float *centers);
+extern bool ktree_rows_at_hand(Relation index, Relation heap);
 extern void ktree_split(Relation index, const KtreeCache *cache, Relation heap,
 						KtreeLink link, KtreeLink hint);
 extern bool ktree_merge(Relation index, const KtreeCache *cache, KtreeLink parent,
@@ -486,40 +501,58 @@ extern int	ktree_nearest_children(Relation index, const KtreeCache *cache,
 								   const KtreeQuery *query, KtreeLink node,
 								   KtreeChild *best, int count);
 
-/* search.c: best-first search of one round */
-typedef struct KtreeCandidate
+/* search.c: best-first search */
+typedef enum KtreeRowState
 {
-	float		score;			/* by the four-bit code */
-	float		error;			/* its standard deviation */
+	KTREE_ROW_FOUND,			/* to be handed out */
+	KTREE_ROW_DONE				/* handed out, or not to be seen */
+} KtreeRowState;
+
+/* A row scored by its four-bit code. */
+typedef struct KtreeRow
+{
+	float		score;
+	float		error;			/* its standard deviation; 0: score is exact */
 	ItemPointerData tid;
-	uint16		pad;
+	uint8		state;			/* KtreeRowState */
+	bool		bad;			/* the error is too large to believe the score */
 	int32		step;			/* leaf of the search that brought it, from 1 */
 	float		need;			/* margin without which it had been pruned */
-} KtreeCandidate;
+} KtreeRow;
 
 struct TidSet;
 
 typedef struct KtreeSearch KtreeSearch;
 
-/* When a round is over, and what it may leave out. */
+/*
+ * Rows that a window looks for beyond those it returns, and the rows up to the
+ * end of the next one.
+ */
+#define KTREE_EXTRA_ROWS(count)	Max(6, (count) / 8)
+#define KTREE_NEXT_WINDOW(count, first) \
+	Max((count) + (first), (count) + (count) / 2)
+
+/* When a window is over, and what it may leave out. */
 typedef struct KtreeStop
 {
-	int			count;			/* rows wanted */
-	int			patience;		/* leaves without a change; 0: no such limit */
+	int			count;			/* rows wanted that were not handed out */
+	double		patience;		/* leaves without a change; 0: no such limit */
 	int			probes;			/* leaves in all; 0: no such limit */
 	int64		leaf_limit;		/* embed.max_leaves, what is left of it; 0: off */
 	float		margin;			/* one-bit errors that a pruned code may be off */
+	Size		memory;			/* for what is remembered, in bytes */
 } KtreeStop;
 
 extern KtreeSearch *ktree_search_create(Relation index, const KtreeCache *cache);
 extern KtreeQuery *ktree_search_query(KtreeSearch *search);
-extern void ktree_search_round(KtreeSearch *search, const KtreeStop *stop,
-							   struct TidSet *exclude);
-extern KtreeCandidate *ktree_search_result(KtreeSearch *search, int *count);
+extern void ktree_search_begin(KtreeSearch *search, struct TidSet *exclude);
+extern void ktree_search_window(KtreeSearch *search, const KtreeStop *stop);
+extern KtreeRow *ktree_search_rows(KtreeSearch *search, int *count);
+extern float ktree_search_threshold(const KtreeSearch *search);
 extern bool ktree_search_complete(const KtreeSearch *search);
+extern bool ktree_search_forgot(const KtreeSearch *search);
 extern bool ktree_search_cut(const KtreeSearch *search);
 extern int	ktree_search_leaves(const KtreeSearch *search);
-extern const int *ktree_search_changes(const KtreeSearch *search);
 
 /* tidset.c */
 extern struct TidSet *tidset_create(void);
@@ -540,11 +573,14 @@ extern bool ktree_gettuple(IndexScanDesc scan, ScanDirection direction);
 extern void ktree_endscan(IndexScanDesc scan);
 
 /* calibrate.c */
-extern void ktree_calibrate(Relation index, double tuples);
+extern void ktree_calibrate(Relation index, Relation heap, double tuples, int samples);
+extern void ktree_calibrate_grown(Relation index, Relation heap);
 extern float ktree_margin(double recall);
-extern int	ktree_patience(const KtreeMeta *meta, int count, double recall);
-extern double ktree_expected_leaves(const KtreeMeta *meta, int count, double recall);
-extern const int ktree_patience_steps[KTREE_PATIENCE_STEPS];
+extern double ktree_patience(const KtreeMeta *meta, double recall);
+extern double ktree_expected_leaves(const KtreeMeta *meta, double count, double recall);
+
+#define KTREE_SAMPLES		240	/* for a calibration by a build or VACUUM, */
+#define KTREE_FEW_SAMPLES	96	/* and by an insertion */
 
 /* build.c */
 #define KTREE_PHASE_SAMPLE		2

@@ -1,13 +1,16 @@
 /*-------------------------------------------------------------------------
  *
  * search.c
- *	  One round of a scan: the best rows by their codes.
+ *	  The best rows by their codes, in windows that continue one search.
  *
  * The descent is lazy and best-first.  Leaves wait in a heap by the distance
  * of their centers, inner nodes in a heap for each level; an inner node is
  * opened when one of its children might be nearer than the nearest leaf
- * waiting.  The round ends when "patience" leaves in a row have changed
- * nothing.  What is done with one node is in search_nodes.c.
+ * waiting.  A window of so many rows is complete when "patience" leaves in a
+ * row have changed nothing among them.  The next one goes on from there: it
+ * looks at what the smaller window left out of the leaves already visited,
+ * whose bounds are remembered, and then visits more.  What is done with one
+ * node is in search_nodes.c, and with the rows in search_rows.c.
  *
  * One buffer lock at a time; see README for why pages read one after the
  * other fit together, and what happens when a node has been replaced.
@@ -16,15 +19,15 @@
  */
 #include "embed.h"
 
-#include <float.h>
 #include <math.h>
 
 #include "miscadmin.h"
+#include "utils/memutils.h"
 #include "utils/rel.h"
 
 #include "index/ktree/search.h"
 
-/* Each needs a split between two reads: so many in a round mean damage. */
+/* Each needs a split between two reads: so many in a search mean damage. */
 #define MAX_RESTARTS 10000
 
 /*
@@ -32,6 +35,9 @@
  * its parent's center.  Smaller opens fewer inner nodes and misses more.
  */
 #define CHILD_COSINE 0.7f
+
+/* Relative error of a score by its arithmetic in floats. */
+#define ROUNDING	2e-6f
 
 /* Of each page of the next leaf; then the processor sees where we are going. */
 #define PREFETCH_BYTES 192
@@ -57,33 +63,54 @@ ktree_search_create(Relation index, const KtreeCache *cache)
 	search->inner = cache->kind.metric == KTREE_INNER;
 	search->query = ktree_query_create(&cache->layout);
 	search->codes = palloc(cache->layout.padded);
-	search->visited = visited_create(CurrentMemoryContext, 256, NULL);
+	search->visited_nodes = visited_create(CurrentMemoryContext, 256, NULL);
 	search->opened_room = 16;
 	search->opened = palloc(sizeof(KtreeOpened) * search->opened_room);
-	search->changes_room = 256;
-	search->changes = palloc(sizeof(int) * search->changes_room);
+	search->visited_room = 64;
+	search->visited = palloc(sizeof(KtreeVisited) * search->visited_room);
+	search->bounds_room = 64 * KTREE_MAX_CAPACITY;
+	search->bounds = palloc(sizeof(float) * search->bounds_room);
+	search->row_room = 1024;
+	search->rows = palloc(sizeof(KtreeRow) * search->row_room);
+	search->seat_room = 128;
+	search->seats = palloc(sizeof(float) * search->seat_room);
 	return search;
 }
 
-/* Its vector is the caller's to fill, in index space, before a round. */
+/* Its vector is the caller's to fill, in index space, before a search. */
 KtreeQuery *
 ktree_search_query(KtreeSearch *search)
 {
 	return search->query;
 }
 
-KtreeCandidate *
-ktree_search_result(KtreeSearch *search, int *count)
+/* The rows found so far; their order changes with every window. */
+KtreeRow *
+ktree_search_rows(KtreeSearch *search, int *count)
 {
-	*count = search->best_count;
-	return search->best;
+	*count = search->row_count;
+	return search->rows;
 }
 
-/* Was nothing left out?  Then no later round has anything to add. */
+/* Rows beyond this score may have nearer ones that are not known yet. */
+float
+ktree_search_threshold(const KtreeSearch *search)
+{
+	return ktree_threshold(search);
+}
+
+/* Was nothing left out?  Then no later window has anything to add. */
 bool
 ktree_search_complete(const KtreeSearch *search)
 {
-	return search->complete && !search->pruned;
+	return search->complete && search->seat_count < search->seat_limit;
+}
+
+/* Was something lost for lack of memory?  Then no window can follow. */
+bool
+ktree_search_forgot(const KtreeSearch *search)
+{
+	return search->forgot;
 }
 
 bool
@@ -96,13 +123,6 @@ int
 ktree_search_leaves(const KtreeSearch *search)
 {
 	return search->leaves;
-}
-
-/* The leaves, numbered from 1, that changed the result; 0 ends the list. */
-const int *
-ktree_search_changes(const KtreeSearch *search)
-{
-	return search->changes;
 }
 
 static KtreeWaiting
@@ -275,7 +295,7 @@ next_leaf(KtreeSearch *search, KtreeWaiting *leaf)
 			continue;
 		}
 		/* inner nodes are opened again after a restart, leaves are not */
-		visited_insert(search->visited, visited_key(waiting.link), &found);
+		visited_insert(search->visited_nodes, visited_key(waiting.link), &found);
 		if (!found)
 		{
 			*leaf = waiting;
@@ -285,13 +305,14 @@ next_leaf(KtreeSearch *search, KtreeWaiting *leaf)
 }
 
 /*
- * ktree_search_round
- *	  Find the stop->count best rows that are not in "exclude".
+ * ktree_search_begin
+ *	  Start a search for the query that the caller has prepared, among rows
+ *	  that are not in "exclude".
  */
 void
-ktree_search_round(KtreeSearch *search, const KtreeStop *stop, struct TidSet *exclude)
+ktree_search_begin(KtreeSearch *search, struct TidSet *exclude)
 {
-	KtreeWaiting leaf;
+	MemoryContext old = MemoryContextSwitchTo(GetMemoryChunkContext(search));
 
 	for (int level = 0; level < KTREE_MAX_LEVELS; level++)
 	{
@@ -300,54 +321,80 @@ ktree_search_round(KtreeSearch *search, const KtreeStop *stop, struct TidSet *ex
 	}
 	search->height = 0;
 	search->opened_count = 0;
-	visited_reset(search->visited);
+	visited_reset(search->visited_nodes);
 	search->exclude = exclude;
-	search->best_limit = stop->count;
-	if (search->best == NULL)
-	{
-		search->best_room = Min(stop->count, 1024);
-		search->best = palloc(sizeof(KtreeCandidate) * search->best_room);
-	}
-	search->best_count = 0;
+	search->visited_count = 0;
+	search->bounds_count = 0;
+	search->row_count = 0;
 	search->leaves = 0;
 	search->restarts = 0;
-	search->changes_count = 0;
-	search->pruned = search->complete = search->cut = false;
-	search->margin = stop->margin;
+	search->forgot = search->complete = search->cut = false;
 	search->query_length = sqrtf(search->query->code.norm_squared);
-
+	search->rounding = ROUNDING * search->query->code.norm_squared;
 	push_root(search);
-	for (;;)
+	MemoryContextSwitchTo(old);
+}
+
+/* What a smaller window left out of the leaves that it visited. */
+static void
+look_again(KtreeSearch *search)
+{
+	for (int i = 0; i < search->visited_count; i++)
 	{
-		int			last_change;
+		KtreeVisited *visited = &search->visited[i];
+		const float *bounds = search->bounds + visited->bounds;
+		float		threshold = ktree_threshold(search);
+		float		least = FLT_MAX;
 
 		CHECK_FOR_INTERRUPTS();
-		if (!next_leaf(search, &leaf))
-		{
-			search->complete = true;
-			break;
-		}
-		if (!ktree_visit_leaf(search, &leaf))
-		{
+		for (int slot = 0; slot < visited->used; slot++)
+			least = Min(least, bounds[slot]);
+		if (least < threshold && !ktree_visit_again(search, visited))
 			restart(search);
-			continue;
+	}
+}
+
+/*
+ * ktree_search_window
+ *	  Go on until the stop->count best rows are known, of those that have not
+ *	  been handed out.
+ */
+void
+ktree_search_window(KtreeSearch *search, const KtreeStop *stop)
+{
+	MemoryContext old = MemoryContextSwitchTo(GetMemoryChunkContext(search));
+	KtreeWaiting leaf;
+
+	search->margin = stop->margin;
+	search->memory = stop->memory;
+	ktree_fill_seats(search, stop->count);
+	look_again(search);
+	for (;;)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (search->seat_count == search->seat_limit)
+		{
+			if (stop->probes > 0)
+			{
+				if (search->leaves >= stop->probes)
+					break;
+			}
+			else if (stop->patience > 0 &&
+					 search->leaves - search->last_change >= stop->patience)
+				break;
 		}
 		if (stop->leaf_limit > 0 && search->leaves >= stop->leaf_limit)
 		{
 			search->cut = true;
 			break;
 		}
-		if (search->best_count < search->best_limit)
-			continue;
-		last_change = search->changes_count > 0 ?
-			search->changes[search->changes_count - 1] : 0;
-		if (stop->probes > 0)
+		if (!next_leaf(search, &leaf))
 		{
-			if (search->leaves >= stop->probes)
-				break;
-		}
-		else if (stop->patience > 0 && search->leaves - last_change >= stop->patience)
+			search->complete = true;
 			break;
+		}
+		if (!ktree_visit_leaf(search, &leaf))
+			restart(search);
 	}
-	search->changes[search->changes_count] = 0;
+	MemoryContextSwitchTo(old);
 }

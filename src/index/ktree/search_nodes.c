@@ -11,6 +11,7 @@
 #include "embed.h"
 
 #include <float.h>
+#include <math.h>
 
 #include "port/pg_bswap.h"
 
@@ -19,7 +20,8 @@
 /* A code that passed the one-bit test. */
 typedef struct Passed
 {
-	float		score;			/* by the one-bit code */
+	float		score;			/* by the one-bit code, or the bound again */
+	float		bound;			/* the best it may be */
 	float		deviation;		/* its standard deviation */
 	int			slot;
 	ItemPointerData tid;
@@ -139,84 +141,29 @@ read_base(KtreeSearch *search, KtreeLink link, const KtreeNode *node,
 	return true;
 }
 
-static void
-remember_change(KtreeSearch *search)
+/* What a leaf's four-bit scores are relative to, and how large they are. */
+typedef struct Frame
 {
-	if (search->changes_count > 0 &&
-		search->changes[search->changes_count - 1] == search->leaves)
-		return;
-	if (search->changes_count + 1 >= search->changes_room)
-	{
-		search->changes_room *= 2;
-		search->changes = repalloc(search->changes, sizeof(int) * search->changes_room);
-	}
-	search->changes[search->changes_count++] = search->leaves;
-}
-
-/* Put a candidate among the best; the worst gives way when all are taken. */
-static void
-keep_candidate(KtreeSearch *search, const KtreeCandidate *candidate)
-{
-	KtreeCandidate *best = search->best;
-	int			at;
-
-	remember_change(search);
-	if (search->best_count < search->best_limit)
-	{
-		if (search->best_count == search->best_room)
-		{
-			search->best_room = Min(search->best_room * 2, search->best_limit);
-			search->best = best = repalloc_huge(best, sizeof(KtreeCandidate) *
-												(Size) search->best_room);
-		}
-		at = search->best_count++;
-		while (at > 0 && best[(at - 1) / 2].score < candidate->score)
-		{
-			best[at] = best[(at - 1) / 2];
-			at = (at - 1) / 2;
-		}
-		best[at] = *candidate;
-		return;
-	}
-
-	search->pruned = true;
-	at = 0;
-	for (;;)
-	{
-		int			child = 2 * at + 1;
-
-		if (child >= search->best_count)
-			break;
-		if (child + 1 < search->best_count && best[child + 1].score > best[child].score)
-			child++;
-		if (best[child].score <= candidate->score)
-			break;
-		best[at] = best[child];
-		at = child;
-	}
-	best[at] = *candidate;
-}
-
-/* The worst score among the best, when there are as many as wanted. */
-static inline float
-threshold_of(const KtreeSearch *search)
-{
-	return search->best_count == search->best_limit ? search->best[0].score : FLT_MAX;
-}
+	int			step;			/* the leaf was the n-th of the search */
+	float		lead;			/* of the base */
+	float		distance;		/* from the query to the base */
+	float		size;			/* of scores among which they must tell; 0: their own */
+} Frame;
 
 /*
  * refine_passed
  *	  Score by four-bit codes what the one-bit codes let pass, of those whose
- *	  one-bit score lies above "from" and up to "to".
+ *	  one-bit score lies above "from" and up to "to".  What is scored loses its
+ *	  bound.
  */
 static bool
 refine_passed(KtreeSearch *search, KtreeLink link, const Passed *passed, int count,
-			  float from, float to, float lead, float distance)
+			  float from, float to, const Frame *frame, float *bounds)
 {
 	const KtreeLayout *layout = search->layout;
 	Buffer		buffer = InvalidBuffer;
 	int			locked = -1;
-	float		limit = threshold_of(search);
+	float		limit = ktree_threshold(search);
 
 	/* ask for all of them at once, and wait for the slowest only */
 	for (int i = 0; i < count; i++)
@@ -224,8 +171,7 @@ refine_passed(KtreeSearch *search, KtreeLink link, const Passed *passed, int cou
 		int			part;
 		int			offset;
 
-		if (passed[i].score <= from || passed[i].score > to ||
-			passed[i].score - search->margin * passed[i].deviation >= limit)
+		if (passed[i].score <= from || passed[i].score > to || passed[i].bound >= limit)
 			continue;
 		ktree_refine_position(layout, passed[i].slot, &part, &offset);
 		index_prefetch(search->index, link.block + part, offset, layout->refine_bytes);
@@ -233,17 +179,17 @@ refine_passed(KtreeSearch *search, KtreeLink link, const Passed *passed, int cou
 	for (int i = 0; i < count; i++)
 	{
 		const Passed *this = &passed[i];
-		float		threshold = threshold_of(search);
+		float		threshold = ktree_threshold(search);
 		int			part;
 		int			offset;
 		float		error;
-		KtreeCandidate candidate;
+		KtreeRow	row;
 
 		if (this->score <= from || this->score > to)
 			continue;
-		if (this->score - search->margin * this->deviation >= threshold)
+		if (this->bound >= threshold)
 		{
-			search->pruned = true;
+			search->forgot |= (bounds == NULL);
 			continue;
 		}
 		ktree_refine_position(layout, this->slot, &part, &offset);
@@ -256,24 +202,22 @@ refine_passed(KtreeSearch *search, KtreeLink link, const Passed *passed, int cou
 				return false;
 			locked = part;
 		}
-		candidate.score = ktree_entry_score(&search->query->code,
-											(uint8 *) BufferGetPage(buffer) + offset,
-											lead, &error);
+		row.score = ktree_entry_score(&search->query->code,
+									  (uint8 *) BufferGetPage(buffer) + offset,
+									  frame->lead, &error);
 		last_index_scan.refined++;
-		if (!(candidate.score < threshold))
-		{
-			search->pruned = true;
+		if (bounds != NULL)
+			bounds[this->slot] = FLT_MAX;
+		if (search->exclude != NULL && tidset_has(search->exclude, (ItemPointer) &this->tid))
 			continue;
-		}
-		candidate.error = 2 * error * distance;
-		candidate.tid = this->tid;
-		candidate.pad = 0;
-		candidate.step = search->leaves;
-		candidate.need = this->score <= threshold || this->deviation <= 0 ? 0 :
+		row.error = 2 * error * frame->distance + search->rounding;
+		row.tid = this->tid;
+		row.state = KTREE_ROW_FOUND;
+		row.bad = false;
+		row.step = frame->step;
+		row.need = this->score <= threshold || this->deviation <= 0 ? 0 :
 			(this->score - threshold) / this->deviation;
-		if (search->exclude != NULL && tidset_has(search->exclude, &candidate.tid))
-			continue;
-		keep_candidate(search, &candidate);
+		ktree_keep_row(search, &row, frame->size > 0 ? frame->size : fabsf(row.score));
 	}
 	if (BufferIsValid(buffer))
 		UnlockReleaseBuffer(buffer);
@@ -321,6 +265,91 @@ nth_score(const Passed *passed, int count, int n)
 }
 
 /*
+ * refine_leaf
+ *	  Score by four bits what passed in one leaf.
+ *
+ * As long as there is no threshold everything passes: then those that look
+ * best come first, and set one for the rest.
+ */
+static bool
+refine_leaf(KtreeSearch *search, KtreeLink link, const Passed *passed, int count,
+			const Frame *frame, float *bounds)
+{
+	int			missing = search->seat_limit - search->seat_count;
+	float		first = FLT_MAX;
+
+	if (missing > 0 && missing < count)
+		first = nth_score(passed, count, missing);
+	if (!refine_passed(search, link, passed, count, -FLT_MAX, first, frame, bounds))
+		return false;
+	return first == FLT_MAX ||
+		refine_passed(search, link, passed, count, first, FLT_MAX, frame, bounds);
+}
+
+/* Slots of a block that hold no row. */
+static uint32
+dead_slots(const KtreeNode *node, int block)
+{
+	uint32		dead;
+
+	memcpy(&dead, node->dead + block * (RABITQ_BLOCK / 8), sizeof(dead));
+#ifdef WORDS_BIGENDIAN
+	dead = pg_bswap32(dead);
+#endif
+	if (node->used - block * RABITQ_BLOCK < RABITQ_BLOCK)
+		dead |= ~((UINT32_C(1) << (node->used - block * RABITQ_BLOCK)) - 1);
+	return dead;
+}
+
+/*
+ * scan_block
+ *	  One-bit scores of a block, and the bounds that they give; what may be
+ *	  among the best is appended to "passed".  Returns how many.
+ *
+ * deviation: of a code's score, relative to its scale; bounds: of this block,
+ * or NULL
+ */
+static int
+scan_block(KtreeSearch *search, const uint8 *codes, uint32 dead, float lead,
+		   float deviation, int first_slot, Passed *passed, float *bounds)
+{
+	const KtreeLayout *layout = search->layout;
+	const float *scales = (const float *) (codes + KTREE_BLOCK_FACTORS(layout->coded)) +
+		RABITQ_BLOCK;
+	const KtreePointer *pointers = (const KtreePointer *)
+		(codes + KTREE_BLOCK_POINTERS(layout->coded));
+	float		margin = search->margin * deviation;
+	float		scores[RABITQ_BLOCK];
+	uint32		mask;
+	int			count = 0;
+
+	mask = rabitq_scan(&search->query->code, codes, lead, margin, ktree_threshold(search),
+					   scores);
+	if (bounds == NULL)
+		search->forgot |= ((mask | dead) != PG_UINT32_MAX);
+	else
+	{
+		for (int i = 0; i < RABITQ_BLOCK; i++)
+			bounds[i] = scores[i] + margin * scales[i];
+		for (uint32 rest = dead; rest != 0; rest &= rest - 1)
+			bounds[__builtin_ctz(rest)] = FLT_MAX;
+	}
+	for (mask &= ~dead; mask != 0; mask &= mask - 1)
+	{
+		int			i = __builtin_ctz(mask);
+		Passed	   *this = &passed[count++];
+
+		this->slot = first_slot + i;
+		this->score = scores[i];
+		this->bound = scores[i] + margin * scales[i];
+		this->deviation = deviation * -scales[i];
+		memcpy(&this->tid, &pointers[i], sizeof(ItemPointerData));
+	}
+	last_index_scan.codes += RABITQ_BLOCK;
+	return count;
+}
+
+/*
  * ktree_visit_leaf
  *	  False when the leaf was reused and the descent must start again.
  */
@@ -328,17 +357,13 @@ bool
 ktree_visit_leaf(KtreeSearch *search, const KtreeWaiting *waiting)
 {
 	const KtreeLayout *layout = search->layout;
-	const RabitqQuery *query = &search->query->code;
 	KtreeNode	node = {0};
 	Passed		passed[KTREE_MAX_CAPACITY];
 	int			count = 0;
 	float		lead = 0;
 	float		distance = 0;
-	float		margin = 0;
-	float		base_lead = 0;
-	float		base_distance = -1; /* not known yet */
-	int			missing;
-	float		first = FLT_MAX;
+	Frame		frame = {0, 0, -1, 0}; /* not known yet */
+	float	   *bounds = NULL;
 
 	for (int part = 0; part < layout->refine_part; part++)
 	{
@@ -356,62 +381,31 @@ ktree_visit_leaf(KtreeSearch *search, const KtreeWaiting *waiting)
 		{
 			if (!enter_node(search, waiting, 0, buffer, &node))
 				return was_replaced(&node, 0);
-			search->leaves++;
+			frame.step = ++search->leaves;
 			last_index_scan.leaves++;
+			bounds = ktree_new_bounds(search, waiting->link, node.used);
 		}
 		bytes = ktree_center_piece(layout, part, &from, &offset);
 		if (bytes > 0)
-		{
 			lead_of_piece(search, page, from, offset, bytes, node.center_minimum,
 						  node.center_step, &lead, &distance);
-			margin = query->error_factor * distance;
-		}
 		for (int block = 0; block * RABITQ_BLOCK < node.used; block++)
 		{
-			float		scores[RABITQ_BLOCK];
-			const float *scales;
-			const KtreePointer *pointers;
-			uint32		mask;
-			uint32		dead;
 			int			at;
 
 			ktree_block_position(layout, block, &at, &offset);
-			if (at != part)
-				continue;
-			mask = rabitq_scan(query, (uint8 *) page + offset, lead, search->margin * margin,
-							   threshold_of(search), scores);
-			memcpy(&dead, node.dead + block * (RABITQ_BLOCK / 8), sizeof(dead));
-#ifdef WORDS_BIGENDIAN
-			dead = pg_bswap32(dead);
-#endif
-			if (node.used - block * RABITQ_BLOCK < RABITQ_BLOCK)
-				dead |= ~((UINT32_C(1) << (node.used - block * RABITQ_BLOCK)) - 1);
-			last_index_scan.codes += RABITQ_BLOCK;
-			if ((mask | dead) != PG_UINT32_MAX)
-				search->pruned = true;
-			mask &= ~dead;
-			scales = (const float *) (page + offset + KTREE_BLOCK_FACTORS(layout->coded)) +
-				RABITQ_BLOCK;
-			pointers = (const KtreePointer *) (page + offset +
-											   KTREE_BLOCK_POINTERS(layout->coded));
-			while (mask != 0)
-			{
-				int			i = __builtin_ctz(mask);
-				Passed	   *this = &passed[count++];
-
-				mask &= mask - 1;
-				this->slot = block * RABITQ_BLOCK + i;
-				this->score = scores[i];
-				this->deviation = margin * -scales[i];
-				memcpy(&this->tid, &pointers[i], sizeof(ItemPointerData));
-			}
+			if (at == part)
+				count += scan_block(search, (uint8 *) page + offset, dead_slots(&node, block),
+									lead, search->query->code.error_factor * distance,
+									block * RABITQ_BLOCK, passed + count,
+									bounds == NULL ? NULL : bounds + block * RABITQ_BLOCK);
 		}
 		/* while its page is at hand */
 		if (count > 0 && part == layout->base_part && !(node.flags & KTREE_BASE_IS_CENTER))
 		{
 			bytes = ktree_base_piece(layout, part, &from, &offset);
 			lead_of_piece(search, page, from, offset, bytes, node.base_minimum,
-						  node.base_step, &base_lead, &base_distance);
+						  node.base_step, &frame.lead, &frame.distance);
 		}
 		UnlockReleaseBuffer(buffer);
 	}
@@ -419,26 +413,95 @@ ktree_visit_leaf(KtreeSearch *search, const KtreeWaiting *waiting)
 		return true;
 	if (node.flags & KTREE_BASE_IS_CENTER)
 	{
-		base_lead = lead;
-		base_distance = distance;
+		frame.lead = lead;
+		frame.distance = distance;
 	}
-	else if (base_distance < 0 &&
-			 !read_base(search, waiting->link, &node, &base_lead, &base_distance))
+	else if (frame.distance < 0 &&
+			 !read_base(search, waiting->link, &node, &frame.lead, &frame.distance))
 		return false;
+	if (search->inner)
+		frame.size = 2 * search->query_length * node.spread;
+	return refine_leaf(search, waiting->link, passed, count, &frame, bounds);
+}
 
-	/*
-	 * As long as there is no threshold everything passes: then those that look
-	 * best come first, and set one for the rest.
-	 */
-	missing = search->best_limit - search->best_count;
-	if (missing > 0 && missing < count)
-		first = nth_score(passed, count, missing);
-	if (!refine_passed(search, waiting->link, passed, count, -FLT_MAX, first,
-					   base_lead, base_distance))
-		return false;
-	return first == FLT_MAX ||
-		refine_passed(search, waiting->link, passed, count, first, FLT_MAX,
-					  base_lead, base_distance);
+/*
+ * ktree_visit_again
+ *	  Of a leaf that was visited: the rows whose bounds are now among the best.
+ *	  False, and nothing more to be had from it, when the leaf was reused.
+ */
+bool
+ktree_visit_again(KtreeSearch *search, KtreeVisited *visited)
+{
+	const KtreeLayout *layout = search->layout;
+	float	   *bounds = search->bounds + visited->bounds;
+	Passed		passed[KTREE_MAX_CAPACITY];
+	int			count = 0;
+	KtreeNode	node = {0};
+	Frame		frame = {visited->step, 0, -1, 0};
+	float		threshold = ktree_threshold(search);
+	float		center_lead = 0;
+	float		center_distance = 0;
+
+	for (int part = 0; part < layout->refine_part; part++)
+	{
+		Buffer		buffer = ktree_lock_part(search->index, visited->link, part,
+											 BUFFER_LOCK_SHARE);
+		Page		page;
+		int			from;
+		int			offset;
+		int			bytes;
+
+		if (!BufferIsValid(buffer))
+			goto reused;
+		page = BufferGetPage(buffer);
+		if (part == 0)
+			node = *KtreePageNode(page);
+		bytes = ktree_center_piece(layout, part, &from, &offset);
+		if (bytes > 0 && (node.flags & KTREE_BASE_IS_CENTER))
+			lead_of_piece(search, page, from, offset, bytes, node.center_minimum,
+						  node.center_step, &center_lead, &center_distance);
+		for (int block = 0; block * RABITQ_BLOCK < visited->used; block++)
+		{
+			const KtreePointer *pointers;
+			int			at;
+
+			ktree_block_position(layout, block, &at, &offset);
+			if (at != part)
+				continue;
+			pointers = (const KtreePointer *) (page + offset +
+											   KTREE_BLOCK_POINTERS(layout->coded));
+			for (int i = 0; i < RABITQ_BLOCK; i++)
+			{
+				int			slot = block * RABITQ_BLOCK + i;
+				Passed	   *this;
+
+				if (slot >= visited->used || bounds[slot] >= threshold)
+					continue;
+				this = &passed[count++];
+				this->slot = slot;
+				this->score = this->bound = bounds[slot];
+				this->deviation = 0;
+				memcpy(&this->tid, &pointers[i], sizeof(ItemPointerData));
+			}
+		}
+		UnlockReleaseBuffer(buffer);
+	}
+	if (node.flags & KTREE_BASE_IS_CENTER)
+	{
+		frame.lead = center_lead;
+		frame.distance = center_distance;
+	}
+	else if (!read_base(search, visited->link, &node, &frame.lead, &frame.distance))
+		goto reused;
+	if (search->inner)
+		frame.size = 2 * search->query_length * node.spread;
+	if (refine_leaf(search, visited->link, passed, count, &frame, bounds))
+		return true;
+
+reused:
+	for (int slot = 0; slot < visited->used; slot++)
+		bounds[slot] = FLT_MAX;
+	return false;
 }
 
 /* Lead of a whole center or base. */

@@ -225,9 +225,12 @@ read_children(Relation index, const KtreeLayout *layout, const KtreeChange *chan
 	ktree_image_free(child);
 }
 
-/* May rows be read, and their values be computed at little cost? */
-static bool
-rows_at_hand(Relation index, Relation heap)
+/*
+ * ktree_rows_at_hand
+ *	  May rows be read, and their values be computed at little cost?
+ */
+bool
+ktree_rows_at_hand(Relation index, Relation heap)
 {
 	/* toasted values and expressions need a snapshot */
 	return heap != NULL && ActiveSnapshotSet() &&
@@ -364,7 +367,7 @@ make_node(Relation index, const KtreeCache *cache, KtreeChange *change, Members 
 	bool		keep_base = level == 0 && change->old_count == 1 &&
 		to_base <= REBASE_RATIO * to_center;
 
-	if (!keep_base && level == 0 && rows_at_hand(index, change->heap))
+	if (!keep_base && level == 0 && ktree_rows_at_hand(index, change->heap))
 		read_rows(index, cache, change->heap, change, members, side);
 	ktree_image_begin(image, level, center, keep_base ? change->old[0]->base : NULL);
 	image->node.spread = count > 0 ? (float) sqrt(to_center / count) : 0;

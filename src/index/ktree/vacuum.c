@@ -9,8 +9,10 @@
 
 #include <math.h>
 
+#include "access/table.h"
 #include "access/transam.h"
 #include "access/xact.h"
+#include "catalog/index.h"
 #include "commands/vacuum.h"
 #include "miscadmin.h"
 #include "storage/procarray.h"
@@ -612,17 +614,23 @@ count_side_rows(VacuumState *vacuum, const KtreeMeta *meta)
 static void
 update_meta(Relation index, double rows, double removed)
 {
-	Buffer		buffer = ReadBuffer(index, KTREE_META_BLOCK);
-	GenericXLogState *state;
-	KtreeMeta  *meta;
+	KtreeMetaUpdate update;
+	KtreeMeta  *meta = ktree_meta_begin(index, &update);
 
-	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
-	state = GenericXLogStart(index);
-	meta = KtreePageMeta(GenericXLogRegisterBuffer(state, buffer, 0));
 	meta->tuples = (uint64) rows;
 	meta->removed = (uint32) Min((double) meta->removed + removed, PG_UINT32_MAX);
-	GenericXLogFinish(state);
-	UnlockReleaseBuffer(buffer);
+	ktree_meta_end(&update);
+}
+
+/* Measure again what embed.recall means, with the table's rows at hand. */
+static void
+calibrate(Relation index, double rows)
+{
+	Relation	heap = table_open(IndexGetRelation(RelationGetRelid(index), false),
+								  AccessShareLock);
+
+	ktree_calibrate(index, heap, rows, KTREE_SAMPLES);
+	table_close(heap, AccessShareLock);
 }
 
 IndexBulkDeleteResult *
@@ -672,7 +680,7 @@ ktree_vacuum_cleanup(IndexVacuumInfo *info, IndexBulkDeleteResult *stats)
 	if (meta.dims > 0 &&
 		(fabs(rows - (double) meta.calibrated_tuples) > CHANGED_SHARE * meta.calibrated_tuples ||
 		 meta.removed > CHANGED_SHARE * rows))
-		ktree_calibrate(info->index, rows);
+		calibrate(info->index, rows);
 
 	stats->num_index_tuples = rows;
 	stats->estimated_count = false;

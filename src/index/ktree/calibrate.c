@@ -56,6 +56,20 @@
 
 static const int limits[KTREE_LIMITS] = {1, 10, 100};
 
+/*
+ * What a filter leaves of an answer may be its far end: of so many rows the
+ * second half is measured, for one sample in LONG_SHARE.
+ */
+#define LONG_LIMIT		1000
+#define LONG_SHARE		5
+
+/*
+ * A filter against the vectors leaves rows in clusters that are visited late.
+ * So a long answer may miss only this part of what another may; its cost is
+ * that of reading rows, not leaves.
+ */
+#define LONG_MISSES		0.2
+
 /* One-bit errors that a pruned code may be off, for low and high recall. */
 static const float margins[KTREE_MARGINS] = {1.4f, 2.4f};
 #define HIGH_RECALL		0.97
@@ -75,31 +89,46 @@ ktree_margin(double recall)
 	return margins[recall >= HIGH_RECALL];
 }
 
-/* Recall that a step of patience can be relied on to give at every limit. */
+/* What a step of patience can be relied on to give by one curve. */
 static double
-reliable_recall(const KtreeMeta *meta, int margin, int step)
+reliable_recall(const KtreeCurve *curve, int step)
 {
-	double		least = 1;
+	return Min(curve->recall[step], curve->recall[step] - 2 * curve->error[step] + TOLERANCE);
+}
 
-	for (int limit = 0; limit < KTREE_LIMITS; limit++)
+/* The least patience, between the steps, that several curves rely on. */
+static double
+least_patience(const KtreeCurve *curves, int count, double recall)
+{
+	double		below = 0;
+
+	for (int i = 0; i < KTREE_PATIENCE_STEPS; i++)
 	{
-		const KtreeCurve *curve = &meta->curves[margin][limit];
+		double		reached = 1;
 
-		least = Min(least, curve->recall[step]);
-		least = Min(least, curve->recall[step] - 2 * curve->error[step] + TOLERANCE);
+		for (int c = 0; c < count; c++)
+			reached = Min(reached, reliable_recall(&curves[c], i));
+		if (reached >= recall)
+			return i == 0 ? steps[0] : steps[i - 1] +
+				(recall - below) / (reached - below) * (steps[i] - steps[i - 1]);
+		below = reached;
 	}
-	return least;
+	return 2 * steps[KTREE_PATIENCE_STEPS - 1];
 }
 
 /*
  * ktree_patience
- *	  Leaves without a change after which a window is over.
+ *	  Leaves without a change after which a window is over that looks for so
+ *	  many rows.
+ *
+ * Up to the longest limit that is measured patience hardly depends on it.  For
+ * longer answers it comes nearer to that of 1,000 rows, and grows from there.
  */
 double
-ktree_patience(const KtreeMeta *meta, double recall)
+ktree_patience(const KtreeMeta *meta, double count, double recall)
 {
 	int			margin = recall >= HIGH_RECALL;
-	double		below = 0;
+	double		patience;
 	double		growth;
 
 	if (meta->samples == 0)
@@ -108,22 +137,23 @@ ktree_patience(const KtreeMeta *meta, double recall)
 		return recall >= 0.99 ? 64 : recall >= 0.95 ? 24 : 12;
 	}
 	growth = (double) (meta->extents - meta->free_count) / Max(meta->calibrated_leaves, 1);
-	growth = Max(growth, 1);
-	for (int i = 0; i < KTREE_PATIENCE_STEPS; i++)
+	patience = least_patience(meta->curves[margin], KTREE_LIMITS, recall);
+	if (count > 1.5 * limits[KTREE_LIMITS - 1])
 	{
-		double		reached = reliable_recall(meta, margin, i);
+		double		length = least_patience(&meta->long_curves[margin], 1,
+											1 - (1 - recall) * LONG_MISSES);
+		double		share = log(count / limits[KTREE_LIMITS - 1]) /
+			log((double) LONG_LIMIT / limits[KTREE_LIMITS - 1]);
 
-		if (reached >= recall)
-		{
-			double		share = i > 0 && reached > below ?
-				(recall - below) / (reached - below) : 1;
-
-			return growth * (i == 0 ? steps[0] :
-							 steps[i - 1] + share * (steps[i] - steps[i - 1]));
-		}
-		below = reached;
+		/* beyond, it goes on to grow as it did until there */
+		length = Max(length, patience);
+		if (share < 1)
+			patience += share * (length - patience);
+		else
+			patience = length * pow(count / LONG_LIMIT,
+									Max(log10(length / patience), 0.5));
 	}
-	return growth * 2 * steps[KTREE_PATIENCE_STEPS - 1];
+	return Max(growth, 1) * patience;
 }
 
 /*
@@ -133,7 +163,7 @@ ktree_patience(const KtreeMeta *meta, double recall)
 double
 ktree_expected_leaves(const KtreeMeta *meta, double count, double recall)
 {
-	double		patience = ktree_patience(meta, recall);
+	double		patience = ktree_patience(meta, count, recall);
 	int			limit = count > 30 ? 2 : count > 3 ? 1 : 0;
 	const KtreeCurve *curve = &meta->curves[recall >= HIGH_RECALL][limit];
 	int			i = 0;
@@ -144,6 +174,14 @@ ktree_expected_leaves(const KtreeMeta *meta, double count, double recall)
 		i++;
 	return Max(curve->leaves[i], 1);
 }
+
+/* What becomes a curve, for each step of patience. */
+typedef struct Sums
+{
+	double		recall[KTREE_PATIENCE_STEPS];
+	double		squares[KTREE_PATIENCE_STEPS];
+	double		leaves[KTREE_PATIENCE_STEPS];
+} Sums;
 
 /* A calibration on its way. */
 typedef struct Calibration
@@ -163,9 +201,9 @@ typedef struct Calibration
 	int			near_count;
 	/* sums over the samples */
 	int			samples;
-	double		recall[KTREE_MARGINS][KTREE_LIMITS][KTREE_PATIENCE_STEPS];
-	double		squares[KTREE_MARGINS][KTREE_LIMITS][KTREE_PATIENCE_STEPS];
-	double		leaves[KTREE_MARGINS][KTREE_LIMITS][KTREE_PATIENCE_STEPS];
+	int			long_samples;
+	Sums		sums[KTREE_MARGINS][KTREE_LIMITS];
+	Sums		long_sums[KTREE_MARGINS];
 } Calibration;
 
 typedef struct Near
@@ -317,7 +355,7 @@ replay(Calibration *calibration, int rows, float margin, Changes *changes)
 	int			found;
 	const KtreeRow *row = ktree_search_rows(calibration->search, &found);
 	int			wanted = rows + KTREE_EXTRA_ROWS(rows);
-	float	   *best = palloc(sizeof(float) * wanted);
+	float	   *best = palloc(sizeof(float) * wanted);	/* a max-heap */
 	int			have = 0;
 
 	changes->count = 0;
@@ -326,21 +364,10 @@ replay(Calibration *calibration, int rows, float margin, Changes *changes)
 	for (int i = 0; i < found; i++)
 	{
 		float		score = ktree_worst_score(&row[i]);
-		int			at = have;
 
-		if (row[i].need > margin || (have == wanted && score >= best[have - 1]))
+		if (row[i].need > margin || (have == wanted && score >= best[0]))
 			continue;
-		if (have == wanted)
-			at = have - 1;
-		else
-			have++;
-		/* mostly near the end: a sorted list is as good as a heap */
-		while (at > 0 && best[at - 1] > score)
-		{
-			best[at] = best[at - 1];
-			at--;
-		}
-		best[at] = score;
+		have = ktree_put_seat(best, have, wanted, score);
 		if (changes->count == 0 || changes->leaves[changes->count - 1] != row[i].step)
 			changes->leaves[changes->count++] = row[i].step;
 		if (have == wanted)
@@ -362,6 +389,16 @@ window_end(const Changes *changes, int from, double patience, int leaves)
 		end = Max(end, changes->leaves[i] + patience);
 	}
 	return (int) Min(ceil(end), leaves);
+}
+
+static void
+add_to(Sums *sums, int step, int hits, int wanted, int leaves)
+{
+	double		recall = wanted > 0 ? (double) hits / wanted : 1;
+
+	sums->recall[step] += recall;
+	sums->squares[step] += recall * recall;
+	sums->leaves[step] += leaves;
 }
 
 /* Add what each step of patience would have found of one sample. */
@@ -394,7 +431,6 @@ add_sample(Calibration *calibration, int m)
 			int			last = 0;
 			int			hits = 0;
 			int			w = 0;
-			double		recall;
 
 			while (last < windows - 1 && rows[last] < limits[l])
 				last++;
@@ -409,11 +445,29 @@ add_sample(Calibration *calibration, int m)
 				if (near[i].step <= ends[w] && near[i].need <= margins[m])
 					hits++;
 			}
-			recall = wanted > 0 ? (double) hits / wanted : 1;
-			calibration->recall[m][l][step] += recall;
-			calibration->squares[m][l][step] += recall * recall;
-			calibration->leaves[m][l][step] += ends[last];
+			add_to(&calibration->sums[m][l], step, hits, wanted, ends[last]);
 		}
+	}
+}
+
+/* The same for the far end of a long answer. */
+static void
+add_long_sample(Calibration *calibration, int m)
+{
+	const Near *near = calibration->near;
+	int			all = ktree_search_leaves(calibration->search);
+	int			most = Min(calibration->near_count, LONG_LIMIT);
+	Changes		changes;
+
+	replay(calibration, LONG_LIMIT, margins[m], &changes);
+	for (int step = 0; step < KTREE_PATIENCE_STEPS; step++)
+	{
+		int			end = window_end(&changes, 0, steps[step], all);
+		int			hits = 0;
+
+		for (int i = most / 2; i < most; i++)
+			hits += near[i].step <= end && near[i].need <= margins[m];
+		add_to(&calibration->long_sums[m], step, hits, most - most / 2, end);
 	}
 }
 
@@ -425,13 +479,15 @@ measure(Calibration *calibration, const KtreeImage *leaf, int slot)
 	struct TidSet *self = tidset_create();
 	ItemPointerData tid;
 	Datum		query;
+	int			longest;
 
 	if (!take_sample(calibration, leaf, slot, &query))
 		return;
 	memcpy(&tid, ktree_image_pointer(leaf, slot), sizeof(tid));
 	tidset_add(self, &tid);
 	rabitq_query_prepare(&ktree_search_query(calibration->search)->code);
-	stop.count = limits[KTREE_LIMITS - 1] + KTREE_EXTRA_ROWS(limits[KTREE_LIMITS - 1]);
+	longest = calibration->samples % LONG_SHARE == 0 ? LONG_LIMIT : limits[KTREE_LIMITS - 1];
+	stop.count = longest + KTREE_EXTRA_ROWS(longest);
 	stop.patience = calibration->patience;
 	stop.margin = TRUE_MARGIN;
 	stop.memory = SIZE_MAX;
@@ -439,8 +495,28 @@ measure(Calibration *calibration, const KtreeImage *leaf, int slot)
 	ktree_search_window(calibration->search, &stop);
 	find_truth(calibration, query);
 	for (int m = 0; m < KTREE_MARGINS; m++)
+	{
 		add_sample(calibration, m);
+		if (longest == LONG_LIMIT)
+			add_long_sample(calibration, m);
+	}
 	calibration->samples++;
+	calibration->long_samples += (longest == LONG_LIMIT);
+}
+
+static void
+sums_to_curve(const Sums *sums, int samples, KtreeCurve *curve)
+{
+	memset(curve, 0, sizeof(*curve));
+	for (int i = 0; i < KTREE_PATIENCE_STEPS && samples > 0; i++)
+	{
+		double		mean = sums->recall[i] / samples;
+		double		variance = sums->squares[i] / samples - mean * mean;
+
+		curve->recall[i] = (float) mean;
+		curve->error[i] = (float) sqrt(Max(variance, 0) / samples);
+		curve->leaves[i] = (float) (sums->leaves[i] / samples);
+	}
 }
 
 /* Write what was measured. */
@@ -449,27 +525,15 @@ store(Relation index, const Calibration *calibration, double tuples)
 {
 	KtreeMetaUpdate update;
 	KtreeMeta  *meta = ktree_meta_begin(index, &update);
-	int			samples = calibration->samples;
 
-	memset(meta->curves, 0, sizeof(meta->curves));
-	for (int m = 0; m < KTREE_MARGINS && samples > 0; m++)
+	for (int m = 0; m < KTREE_MARGINS; m++)
 	{
 		for (int l = 0; l < KTREE_LIMITS; l++)
-		{
-			KtreeCurve *curve = &meta->curves[m][l];
-
-			for (int i = 0; i < KTREE_PATIENCE_STEPS; i++)
-			{
-				double		mean = calibration->recall[m][l][i] / samples;
-				double		variance = calibration->squares[m][l][i] / samples - mean * mean;
-
-				curve->recall[i] = (float) mean;
-				curve->error[i] = (float) sqrt(Max(variance, 0) / samples);
-				curve->leaves[i] = (float) (calibration->leaves[m][l][i] / samples);
-			}
-		}
+			sums_to_curve(&calibration->sums[m][l], calibration->samples, &meta->curves[m][l]);
+		sums_to_curve(&calibration->long_sums[m], calibration->long_samples,
+					  &meta->long_curves[m]);
 	}
-	meta->samples = samples;
+	meta->samples = calibration->samples;
 	if (tuples >= 0)
 	{
 		meta->calibrated_tuples = (uint64) tuples;

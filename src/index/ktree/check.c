@@ -500,7 +500,9 @@ ktree_statistics(Relation index, IndexReport *report)
 		static const int limits[] = {1, 10, 100};
 
 		index_report_property(report, psprintf("patience for recall %g", recalls[i]),
-							  ktree_patience(&check.meta, recalls[i]));
+							  ktree_patience(&check.meta, 10, recalls[i]));
+		index_report_property(report, psprintf("patience for recall %g of 1000 rows", recalls[i]),
+							  ktree_patience(&check.meta, 1000, recalls[i]));
 		for (int l = 0; l < (int) lengthof(limits); l++)
 			index_report_property(report,
 								  psprintf("leaves for recall %g of %d rows", recalls[i], limits[l]),

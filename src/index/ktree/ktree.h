@@ -163,13 +163,14 @@ typedef struct KtreeMeta
 	int32		samples;		/* vectors searched for; 0: not calibrated */
 	int32		calibrated_leaves;	/* in the tree then */
 	KtreeCurve	curves[KTREE_MARGINS][KTREE_LIMITS];
+	KtreeCurve	long_curves[KTREE_MARGINS]; /* the second half of 1,000 rows */
 } KtreeMeta;
 
 StaticAssertDecl(offsetof(KtreeMeta, dims) == 12, "ktree metapage");
 StaticAssertDecl(offsetof(KtreeMeta, origin_block) == 32, "ktree metapage");
 StaticAssertDecl(offsetof(KtreeMeta, tuples) == 72, "ktree metapage");
 StaticAssertDecl(offsetof(KtreeMeta, curves) == 120, "ktree metapage");
-StaticAssertDecl(sizeof(KtreeMeta) == 1416, "ktree metapage");
+StaticAssertDecl(sizeof(KtreeMeta) == 1848, "ktree metapage");
 
 typedef enum KtreeState
 {
@@ -505,6 +506,7 @@ extern int	ktree_nearest_children(Relation index, const KtreeCache *cache,
 typedef enum KtreeRowState
 {
 	KTREE_ROW_FOUND,			/* to be handed out */
+	KTREE_ROW_EXACT,			/* the same, with its distance */
 	KTREE_ROW_DONE				/* handed out, or not to be seen */
 } KtreeRowState;
 
@@ -513,6 +515,7 @@ typedef struct KtreeRow
 {
 	float		score;
 	float		error;			/* its standard deviation; 0: score is exact */
+	double		distance;		/* by the operator, if exact */
 	ItemPointerData tid;
 	uint8		state;			/* KtreeRowState */
 	bool		bad;			/* the error is too large to believe the score */
@@ -526,9 +529,10 @@ typedef struct KtreeSearch KtreeSearch;
 
 /*
  * Rows that a window looks for beyond those it returns, and the rows up to the
- * end of the next one.
+ * end of the next one.  What is read for hundreds of rows is read for a filter
+ * that few pass, perhaps at the end of a window, where most is missed.
  */
-#define KTREE_EXTRA_ROWS(count)	Max(6, (count) / 8)
+#define KTREE_EXTRA_ROWS(count)	((count) > 150 ? (count) / 2 : Max(6, (count) / 8))
 #define KTREE_NEXT_WINDOW(count, first) \
 	Max((count) + (first), (count) + (count) / 2)
 
@@ -576,7 +580,7 @@ extern void ktree_endscan(IndexScanDesc scan);
 extern void ktree_calibrate(Relation index, Relation heap, double tuples, int samples);
 extern void ktree_calibrate_grown(Relation index, Relation heap);
 extern float ktree_margin(double recall);
-extern double ktree_patience(const KtreeMeta *meta, double recall);
+extern double ktree_patience(const KtreeMeta *meta, double count, double recall);
 extern double ktree_expected_leaves(const KtreeMeta *meta, double count, double recall);
 
 #define KTREE_SAMPLES		240	/* for a calibration by a build or VACUUM, */

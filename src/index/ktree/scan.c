@@ -51,6 +51,13 @@
 /* Rows whose pages are asked for when a window begins to hand out. */
 #define PREFETCHED_ROWS 16
 
+/*
+ * A window that reads this many times as many rows without seeing them as it
+ * reckoned with is given up for one that looks farther: that far at least.
+ */
+#define UNSEEN_SHARE	1.5
+#define LEAST_PATIENCE	8
+
 /* A row of the current window. */
 typedef struct Row
 {
@@ -79,6 +86,9 @@ typedef struct KtreeScanState
 	int64		window_start;	/* so many when this window began */
 	int64		read;			/* distances asked for */
 	int64		seen;			/* of them of rows that the snapshot sees */
+	double		unseen;			/* rows read for each one seen, as of this window */
+	bool		broken_off;		/* this window met more unseen rows than it
+								 * reckoned with */
 	double		last;			/* distance of the row handed out last */
 	Row		   *rows;			/* min-heap */
 	int			row_count;
@@ -356,6 +366,8 @@ start_scan(IndexScanDesc scan, KtreeScanState *state)
 	state->leaves = 0;
 	state->searching = false;
 	state->handed = state->window_start = state->read = state->seen = 0;
+	state->unseen = 1;
+	state->broken_off = false;
 	state->last = -get_float8_infinity();
 	state->late = NULL;
 	state->late_count = state->late_room = state->late_at = 0;
@@ -451,8 +463,7 @@ rows_wanted(const KtreeScanState *state)
 	if (state->everything)
 		return INT_MAX / 2;
 	if (state->read > 0)
-		missing *= Min((state->read + 1.0) / (state->seen + 1.0),
-					   2 + 2 * state->read / missing);
+		missing *= Min(state->unseen, 2 + 2 * state->read / missing);
 	missing += KTREE_EXTRA_ROWS(state->count);
 	return (int) Min(missing, Max(most, 1000));
 }
@@ -504,13 +515,14 @@ fill_heap(IndexScanDesc scan, KtreeScanState *state)
 	{
 		Row			row;
 
-		if (found[i].state != KTREE_ROW_FOUND ||
+		if (found[i].state == KTREE_ROW_DONE ||
 			(!complete && found[i].score - BOUND_DEVIATIONS * found[i].error > threshold))
 			continue;
 		row.tid = found[i].tid;
 		row.known = i;
-		row.exact = state->unordered;
-		row.distance = state->unordered ? 0 : bound_of_score(state, &found[i]);
+		row.exact = state->unordered || found[i].state == KTREE_ROW_EXACT;
+		row.distance = state->unordered ? 0 :
+			row.exact ? found[i].distance : bound_of_score(state, &found[i]);
 		push_row(state, &row);
 	}
 	for (int i = 0; i < state->huge_count; i++)
@@ -522,6 +534,25 @@ fill_heap(IndexScanDesc scan, KtreeScanState *state)
 		prefetch_rows(scan->heapRelation, state);
 }
 
+/*
+ * patience_of_window
+ *	  Leaves without a change after which a window of so many rows is over.
+ *
+ * Calibration knows live rows.  Where most of the rows that a search meets are
+ * dead versions, those among them that can be seen are spread over more leaves.
+ */
+static double
+patience_of_window(const KtreeScanState *state, int rows)
+{
+	double		patience = ktree_patience(&state->meta, rows, embed_recall);
+
+	if (state->unordered)
+		return 1;
+	if (state->unseen > UNSEEN_SHARE)
+		patience = Max(patience, LEAST_PATIENCE) * sqrt(state->unseen);
+	return patience;
+}
+
 /* Search on, for the rows of the next window. */
 static void
 next_window(IndexScanDesc scan, KtreeScanState *state)
@@ -530,12 +561,15 @@ next_window(IndexScanDesc scan, KtreeScanState *state)
 	KtreeStop	stop;
 	int64		leaves;
 
-	/* a window that ended at its threshold is still wanted, if it had rows */
-	if (state->handed >= state->count || state->handed == state->window_start)
+	/* a window that ended early is still wanted, unless it had no rows at all */
+	if (state->handed >= state->count ||
+		(state->handed == state->window_start && !state->broken_off))
 		state->count = KTREE_NEXT_WINDOW(state->count, embed_candidates);
+	state->broken_off = false;
 	state->window_start = state->handed;
+	state->unseen = (state->read + 1.0) / (state->seen + 1.0);
 	stop.count = rows_wanted(state);
-	stop.patience = state->unordered ? 1 : ktree_patience(&state->meta, embed_recall);
+	stop.patience = patience_of_window(state, stop.count);
 	stop.probes = embed_probes;
 	stop.margin = ktree_margin(embed_recall);
 	stop.memory = state->everything ? SIZE_MAX : (Size) work_mem * 1024;
@@ -604,6 +638,8 @@ find_distance(IndexScanDesc scan, KtreeScanState *state, Row *row)
 		KtreeRow   *known = &ktree_search_rows(state->search, &count)[row->known];
 
 		known->score = (float) score_of_distance(state, row->distance);
+		known->distance = row->distance;
+		known->state = KTREE_ROW_EXACT;
 		known->error = 0;
 		known->bad = false;
 	}
@@ -636,6 +672,14 @@ next_row(IndexScanDesc scan, KtreeScanState *state)
 			{
 				/* not for our snapshot: nobody need look again */
 				forget_row(state, &row);
+				if (!state->exhausted &&
+					state->read + 1.0 > UNSEEN_SHARE * state->unseen * (state->seen + 1.0))
+				{
+					/* nearer rows may be where this window did not look */
+					state->broken_off = true;
+					state->row_count = 0;
+					return false;
+				}
 				continue;
 			}
 			/* often it is still the nearest: spare the heap */

@@ -120,6 +120,7 @@ extern bool ktree_visit_again(KtreeSearch *search, KtreeVisited *visited);
 extern bool ktree_open_inner(KtreeSearch *search, const KtreeWaiting *waiting, int level);
 
 /* search_rows.c */
+extern int	ktree_put_seat(float *seats, int count, int limit, float score);
 extern void ktree_keep_row(KtreeSearch *search, const KtreeRow *row, float size);
 extern void ktree_fill_seats(KtreeSearch *search, int limit);
 extern float *ktree_new_bounds(KtreeSearch *search, KtreeLink link, int used);

@@ -45,36 +45,46 @@ sink_seat(float *seats, int count, int at, float score)
 	seats[at] = score;
 }
 
+/*
+ * ktree_put_seat
+ *	  Put a score among the "limit" best, a max-heap of "count"; when all places
+ *	  are taken it must be better than the worst.  Returns how many there are.
+ */
+int
+ktree_put_seat(float *seats, int count, int limit, float score)
+{
+	int			at = count;
+
+	if (count == limit)
+	{
+		sink_seat(seats, count, 0, score);
+		return count;
+	}
+	while (at > 0 && seats[(at - 1) / 2] < score)
+	{
+		seats[at] = seats[(at - 1) / 2];
+		at = (at - 1) / 2;
+	}
+	seats[at] = score;
+	return count + 1;
+}
+
 /* Give a row one of the places, if it has a claim to one. */
 static bool
 take_seat(KtreeSearch *search, float score)
 {
-	float	   *seats = search->seats;
-
 	if (search->seat_count == search->seat_limit)
 	{
-		if (!(score < seats[0]))
+		if (!(score < search->seats[0]))
 			return false;
-		sink_seat(seats, search->seat_count, 0, score);
 	}
-	else
+	else if (search->seat_count == search->seat_room)
 	{
-		int			at;
-
-		if (search->seat_count == search->seat_room)
-		{
-			search->seat_room *= 2;
-			search->seats = seats = repalloc_huge(seats,
-												  sizeof(float) * (Size) search->seat_room);
-		}
-		at = search->seat_count++;
-		while (at > 0 && seats[(at - 1) / 2] < score)
-		{
-			seats[at] = seats[(at - 1) / 2];
-			at = (at - 1) / 2;
-		}
-		seats[at] = score;
+		search->seat_room *= 2;
+		search->seats = repalloc_huge(search->seats, sizeof(float) * (Size) search->seat_room);
 	}
+	search->seat_count = ktree_put_seat(search->seats, search->seat_count,
+										search->seat_limit, score);
 	return true;
 }
 
@@ -97,7 +107,7 @@ forget_rows(KtreeSearch *search)
 	{
 		const KtreeRow *row = &search->rows[i];
 
-		if (row->state == KTREE_ROW_FOUND &&
+		if (row->state != KTREE_ROW_DONE &&
 			row->score - KTREE_WORST_DEVIATIONS * row->error <= threshold)
 			search->rows[kept++] = *row;
 	}
@@ -146,14 +156,14 @@ ktree_fill_seats(KtreeSearch *search, int limit)
 	{
 		const KtreeRow *row = &search->rows[i];
 
-		if (row->state == KTREE_ROW_FOUND)
+		if (row->state != KTREE_ROW_DONE)
 			(void) take_seat(search, ktree_worst_score(row));
 	}
 	for (int i = 0; i < search->row_count; i++)
 	{
 		const KtreeRow *row = &search->rows[i];
 
-		if (row->state == KTREE_ROW_FOUND && ktree_worst_score(row) <= ktree_threshold(search))
+		if (row->state != KTREE_ROW_DONE && ktree_worst_score(row) <= ktree_threshold(search))
 			search->last_change = Max(search->last_change, row->step);
 	}
 }

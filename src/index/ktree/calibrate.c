@@ -282,6 +282,8 @@ take_sample(Calibration *calibration, const KtreeImage *leaf, int slot, Datum *q
 		ktree_load_vector(&cache->kind, value, calibration->plain) == KTREE_NORMAL;
 	if (good)
 	{
+		if (cache->kind.metric == KTREE_INNER)
+			ktree_query_scale(cache, calibration->plain);
 		ktree_to_index_space(cache, calibration->plain, vector);
 		*query = PointerGetDatum(PG_DETOAST_DATUM_COPY(value));
 	}

@@ -116,7 +116,8 @@ read_node(CheckState *check, KtreeLink link, BlockNumber from, KtreeImage *image
 			wrong = "2: another generation than the pointer says";
 		else if (KtreePageSpecial(page)->version != KTREE_VERSION)
 			wrong = "2: unknown page version";
-		else if (part == 0 && KtreePageNode(page)->used > check->layout.capacity)
+		else if (part == 0 && KtreePageNode(page)->used >
+				 ktree_capacity(&check->layout, KtreePageNode(page)))
 			wrong = "5: more slots in use than a node has";
 		UnlockReleaseBuffer(buffer);
 		if (wrong != NULL)
@@ -139,7 +140,7 @@ check_header(CheckState *check, const KtreeImage *image, int level)
 		PROBLEM(check, block, "4: level %u where %d belongs", node->level, level);
 	if (node->state != KTREE_LIVE)
 		PROBLEM(check, block, "6: state %u of a node in the tree", node->state);
-	if (node->flags & ~(uint32) (KTREE_BASE_IS_CENTER | KTREE_ON_FREE_LIST))
+	if (node->flags & ~(uint32) (KTREE_BASE_IS_CENTER | KTREE_ON_FREE_LIST | KTREE_FAR))
 		PROBLEM(check, block, "2: unknown flags %x", node->flags);
 	if (node->flags & KTREE_ON_FREE_LIST)
 		PROBLEM(check, block, "3: a node in the tree is on the free list");
@@ -158,7 +159,7 @@ check_header(CheckState *check, const KtreeImage *image, int level)
 		PROBLEM(check, block, "5: %u live slots claimed, %d found", node->live, node->used - dead);
 	if (!finite_float(node->center_minimum) || !finite_float(node->center_step) ||
 		!finite_float(node->base_minimum) || !finite_float(node->base_step) ||
-		!finite_float(node->spread))
+		!finite_float(node->spread) || !(node->pivot >= 0 && node->pivot <= 1))
 		PROBLEM(check, block, "8: center or base is not finite");
 }
 
@@ -171,14 +172,17 @@ check_codes(CheckState *check, const KtreeImage *image, int slot, float *vector)
 	const float *factors = (const float *) (block + KTREE_BLOCK_FACTORS(layout->coded));
 	uint8		bits[KTREE_MAX_CODED / 8];
 	RabitqFactors four_bit;
+	float		radius = 0;
 	double		agree = 0;
 	double		total = 0;
 
 	memcpy(&four_bit, ktree_image_refine(image, slot), sizeof(four_bit));
+	if (image->node.level > 0)
+		ktree_unpack_radius(four_bit.error, &four_bit.error, &radius);
 	if (!finite_float(factors[slot % RABITQ_BLOCK]) ||
 		!finite_float(factors[RABITQ_BLOCK + slot % RABITQ_BLOCK]) ||
 		!finite_float(four_bit.add) || !finite_float(four_bit.scale) ||
-		!finite_float(four_bit.error))
+		!finite_float(four_bit.error) || !finite_float(radius))
 	{
 		PROBLEM(check, image->link.block, "8: factors of slot %d are not finite", slot);
 		return;

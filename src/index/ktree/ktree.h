@@ -160,6 +160,9 @@ typedef struct KtreeMeta
 								 * small */
 	uint64		splits;			/* of nodes, ever */
 	uint64		merges;
+	float		scale;			/* inner product: the usual length of a vector
+								 * when the first rows came */
+	uint32		reserved;
 	int32		samples;		/* vectors searched for; 0: not calibrated */
 	int32		calibrated_leaves;	/* in the tree then */
 	KtreeCurve	curves[KTREE_MARGINS][KTREE_LIMITS];
@@ -169,8 +172,8 @@ typedef struct KtreeMeta
 StaticAssertDecl(offsetof(KtreeMeta, dims) == 12, "ktree metapage");
 StaticAssertDecl(offsetof(KtreeMeta, origin_block) == 32, "ktree metapage");
 StaticAssertDecl(offsetof(KtreeMeta, tuples) == 72, "ktree metapage");
-StaticAssertDecl(offsetof(KtreeMeta, curves) == 120, "ktree metapage");
-StaticAssertDecl(sizeof(KtreeMeta) == 1848, "ktree metapage");
+StaticAssertDecl(offsetof(KtreeMeta, curves) == 128, "ktree metapage");
+StaticAssertDecl(sizeof(KtreeMeta) == 1856, "ktree metapage");
 
 typedef enum KtreeState
 {
@@ -181,6 +184,14 @@ typedef enum KtreeState
 
 #define KTREE_BASE_IS_CENTER	1
 #define KTREE_ON_FREE_LIST		2
+/*
+ * The node's vectors lie close together for their distance from the origin, or
+ * for the steps of an eight-bit center: its center is kept in floats, in place
+ * of the last KTREE_FAR_SLOTS four-bit entries, and its codes have a frame of
+ * their own (see README, "Far nodes").
+ */
+#define KTREE_FAR				4
+#define KTREE_FAR_SLOTS			8
 
 /* Start of the first page of a node. */
 typedef struct KtreeNode
@@ -198,9 +209,12 @@ typedef struct KtreeNode
 	float		base_minimum;
 	float		base_step;
 	float		spread;			/* root mean square distance of slots to the
-								 * center when the node was written */
+								 * center when the node was written, outliers
+								 * left out */
 	KtreeMark	mark;
-	float		reserved;
+	float		pivot;			/* inner product: the codes' products are with
+								 * the query less so much of the center; 0 in
+								 * a far node's own frame, else 1 */
 	uint8		dead[KTREE_MAX_CAPACITY / 8];
 } KtreeNode;
 
@@ -312,6 +326,7 @@ typedef struct KtreeCache
 	KtreeKind	kind;
 	uint32		number;			/* another one in each relcache entry of a session */
 	KtreeLayout layout;
+	float		scale;			/* inner product: the usual length of a vector */
 	Rotation   *rotation;
 	float	   *origin;
 } KtreeCache;
@@ -322,8 +337,9 @@ typedef struct KtreeImage
 	const KtreeLayout *layout;
 	KtreeLink	link;			/* where it was read */
 	KtreeNode	node;
-	float	   *center;			/* D */
-	float	   *base;			/* D */
+	float	   *center;			/* D: decoded, or a far node's own */
+	float	   *base;			/* D: the same */
+	float	   *shifted;		/* 3 D: scratch for codes with a pivot */
 	uint8	   *center_codes;	/* D */
 	uint8	   *base_codes;		/* D */
 	uint8	   *blocks;			/* capacity / 32 blocks */
@@ -362,7 +378,7 @@ extern KtreeMeta *ktree_meta_begin(Relation index, KtreeMetaUpdate *update);
 extern void ktree_meta_end(KtreeMetaUpdate *update);
 extern void ktree_check_page(Relation index, Buffer buffer, KtreePageKind kind);
 extern KtreeCache *ktree_cache(Relation index);
-extern void ktree_begin_format(Relation index, int dims, const float *origin);
+extern void ktree_begin_format(Relation index, int dims, const float *origin, float scale);
 extern const KtreeKind *ktree_kind(Relation index);
 extern void ktree_set_root(Relation index, KtreeLink root, int height);
 
@@ -377,6 +393,8 @@ extern int	ktree_datum_dims(const KtreeKind *kind, Datum value);
 extern int	ktree_column_dims(Relation index);
 extern KtreeClass ktree_load_vector(const KtreeKind *kind, Datum value, float *vector);
 extern void ktree_to_index_space(const KtreeCache *cache, const float *vector, float *out);
+extern float ktree_usual_length(const float *vectors, int count, int dims);
+extern double ktree_query_scale(const KtreeCache *cache, float *vector);
 pg_noreturn extern void ktree_dims_error(int expected, int found);
 
 /* extent.c */
@@ -420,6 +438,46 @@ ktree_same_generation(uint32 a, uint32 b)
 	return (uint16) a == (uint16) b;
 }
 
+/* Slots that a node has. */
+static inline int
+ktree_capacity(const KtreeLayout *layout, const KtreeNode *node)
+{
+	return layout->capacity - (node->flags & KTREE_FAR ? KTREE_FAR_SLOTS : 0);
+}
+
+/*
+ * In place of its code's error an inner node's four-bit entry has that error
+ * and the child's radius, 16 bits each: the upper half of a float, rounded up.
+ */
+static inline float
+ktree_pack_radius(float error, float radius)
+{
+	uint32		high;
+	uint32		low;
+	float		result;
+
+	memcpy(&high, &error, sizeof(high));
+	memcpy(&low, &radius, sizeof(low));
+	high = (high + 0xFFFF) & 0xFFFF0000;
+	low = (low + 0xFFFF) >> 16;
+	high |= low;
+	memcpy(&result, &high, sizeof(result));
+	return result;
+}
+
+static inline void
+ktree_unpack_radius(float packed, float *error, float *radius)
+{
+	uint32		bits;
+	uint32		half;
+
+	memcpy(&bits, &packed, sizeof(bits));
+	half = bits & 0xFFFF0000;
+	memcpy(error, &half, sizeof(half));
+	half = bits << 16;
+	memcpy(radius, &half, sizeof(half));
+}
+
 /* A code on its way into a slot. */
 typedef struct KtreeCode
 {
@@ -433,12 +491,18 @@ typedef struct KtreeCode
 extern Buffer ktree_lock_part(Relation index, KtreeLink link, int part, int mode);
 extern KtreeImage *ktree_image_create(const KtreeLayout *layout);
 extern void ktree_image_free(KtreeImage *image);
-extern void ktree_image_begin(KtreeImage *image, int level, const float *center,
-							  const float *base);
+extern void ktree_image_begin(KtreeImage *image, const KtreeCache *cache, int level,
+							  const float *center, const float *base, float radius);
 extern int	ktree_image_add(KtreeImage *image, const KtreePointer *pointer,
 							const KtreeCode *code);
-extern void ktree_encode(const KtreeLayout *layout, const float *center, const float *base,
-						 const float *vector, float lost, bool inner, KtreeCode *code);
+extern void ktree_encode(KtreeImage *image, const float *vector, float lost, bool inner,
+						 KtreeCode *code);
+extern float ktree_robust_center(const float *vectors, const int32 *which, int count,
+								 int dims, bool children, float *center);
+extern bool ktree_read_center(Relation index, const KtreeLayout *layout, KtreeLink link,
+							  uint8 *codes, float *center);
+extern bool ktree_read_far_center(Relation index, const KtreeLayout *layout, KtreeLink link,
+								  float *center);
 extern void ktree_check_slots(Relation index, const KtreeLayout *layout,
 							  const KtreeNode *node, BlockNumber block);
 extern bool ktree_image_read(Relation index, KtreeLink link, KtreeImage *image);
@@ -478,13 +542,8 @@ typedef struct KtreeQuery
 {
 	RabitqQuery code;
 	float	   *vector;			/* D, in index space */
+	struct KtreeQuery *local;	/* the same in a far node's frame */
 } KtreeQuery;
-
-typedef struct KtreeChild
-{
-	KtreeLink	link;
-	float		distance;		/* squared */
-} KtreeChild;
 
 /* Score of a four-bit entry, and the code's error relative to |q - base|. */
 static inline float
@@ -498,9 +557,8 @@ ktree_entry_score(const RabitqQuery *query, const uint8 *entry, float lead, floa
 }
 
 extern KtreeQuery *ktree_query_create(const KtreeLayout *layout);
-extern int	ktree_nearest_children(Relation index, const KtreeCache *cache,
-								   const KtreeQuery *query, KtreeLink node,
-								   KtreeChild *best, int count);
+extern const RabitqQuery *ktree_local_query(const KtreeLayout *layout, KtreeQuery *query,
+											const float *center);
 
 /* search.c: best-first search */
 typedef enum KtreeRowState

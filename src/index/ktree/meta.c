@@ -186,6 +186,7 @@ ktree_cache(Relation index)
 		fresh = MemoryContextAlloc(index->rd_indexcxt, bytes);
 		fresh->kind = *ktree_kind(index);
 		fresh->number = ++number;
+		fresh->scale = meta.scale;
 		fresh->layout = layout;
 		fresh->rotation = (Rotation *) ((char *) fresh + MAXALIGN(sizeof(KtreeCache)));
 		fresh->origin = (float *) ((char *) fresh->rotation + rotation_bytes);
@@ -212,7 +213,7 @@ ktree_cache(Relation index)
  * crash in between leaves a few pages that nothing uses.
  */
 void
-ktree_begin_format(Relation index, int dims, const float *origin)
+ktree_begin_format(Relation index, int dims, const float *origin, float scale)
 {
 	KtreeLayout layout;
 	BlockNumber first;
@@ -247,6 +248,7 @@ ktree_begin_format(Relation index, int dims, const float *origin)
 	meta->capacity = (uint16) layout.capacity;
 	meta->extent_pages = (uint16) layout.extent_pages;
 	meta->origin_block = first;
+	meta->scale = scale;
 	ktree_meta_end(&update);
 }
 

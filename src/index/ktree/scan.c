@@ -46,7 +46,7 @@
 #define BOUND_DEVIATIONS	5.0f
 
 /* Relative slack for rounding between the codes' arithmetic and the operator's. */
-#define ROUNDING_SLACK		1e-5f
+#define ROUNDING_SLACK		1e-6f
 
 /* Rows whose pages are asked for when a window begins to hand out. */
 #define PREFETCHED_ROWS 16
@@ -84,6 +84,7 @@ typedef struct KtreeScanState
 	int64		count;			/* rows up to the end of this window */
 	int64		handed;			/* handed out */
 	int64		window_start;	/* so many when this window began */
+	double		scale;			/* of the query, for inner products; else 1 */
 	int64		read;			/* distances asked for */
 	int64		seen;			/* of them of rows that the snapshot sees */
 	double		unseen;			/* rows read for each one seen, as of this window */
@@ -263,8 +264,7 @@ pop_row(KtreeScanState *state)
 static double
 bound_of_score(const KtreeScanState *state, const KtreeRow *row)
 {
-	const RabitqQuery *query = &ktree_search_query(state->search)->code;
-	float		slack = ROUNDING_SLACK * (query->norm_squared + fabsf(row->score));
+	float		slack = ROUNDING_SLACK * fabsf(row->score);
 	double		score = row->score - BOUND_DEVIATIONS * row->error - slack;
 
 	switch (state->cache->kind.metric)
@@ -274,7 +274,7 @@ bound_of_score(const KtreeScanState *state, const KtreeRow *row)
 		case KTREE_COSINE:
 			return Max(score, 0) / 2;
 		case KTREE_INNER:
-			return score / 2;
+			return score / 2 / state->scale;
 	}
 	return 0;
 }
@@ -283,7 +283,8 @@ bound_of_score(const KtreeScanState *state, const KtreeRow *row)
 static double
 score_of_distance(const KtreeScanState *state, double distance)
 {
-	return state->cache->kind.metric == KTREE_L2 ? distance * distance : 2 * distance;
+	return state->cache->kind.metric == KTREE_L2 ? distance * distance :
+		2 * distance * state->scale;
 }
 
 /*
@@ -367,6 +368,7 @@ start_scan(IndexScanDesc scan, KtreeScanState *state)
 	state->searching = false;
 	state->handed = state->window_start = state->read = state->seen = 0;
 	state->unseen = 1;
+	state->scale = 1;
 	state->broken_off = false;
 	state->last = -get_float8_infinity();
 	state->late = NULL;
@@ -402,6 +404,12 @@ start_scan(IndexScanDesc scan, KtreeScanState *state)
 		if (state->cache != NULL)
 		{
 			state->search = ktree_search_create(index, state->cache);
+			if (kind->metric == KTREE_INNER)
+			{
+				/* any length will do */
+				class = KTREE_NORMAL;
+				state->scale = ktree_query_scale(state->cache, vector);
+			}
 			if (class == KTREE_NORMAL)
 				ktree_to_index_space(state->cache, vector,
 									 ktree_search_query(state->search)->vector);

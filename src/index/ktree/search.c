@@ -30,15 +30,6 @@
 /* Each needs a split between two reads: so many in a search mean damage. */
 #define MAX_RESTARTS 10000
 
-/*
- * How far, as a cosine, the best child may lie in the query's direction from
- * its parent's center.  Smaller opens fewer inner nodes and misses more.
- */
-#define CHILD_COSINE 0.7f
-
-/* Relative error of a score by its arithmetic in floats. */
-#define ROUNDING	2e-6f
-
 /* Of each page of the next leaf; then the processor sees where we are going. */
 #define PREFETCH_BYTES 192
 
@@ -63,6 +54,7 @@ ktree_search_create(Relation index, const KtreeCache *cache)
 	search->inner = cache->kind.metric == KTREE_INNER;
 	search->query = ktree_query_create(&cache->layout);
 	search->codes = palloc(cache->layout.padded);
+	search->center = palloc(sizeof(float) * cache->layout.padded);
 	search->visited_nodes = visited_create(CurrentMemoryContext, 256, NULL);
 	search->opened_room = 16;
 	search->opened = palloc(sizeof(KtreeOpened) * search->opened_room);
@@ -138,9 +130,9 @@ pop(KtreeWaitingHeap *heap)
 
 		if (child >= heap->count)
 			break;
-		if (child + 1 < heap->count && heap->nodes[child + 1].score < heap->nodes[child].score)
+		if (child + 1 < heap->count && heap->nodes[child + 1].key < heap->nodes[child].key)
 			child++;
-		if (heap->nodes[child].score >= last.score)
+		if (heap->nodes[child].key >= last.key)
 			break;
 		heap->nodes[at] = heap->nodes[child];
 		at = child;
@@ -165,11 +157,12 @@ push_root(KtreeSearch *search)
 				 errmsg("index \"%s\" claims a height of %d",
 						RelationGetRelationName(search->index), meta.height)));
 	search->height = Max(search->height, meta.height);
-	root.score = -FLT_MAX;
+	root.key = -FLT_MAX;
+	root.radius = 0;
 	root.link = meta.root;
 	root.parent = -1;
 	root.slot = 0;
-	root.refined = true;
+	root.stage = KTREE_BY_CENTER;
 	ktree_push_waiting(&search->heaps[meta.height], &root);
 }
 
@@ -197,53 +190,49 @@ visited_key(KtreeLink link)
 
 /*
  * refine_waiting
- *	  Replace a node's one-bit score by that of its four-bit code.
+ *	  Learn better where a waiting node is: by its four-bit code, and if that
+ *	  is too coarse by its center.
  */
 static void
-refine_waiting(KtreeSearch *search, KtreeWaiting *waiting)
+refine_waiting(KtreeSearch *search, KtreeWaiting *waiting, int level)
 {
 	const KtreeOpened *parent = &search->opened[waiting->parent];
-	const KtreeInner *inner = ktree_inner_kept(search->cache, parent->link);
+	const KtreeInner *inner;
 	int			part;
 	int			offset;
 	Buffer		buffer;
-	float		error;
 
-	waiting->refined = true;
+	if (waiting->stage == KTREE_TOO_COARSE)
+	{
+		float		score;
+		float		distance;
+
+		waiting->stage = KTREE_BY_CENTER;
+		if (!ktree_read_center(search->index, search->layout, waiting->link, search->codes,
+							   search->center))
+			return;				/* whoever visits it will find out */
+		rabitq_lead(&search->query->code, search->center, search->inner, &score, &distance);
+		waiting->key = ktree_key(search, level, score, waiting->radius, parent->usual_radius);
+		return;
+	}
+
+	inner = ktree_inner_kept(search->cache, parent->link);
 	if (inner != NULL && waiting->slot < inner->node.used)
 	{
-		waiting->score = ktree_entry_score(&search->query->code, inner->refine +
-										   (Size) waiting->slot * search->layout->refine_bytes,
-										   parent->lead, &error);
+		ktree_score_child(search, waiting, level, &search->query->code, parent, inner->refine +
+						  (Size) waiting->slot * search->layout->refine_bytes);
 		return;
 	}
 
 	/* the copy had to give way */
+	waiting->stage = KTREE_BY_FOUR_BITS;
 	ktree_refine_position(search->layout, waiting->slot, &part, &offset);
 	buffer = ktree_lock_part(search->index, parent->link, part, BUFFER_LOCK_SHARE);
 	if (!BufferIsValid(buffer))
 		return;					/* the first score must do */
-	waiting->score = ktree_entry_score(&search->query->code,
-									   (uint8 *) BufferGetPage(buffer) + offset,
-									   parent->lead, &error);
+	ktree_score_child(search, waiting, level, &search->query->code, parent,
+					  (uint8 *) BufferGetPage(buffer) + offset);
 	UnlockReleaseBuffer(buffer);
-}
-
-/* Might a child of this inner node have a better score than this? */
-static bool
-may_hold_better(const KtreeSearch *search, const KtreeWaiting *waiting, int level, float score)
-{
-	float		spread = search->spread[level];
-	float		best;
-
-	if (spread < 0 || waiting->score == -FLT_MAX)
-		return true;
-	if (search->inner)
-		best = waiting->score - 2 * CHILD_COSINE * search->query_length * spread;
-	else
-		best = waiting->score + spread * spread -
-			2 * CHILD_COSINE * sqrtf(Max(waiting->score, 0)) * spread;
-	return best < score;
 }
 
 /* The pages of a leaf that is likely to be visited soon. */
@@ -273,18 +262,18 @@ next_leaf(KtreeSearch *search, KtreeWaiting *leaf)
 		{
 			if (search->heaps[level].count > 0 &&
 				(leaves->count == 0 ||
-				 may_hold_better(search, &search->heaps[level].nodes[0], level,
-								 leaves->nodes[0].score)))
+				 search->heaps[level].nodes[0].key < leaves->nodes[0].key))
 				break;
 		}
 		if (level == 0 && leaves->count == 0)
 			return false;
 		waiting = pop(&search->heaps[level]);
-		if (!waiting.refined && waiting.parent >= 0)
+		if ((waiting.stage == KTREE_BY_ONE_BIT || waiting.stage == KTREE_TOO_COARSE) &&
+			waiting.parent >= 0)
 		{
 			if (level == 0)
 				prefetch_leaf(search, waiting.link.block);
-			refine_waiting(search, &waiting);
+			refine_waiting(search, &waiting, level);
 			ktree_push_waiting(&search->heaps[level], &waiting);
 			continue;
 		}
@@ -315,10 +304,7 @@ ktree_search_begin(KtreeSearch *search, struct TidSet *exclude)
 	MemoryContext old = MemoryContextSwitchTo(GetMemoryChunkContext(search));
 
 	for (int level = 0; level < KTREE_MAX_LEVELS; level++)
-	{
 		search->heaps[level].count = 0;
-		search->spread[level] = -1;
-	}
 	search->height = 0;
 	search->opened_count = 0;
 	visited_reset(search->visited_nodes);
@@ -330,7 +316,6 @@ ktree_search_begin(KtreeSearch *search, struct TidSet *exclude)
 	search->restarts = 0;
 	search->forgot = search->complete = search->cut = false;
 	search->query_length = sqrtf(search->query->code.norm_squared);
-	search->rounding = ROUNDING * search->query->code.norm_squared;
 	push_root(search);
 	MemoryContextSwitchTo(old);
 }

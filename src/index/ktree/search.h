@@ -18,14 +18,27 @@
 
 #define KTREE_MAX_LEVELS 16
 
+/* Relative error of a score by its arithmetic in floats. */
+#define KTREE_ROUNDING	2e-6f
+
+/* How well the place of a waiting node is known. */
+typedef enum KtreeStage
+{
+	KTREE_BY_ONE_BIT,
+	KTREE_BY_FOUR_BITS,
+	KTREE_TOO_COARSE,			/* by four bits, and too coarse for its radius */
+	KTREE_BY_CENTER
+} KtreeStage;
+
 /* A node waiting to be visited. */
 typedef struct KtreeWaiting
 {
-	float		score;			/* estimate of its center's */
+	float		key;			/* the order of visits */
+	float		radius;
 	KtreeLink	link;
 	int32		parent;			/* among search->opened, or -1 */
 	int16		slot;			/* there */
-	bool		refined;		/* score is by the four-bit code */
+	uint8		stage;			/* KtreeStage */
 } KtreeWaiting;
 
 typedef struct KtreeWaitingHeap
@@ -35,12 +48,14 @@ typedef struct KtreeWaitingHeap
 	int			room;
 } KtreeWaitingHeap;
 
-/* What a search reads of an inner node, copied (inner.c). */
+/* What is read of an inner node, copied (inner.c). */
 typedef struct KtreeInner
 {
 	KtreeNode	node;			/* as it was then */
-	const uint8 *center;		/* D codes */
-	const uint8 *base;
+	const float *center;		/* D */
+	const float *base;
+	const float *radius;		/* of the children */
+	float		usual_radius;	/* their median */
 	const uint8 *blocks;		/* of the used slots */
 	const uint8 *refine;
 } KtreeInner;
@@ -50,6 +65,8 @@ typedef struct KtreeOpened
 {
 	KtreeLink	link;
 	float		lead;			/* of its base */
+	float		distance;		/* of the query from that */
+	float		usual_radius;	/* of its children */
 } KtreeOpened;
 
 /*
@@ -74,16 +91,15 @@ struct KtreeSearch
 	bool		inner;
 	KtreeQuery *query;
 	float		query_length;
-	float		rounding;		/* error of a score of this query's size */
 	KtreeWaitingHeap heaps[KTREE_MAX_LEVELS];
-	float		spread[KTREE_MAX_LEVELS]; /* of opened nodes; negative: none yet */
 	int			height;
 	KtreeOpened *opened;
 	int			opened_count;
 	int			opened_room;
 	struct visited_hash *visited_nodes;
 	struct TidSet *exclude;
-	uint8	   *codes;
+	uint8	   *codes;			/* D: scratch */
+	float	   *center;			/* D: scratch */
 
 	/* leaves visited, and the bounds of their rows */
 	KtreeVisited *visited;
@@ -117,6 +133,11 @@ struct KtreeSearch
 extern void ktree_push_waiting(KtreeWaitingHeap *heap, const KtreeWaiting *node);
 extern bool ktree_visit_leaf(KtreeSearch *search, const KtreeWaiting *waiting);
 extern bool ktree_visit_again(KtreeSearch *search, KtreeVisited *visited);
+extern void ktree_score_child(KtreeSearch *search, KtreeWaiting *waiting, int level,
+							  const RabitqQuery *query, const KtreeOpened *parent,
+							  const uint8 *entry);
+extern float ktree_key(const KtreeSearch *search, int level, float score, float radius,
+					   float usual_radius);
 extern bool ktree_open_inner(KtreeSearch *search, const KtreeWaiting *waiting, int level);
 
 /* search_rows.c */
@@ -142,6 +163,17 @@ ktree_threshold(const KtreeSearch *search)
 	return search->seat_count == search->seat_limit ? search->seats[0] : FLT_MAX;
 }
 
+/* A leaf or a node that an insertion may go to. */
+typedef struct KtreeChild
+{
+	KtreeLink	link;
+	KtreeLink	parent;
+	float		distance;		/* squared */
+} KtreeChild;
+
+extern bool ktree_nearest_children(Relation index, const KtreeCache *cache,
+								   KtreeQuery *query, KtreeLink node,
+								   KtreeChild *best, int *found, int count);
 extern const KtreeInner *ktree_inner_open(Relation index, const KtreeCache *cache,
 										  KtreeLink link, const KtreeNode *header);
 extern const KtreeInner *ktree_inner_kept(const KtreeCache *cache, KtreeLink link);

@@ -17,6 +17,26 @@
 
 #include "index/ktree/search.h"
 
+/*
+ * How far, as a cosine, the best child may lie in the query's direction from
+ * its parent's center.  Smaller opens fewer inner nodes and misses more.
+ */
+#define CHILD_COSINE	0.7f
+
+/* A leaf reaches so much of its radius beyond so many usual ones. */
+#define LEAF_REACH		0.25f
+#define USUAL_RADII		1.5f
+/* The same for inner products, of the whole radius. */
+#define INNER_REACH		0.5f
+
+/*
+ * A node's score is too coarse if it errs by more than this part of its size:
+ * then it waits under what it may be at best, and its center is read.
+ */
+#define COARSE_ONE_BIT	0.6f
+#define COARSE_FOUR_BITS 0.1f
+#define COARSE_DEVIATIONS 3.0f
+
 /* A code that passed the one-bit test. */
 typedef struct Passed
 {
@@ -41,7 +61,7 @@ ktree_push_waiting(KtreeWaitingHeap *heap, const KtreeWaiting *node)
 			repalloc_huge(heap->nodes, sizeof(KtreeWaiting) * (Size) heap->room);
 	}
 	at = heap->count++;
-	while (at > 0 && heap->nodes[(at - 1) / 2].score > node->score)
+	while (at > 0 && heap->nodes[(at - 1) / 2].key > node->key)
 	{
 		heap->nodes[at] = heap->nodes[(at - 1) / 2];
 		at = (at - 1) / 2;
@@ -61,7 +81,7 @@ follow(KtreeSearch *search, const KtreeWaiting *from, const KtreeNode *node)
 			continue;
 		next.link = node->forward[i];
 		next.parent = -1;
-		next.refined = true;
+		next.stage = KTREE_BY_CENTER;
 		ktree_push_waiting(&search->heaps[node->level], &next);
 	}
 }
@@ -144,9 +164,11 @@ read_base(KtreeSearch *search, KtreeLink link, const KtreeNode *node,
 /* What a leaf's four-bit scores are relative to, and how large they are. */
 typedef struct Frame
 {
+	const RabitqQuery *query;
 	int			step;			/* the leaf was the n-th of the search */
 	float		lead;			/* of the base */
-	float		distance;		/* from the query to the base */
+	float		distance;		/* by which errors grow; negative: not known yet */
+	float		rounding;		/* error of the arithmetic */
 	float		size;			/* of scores among which they must tell; 0: their own */
 } Frame;
 
@@ -202,7 +224,7 @@ refine_passed(KtreeSearch *search, KtreeLink link, const Passed *passed, int cou
 				return false;
 			locked = part;
 		}
-		row.score = ktree_entry_score(&search->query->code,
+		row.score = ktree_entry_score(frame->query,
 									  (uint8 *) BufferGetPage(buffer) + offset,
 									  frame->lead, &error);
 		last_index_scan.refined++;
@@ -210,7 +232,7 @@ refine_passed(KtreeSearch *search, KtreeLink link, const Passed *passed, int cou
 			bounds[this->slot] = FLT_MAX;
 		if (search->exclude != NULL && tidset_has(search->exclude, (ItemPointer) &this->tid))
 			continue;
-		row.error = 2 * error * frame->distance + search->rounding;
+		row.error = 2 * error * frame->distance + frame->rounding;
 		row.tid = this->tid;
 		row.state = KTREE_ROW_FOUND;
 		row.bad = false;
@@ -310,8 +332,8 @@ dead_slots(const KtreeNode *node, int block)
  * or NULL
  */
 static int
-scan_block(KtreeSearch *search, const uint8 *codes, uint32 dead, float lead,
-		   float deviation, int first_slot, Passed *passed, float *bounds)
+scan_block(KtreeSearch *search, const RabitqQuery *query, const uint8 *codes, uint32 dead,
+		   float lead, float deviation, int first_slot, Passed *passed, float *bounds)
 {
 	const KtreeLayout *layout = search->layout;
 	const float *scales = (const float *) (codes + KTREE_BLOCK_FACTORS(layout->coded)) +
@@ -323,8 +345,7 @@ scan_block(KtreeSearch *search, const uint8 *codes, uint32 dead, float lead,
 	uint32		mask;
 	int			count = 0;
 
-	mask = rabitq_scan(&search->query->code, codes, lead, margin, ktree_threshold(search),
-					   scores);
+	mask = rabitq_scan(query, codes, lead, margin, ktree_threshold(search), scores);
 	if (bounds == NULL)
 		search->forgot |= ((mask | dead) != PG_UINT32_MAX);
 	else
@@ -350,6 +371,50 @@ scan_block(KtreeSearch *search, const uint8 *codes, uint32 dead, float lead,
 }
 
 /*
+ * pivot_distance
+ *	  |q - c|, or for inner products |q - pivot c|, from |q - c| and -2 <c, q>.
+ */
+static float
+pivot_distance(const KtreeSearch *search, float pivot, float lead, float distance)
+{
+	double		norm = search->query->code.norm_squared;
+	double		center;
+
+	if (!search->inner || pivot >= 1)
+		return distance;
+	center = (double) distance * distance - norm - lead;
+	return (float) sqrt(Max(norm + pivot * lead + pivot * pivot * center, 0));
+}
+
+/* What does not depend on where a leaf's base is. */
+static Frame
+begin_frame(const KtreeSearch *search, const KtreeNode *node, int step)
+{
+	Frame		frame = {&search->query->code, step, 0, -1, 0, 0};
+
+	frame.rounding = KTREE_ROUNDING * search->query->code.norm_squared;
+	if (search->inner)
+		frame.size = 2 * search->query_length * node->spread;
+	return frame;
+}
+
+/* The frame of a far leaf.  False when it was reused. */
+static bool
+far_frame(KtreeSearch *search, KtreeLink link, const KtreeNode *node, Frame *frame)
+{
+	if (!ktree_read_far_center(search->index, search->layout, link, search->center))
+		return false;
+	rabitq_lead(&search->query->code, search->center, search->inner,
+				&frame->lead, &frame->distance);
+	if (search->inner)
+		frame->distance = pivot_distance(search, node->pivot, frame->lead, frame->distance);
+	else
+		frame->query = ktree_local_query(search->layout, search->query, search->center);
+	frame->rounding = KTREE_ROUNDING * fabsf(frame->lead);
+	return true;
+}
+
+/*
  * ktree_visit_leaf
  *	  False when the leaf was reused and the descent must start again.
  */
@@ -362,7 +427,7 @@ ktree_visit_leaf(KtreeSearch *search, const KtreeWaiting *waiting)
 	int			count = 0;
 	float		lead = 0;
 	float		distance = 0;
-	Frame		frame = {0, 0, -1, 0}; /* not known yet */
+	Frame		frame;
 	float	   *bounds = NULL;
 
 	for (int part = 0; part < layout->refine_part; part++)
@@ -381,22 +446,41 @@ ktree_visit_leaf(KtreeSearch *search, const KtreeWaiting *waiting)
 		{
 			if (!enter_node(search, waiting, 0, buffer, &node))
 				return was_replaced(&node, 0);
-			frame.step = ++search->leaves;
+			search->leaves++;
 			last_index_scan.leaves++;
 			bounds = ktree_new_bounds(search, waiting->link, node.used);
+			frame = begin_frame(search, &node, search->leaves);
+			if (node.flags & KTREE_FAR)
+			{
+				/* one lock at a time; the node only grows meanwhile */
+				UnlockReleaseBuffer(buffer);
+				if (!far_frame(search, waiting->link, &node, &frame))
+					return false;
+				lead = frame.lead;
+				distance = frame.distance;
+				buffer = ktree_lock_part(search->index, waiting->link, 0, BUFFER_LOCK_SHARE);
+				if (!BufferIsValid(buffer))
+					return false;
+				page = BufferGetPage(buffer);
+			}
 		}
 		bytes = ktree_center_piece(layout, part, &from, &offset);
-		if (bytes > 0)
+		if (bytes > 0 && !(node.flags & KTREE_FAR))
+		{
 			lead_of_piece(search, page, from, offset, bytes, node.center_minimum,
 						  node.center_step, &lead, &distance);
+			if (from + bytes == layout->padded)
+				distance = pivot_distance(search, node.pivot, lead, distance);
+		}
 		for (int block = 0; block * RABITQ_BLOCK < node.used; block++)
 		{
 			int			at;
 
 			ktree_block_position(layout, block, &at, &offset);
 			if (at == part)
-				count += scan_block(search, (uint8 *) page + offset, dead_slots(&node, block),
-									lead, search->query->code.error_factor * distance,
+				count += scan_block(search, frame.query, (uint8 *) page + offset,
+									dead_slots(&node, block), lead,
+									frame.query->error_factor * distance,
 									block * RABITQ_BLOCK, passed + count,
 									bounds == NULL ? NULL : bounds + block * RABITQ_BLOCK);
 		}
@@ -406,6 +490,7 @@ ktree_visit_leaf(KtreeSearch *search, const KtreeWaiting *waiting)
 			bytes = ktree_base_piece(layout, part, &from, &offset);
 			lead_of_piece(search, page, from, offset, bytes, node.base_minimum,
 						  node.base_step, &frame.lead, &frame.distance);
+			frame.distance = pivot_distance(search, node.pivot, frame.lead, frame.distance);
 		}
 		UnlockReleaseBuffer(buffer);
 	}
@@ -416,11 +501,12 @@ ktree_visit_leaf(KtreeSearch *search, const KtreeWaiting *waiting)
 		frame.lead = lead;
 		frame.distance = distance;
 	}
-	else if (frame.distance < 0 &&
-			 !read_base(search, waiting->link, &node, &frame.lead, &frame.distance))
-		return false;
-	if (search->inner)
-		frame.size = 2 * search->query_length * node.spread;
+	else if (frame.distance < 0)
+	{
+		if (!read_base(search, waiting->link, &node, &frame.lead, &frame.distance))
+			return false;
+		frame.distance = pivot_distance(search, node.pivot, frame.lead, frame.distance);
+	}
 	return refine_leaf(search, waiting->link, passed, count, &frame, bounds);
 }
 
@@ -437,10 +523,8 @@ ktree_visit_again(KtreeSearch *search, KtreeVisited *visited)
 	Passed		passed[KTREE_MAX_CAPACITY];
 	int			count = 0;
 	KtreeNode	node = {0};
-	Frame		frame = {visited->step, 0, -1, 0};
+	Frame		frame;
 	float		threshold = ktree_threshold(search);
-	float		center_lead = 0;
-	float		center_distance = 0;
 
 	for (int part = 0; part < layout->refine_part; part++)
 	{
@@ -455,11 +539,14 @@ ktree_visit_again(KtreeSearch *search, KtreeVisited *visited)
 			goto reused;
 		page = BufferGetPage(buffer);
 		if (part == 0)
+		{
 			node = *KtreePageNode(page);
+			frame = begin_frame(search, &node, visited->step);
+		}
 		bytes = ktree_center_piece(layout, part, &from, &offset);
-		if (bytes > 0 && (node.flags & KTREE_BASE_IS_CENTER))
+		if (bytes > 0 && (node.flags & KTREE_BASE_IS_CENTER) && !(node.flags & KTREE_FAR))
 			lead_of_piece(search, page, from, offset, bytes, node.center_minimum,
-						  node.center_step, &center_lead, &center_distance);
+						  node.center_step, &frame.lead, &frame.distance);
 		for (int block = 0; block * RABITQ_BLOCK < visited->used; block++)
 		{
 			const KtreePointer *pointers;
@@ -486,15 +573,18 @@ ktree_visit_again(KtreeSearch *search, KtreeVisited *visited)
 		}
 		UnlockReleaseBuffer(buffer);
 	}
-	if (node.flags & KTREE_BASE_IS_CENTER)
+	if (node.flags & KTREE_FAR)
 	{
-		frame.lead = center_lead;
-		frame.distance = center_distance;
+		if (!far_frame(search, visited->link, &node, &frame))
+			goto reused;
 	}
-	else if (!read_base(search, visited->link, &node, &frame.lead, &frame.distance))
-		goto reused;
-	if (search->inner)
-		frame.size = 2 * search->query_length * node.spread;
+	else
+	{
+		if (!(node.flags & KTREE_BASE_IS_CENTER) &&
+			!read_base(search, visited->link, &node, &frame.lead, &frame.distance))
+			goto reused;
+		frame.distance = pivot_distance(search, node.pivot, frame.lead, frame.distance);
+	}
 	if (refine_leaf(search, visited->link, passed, count, &frame, bounds))
 		return true;
 
@@ -504,16 +594,66 @@ reused:
 	return false;
 }
 
-/* Lead of a whole center or base. */
-static float
-lead_of(const KtreeSearch *search, const uint8 *codes, float minimum, float step)
+/*
+ * ktree_key
+ *	  The order in which nodes are visited.
+ *
+ * A leaf comes by the distance of its center, the sooner the more its radius
+ * is beyond what is usual: its rows may be near although its center is not.
+ * Of an inner node counts how near a child might be, as far as CHILD_COSINE
+ * reaches; of inner products what a row in its direction would have.
+ */
+float
+ktree_key(const KtreeSearch *search, int level, float score, float radius, float usual_radius)
 {
-	float		lead;
 	float		distance;
+	float		reach;
 
-	rabitq_center_lead(&search->query->code, codes, minimum, step, search->inner,
-					   &lead, &distance);
-	return lead;
+	if (search->inner)
+		return score - (level == 0 ? 2 * INNER_REACH : 2 * CHILD_COSINE) *
+			search->query_length * radius;
+	distance = sqrtf(Max(score, 0));
+	if (level == 0)
+	{
+		reach = LEAF_REACH * Max(radius - USUAL_RADII * usual_radius, 0);
+		return distance > reach ? (distance - reach) * (distance - reach) : 0;
+	}
+	reach = Min(radius, CHILD_COSINE * distance);
+	return distance * distance + reach * reach - 2 * CHILD_COSINE * distance * reach;
+}
+
+/* Is an error too large to place a node of this radius? */
+static bool
+is_coarse(const KtreeSearch *search, float score, float error, float radius, float share)
+{
+	float		size = search->inner ? 2 * search->query_length * radius :
+		Max(score, 0) + radius * radius;
+
+	return error > share * size;
+}
+
+/*
+ * ktree_score_child
+ *	  Place a waiting node by its four-bit code.
+ */
+void
+ktree_score_child(KtreeSearch *search, KtreeWaiting *waiting, int level,
+				  const RabitqQuery *query, const KtreeOpened *parent, const uint8 *entry)
+{
+	float		error;
+	float		radius;
+	float		score = ktree_entry_score(query, entry, parent->lead, &error);
+
+	ktree_unpack_radius(error, &error, &radius);
+	error = 2 * error * parent->distance + KTREE_ROUNDING * query->norm_squared;
+	waiting->radius = radius;
+	waiting->stage = KTREE_BY_FOUR_BITS;
+	if (is_coarse(search, score, error, radius, COARSE_FOUR_BITS))
+	{
+		waiting->stage = KTREE_TOO_COARSE;
+		score -= COARSE_DEVIATIONS * error;
+	}
+	waiting->key = ktree_key(search, level, score, radius, parent->usual_radius);
 }
 
 /*
@@ -525,9 +665,11 @@ ktree_open_inner(KtreeSearch *search, const KtreeWaiting *waiting, int level)
 {
 	const KtreeLayout *layout = search->layout;
 	Buffer		buffer = ktree_lock_part(search->index, waiting->link, 0, BUFFER_LOCK_SHARE);
+	const RabitqQuery *query = &search->query->code;
 	KtreeNode	node;
 	const KtreeInner *inner;
 	float		lead;
+	float		distance;
 	KtreeOpened *opened;
 
 	if (!BufferIsValid(buffer))
@@ -538,45 +680,68 @@ ktree_open_inner(KtreeSearch *search, const KtreeWaiting *waiting, int level)
 	inner = ktree_inner_open(search->index, search->cache, waiting->link, &node);
 	if (inner == NULL)
 		return false;
-	if (node.spread > search->spread[level])
-		search->spread[level] = node.spread;
-
-	lead = lead_of(search, inner->center, node.center_minimum, node.center_step);
-	for (int block = 0; block * RABITQ_BLOCK < node.used; block++)
-	{
-		const uint8 *codes = inner->blocks + block * layout->block_bytes;
-		const KtreePointer *pointers = (const KtreePointer *)
-			(codes + KTREE_BLOCK_POINTERS(layout->coded));
-		float		scores[RABITQ_BLOCK];
-
-		rabitq_scan(&search->query->code, codes, lead, 0, FLT_MAX, scores);
-		for (int i = 0; i < RABITQ_BLOCK; i++)
-		{
-			int			slot = block * RABITQ_BLOCK + i;
-			KtreeWaiting child;
-
-			if (slot >= node.used)
-				break;
-			if (ktree_slot_dead(&node, slot))
-				continue;
-			child.score = scores[i];
-			child.link.block = ktree_pointer_block(&pointers[i]);
-			child.link.generation = pointers[i].offset;
-			child.parent = search->opened_count;
-			child.slot = (int16) slot;
-			child.refined = false;
-			ktree_push_waiting(&search->heaps[level - 1], &child);
-		}
-	}
 
 	if (search->opened_count == search->opened_room)
 	{
 		search->opened_room *= 2;
 		search->opened = repalloc(search->opened, sizeof(KtreeOpened) * search->opened_room);
 	}
-	opened = &search->opened[search->opened_count++];
+	opened = &search->opened[search->opened_count];
+	rabitq_lead(query, inner->center, search->inner, &lead, &distance);
+	distance = pivot_distance(search, node.pivot, lead, distance);
 	opened->link = waiting->link;
-	opened->lead = node.flags & KTREE_BASE_IS_CENTER ? lead :
-		lead_of(search, inner->base, node.base_minimum, node.base_step);
+	opened->lead = lead;
+	opened->distance = distance;
+	opened->usual_radius = inner->usual_radius;
+	if (!(node.flags & KTREE_BASE_IS_CENTER))
+	{
+		rabitq_lead(query, inner->base, search->inner, &opened->lead, &opened->distance);
+		opened->distance = pivot_distance(search, node.pivot, opened->lead, opened->distance);
+	}
+	if ((node.flags & KTREE_FAR) && !search->inner)
+		query = ktree_local_query(layout, search->query, inner->center);
+
+	for (int block = 0; block * RABITQ_BLOCK < node.used; block++)
+	{
+		const uint8 *codes = inner->blocks + block * layout->block_bytes;
+		const float *scales = (const float *) (codes + KTREE_BLOCK_FACTORS(layout->coded)) +
+			RABITQ_BLOCK;
+		const KtreePointer *pointers = (const KtreePointer *)
+			(codes + KTREE_BLOCK_POINTERS(layout->coded));
+		float		scores[RABITQ_BLOCK];
+
+		rabitq_scan(query, codes, lead, 0, FLT_MAX, scores);
+		for (int i = 0; i < RABITQ_BLOCK; i++)
+		{
+			int			slot = block * RABITQ_BLOCK + i;
+			float		error = query->error_factor * distance * -scales[i];
+			float		score = scores[i];
+			KtreeWaiting child;
+
+			if (slot >= node.used)
+				break;
+			if (ktree_slot_dead(&node, slot))
+				continue;
+			child.link.block = ktree_pointer_block(&pointers[i]);
+			child.link.generation = pointers[i].offset;
+			child.parent = search->opened_count;
+			child.slot = (int16) slot;
+			child.radius = inner->radius[slot];
+			child.stage = KTREE_BY_ONE_BIT;
+			if (query != &search->query->code)
+				/* the frame is at hand now only */
+				ktree_score_child(search, &child, level - 1, query, opened,
+								  inner->refine + (Size) slot * layout->refine_bytes);
+			else
+			{
+				if (is_coarse(search, score, error, child.radius, COARSE_ONE_BIT))
+					score -= COARSE_DEVIATIONS * error;
+				child.key = ktree_key(search, level - 1, score, child.radius,
+									  inner->usual_radius);
+			}
+			ktree_push_waiting(&search->heaps[level - 1], &child);
+		}
+	}
+	search->opened_count++;
 	return true;
 }

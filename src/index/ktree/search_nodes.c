@@ -622,12 +622,16 @@ ktree_key(const KtreeSearch *search, int level, float score, float radius, float
 	return distance * distance + reach * reach - 2 * CHILD_COSINE * distance * reach;
 }
 
-/* Is an error too large to place a node of this radius? */
+/*
+ * Is an error too large to place a node of this radius?  An inner node's may
+ * be that of its farthest child, and says nothing of the others.
+ */
 static bool
-is_coarse(const KtreeSearch *search, float score, float error, float radius, float share)
+is_coarse(const KtreeSearch *search, int level, float score, float error, float radius,
+		  float share)
 {
 	float		size = search->inner ? 2 * search->query_length * radius :
-		Max(score, 0) + radius * radius;
+		Max(score, 0) + (level == 0 ? radius * radius : 0);
 
 	return error > share * size;
 }
@@ -648,7 +652,7 @@ ktree_score_child(KtreeSearch *search, KtreeWaiting *waiting, int level,
 	error = 2 * error * parent->distance + KTREE_ROUNDING * query->norm_squared;
 	waiting->radius = radius;
 	waiting->stage = KTREE_BY_FOUR_BITS;
-	if (is_coarse(search, score, error, radius, COARSE_FOUR_BITS))
+	if (is_coarse(search, level, score, error, radius, COARSE_FOUR_BITS))
 	{
 		waiting->stage = KTREE_TOO_COARSE;
 		score -= COARSE_DEVIATIONS * error;
@@ -734,7 +738,7 @@ ktree_open_inner(KtreeSearch *search, const KtreeWaiting *waiting, int level)
 								  inner->refine + (Size) slot * layout->refine_bytes);
 			else
 			{
-				if (is_coarse(search, score, error, child.radius, COARSE_ONE_BIT))
+				if (is_coarse(search, level - 1, score, error, child.radius, COARSE_ONE_BIT))
 					score -= COARSE_DEVIATIONS * error;
 				child.key = ktree_key(search, level - 1, score, child.radius,
 									  inner->usual_radius);

@@ -25,6 +25,8 @@
 #define MERGE_SHARE		0.3
 /* ... with which they fill no more than this. */
 #define MERGED_SHARE	0.75
+/* ... and whose mean square they do not exceed by more than this factor. */
+#define MERGED_WIDTH	2.0
 /* Nodes whose slots are dead by more than this share are copied. */
 #define DEAD_SHARE		0.5
 /* The calibration is measured anew when so many of the rows have changed. */
@@ -347,9 +349,42 @@ typedef struct Child
 	KtreeLink	link;
 	int			used;
 	int			live;
+	float		radius;
 	float	   *center;
 	bool		gone;
 } Child;
+
+/*
+ * fits_together
+ *	  Would two children make a node that is not much wider than they are, or
+ *	  than their siblings?
+ *
+ * Codes are as coarse as a node is wide: a thin node among others far away is
+ * better left as it is.
+ */
+static bool
+fits_together(const Child *one, const Child *other, float distance, float usual)
+{
+	double		all = one->live + other->live;
+	double		widest = Max(Max(one->radius, other->radius), usual);
+	double		square;
+
+	if (one->live == 0 || other->live == 0)
+		return true;
+	square = (one->live * (double) one->radius * one->radius +
+			  other->live * (double) other->radius * other->radius) / all +
+		one->live * (double) other->live / (all * all) * distance;
+	return square <= MERGED_WIDTH * widest * widest;
+}
+
+static int
+compare_radius(const void *a, const void *b)
+{
+	float		x = ((const Child *) a)->radius;
+	float		y = ((const Child *) b)->radius;
+
+	return x < y ? -1 : x > y;
+}
 
 /*
  * merge_children
@@ -362,6 +397,8 @@ merge_children(VacuumState *vacuum, const KtreeCache *cache, KtreeLink parent)
 	const KtreeLayout *layout = &cache->layout;
 	KtreeImage *image = ktree_image_create(layout);
 	Child	   *children;
+	uint8	   *codes = palloc(layout->padded);
+	float		usual;
 	int			count = 0;
 	int			merged = 0;
 
@@ -385,11 +422,16 @@ merge_children(VacuumState *vacuum, const KtreeCache *cache, KtreeLink parent)
 			continue;
 		child->used = node.used;
 		child->live = node.live;
+		child->radius = node.spread;
 		child->center = palloc(sizeof(float) * layout->padded);
-		ktree_image_decode(image, slot, child->center);
+		if (!ktree_read_center(vacuum->index, layout, child->link, codes, child->center))
+			continue;
 		count++;
 	}
 	ktree_image_free(image);
+	pfree(codes);
+	qsort(children, count, sizeof(Child), compare_radius);
+	usual = count > 0 ? children[count / 2].radius : 0;
 
 	for (int i = 0; i < count; i++)
 	{
@@ -410,7 +452,8 @@ merge_children(VacuumState *vacuum, const KtreeCache *cache, KtreeLink parent)
 				for (int d = 0; d < layout->padded; d++)
 					distance += (children[i].center[d] - children[j].center[d]) *
 						(children[i].center[d] - children[j].center[d]);
-				if (distance < nearest)
+				if (distance < nearest &&
+					fits_together(&children[i], &children[j], distance, usual))
 				{
 					nearest = distance;
 					with = j;

@@ -15,9 +15,20 @@
 #include "type/argument.h"
 #include "type/element.h"
 
+#include <float.h>
 #include <math.h>
 
+#include "utils/float.h"
 #include "utils/varbit.h"
+
+/*
+ * Beyond this cosine the distance 1 - cosine has fewer digits than the sums
+ * in floats have wrong ones, among near duplicates none at all.
+ */
+#define NEAR_COSINE	0.999
+
+/* Sums of squares below are short of digits, or were cut to zero. */
+#define LEAST_NORM	1e-30
 
 /*
  * The cosine of the angle, from its three sums.  Rounding may carry it past
@@ -33,6 +44,15 @@ cosine_from_sums(CosineSums sums)
 	if (similarity < -1)
 		return -1;
 	return similarity;
+}
+
+/* May the sums in floats be believed to give a distance? */
+static inline bool
+good_sums(CosineSums sums)
+{
+	return sums.norm_a >= LEAST_NORM && sums.norm_b >= LEAST_NORM &&
+		!isinf(sums.norm_a) && !isinf(sums.norm_b) &&
+		cosine_from_sums(sums) < NEAR_COSINE;
 }
 
 static inline float
@@ -115,6 +135,59 @@ sparsevec_l1(const SparseVector *a, const SparseVector *b)
 							b->count, b->index, SPARSEVEC_VALUES(b));
 }
 
+/*
+ * The cosine distance in double precision: half the squared distance of the
+ * two unit vectors, which is exact where 1 - cosine is all cancellation.
+ */
+#define DEFINE_PRECISE_DISTANCE(name, Struct, AS_FLOAT) \
+static double \
+name##_precise_distance(const Struct *a, const Struct *b) \
+{ \
+	double		norm_a = 0; \
+	double		norm_b = 0; \
+	double		sum = 0; \
+	\
+	for (int i = 0; i < a->dims; i++) \
+	{ \
+		norm_a += (double) AS_FLOAT(a->x[i]) * AS_FLOAT(a->x[i]); \
+		norm_b += (double) AS_FLOAT(b->x[i]) * AS_FLOAT(b->x[i]); \
+	} \
+	if (norm_a == 0 || norm_b == 0) \
+		return get_float8_nan(); \
+	norm_a = 1 / sqrt(norm_a); \
+	norm_b = 1 / sqrt(norm_b); \
+	for (int i = 0; i < a->dims; i++) \
+	{ \
+		double		difference = AS_FLOAT(a->x[i]) * norm_a - AS_FLOAT(b->x[i]) * norm_b; \
+		\
+		sum += difference * difference; \
+	} \
+	/* what is left when equal directions are rounded */ \
+	if (sum < 4 * a->dims * DBL_EPSILON * DBL_EPSILON) \
+		return 0; \
+	return Min(sum / 2, 2); \
+} \
+\
+static inline double \
+name##_cosine_distance_of(const Struct *a, const Struct *b) \
+{ \
+	CosineSums	sums = name##_cosine(a, b); \
+	\
+	return good_sums(sums) ? 1.0 - cosine_from_sums(sums) : \
+		name##_precise_distance(a, b); \
+}
+
+#define FLOAT_AS_FLOAT(x) (x)
+
+DEFINE_PRECISE_DISTANCE(vector, Vector, FLOAT_AS_FLOAT)
+DEFINE_PRECISE_DISTANCE(halfvec, HalfVector, half_to_float)
+
+static inline double
+sparsevec_cosine_distance_of(const SparseVector *a, const SparseVector *b)
+{
+	return 1.0 - cosine_from_sums(sparsevec_cosine(a, b));
+}
+
 #define DISTANCE(function, name, Struct, formula) \
 	EMBED_FUNCTION(function); \
 	Datum \
@@ -138,7 +211,7 @@ sparsevec_l1(const SparseVector *a, const SparseVector *b)
 	DISTANCE(name##_negative_inner_product, name, Struct, \
 			 -(double) name##_inner(a, b)) \
 	DISTANCE(name##_cosine_distance, name, Struct, \
-			 1.0 - cosine_from_sums(name##_cosine(a, b))) \
+			 name##_cosine_distance_of(a, b)) \
 	DISTANCE(name##_cosine_similarity, name, Struct, \
 			 cosine_from_sums(name##_cosine(a, b))) \
 	DISTANCE(name##_l1_distance, name, Struct, \

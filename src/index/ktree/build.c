@@ -3,7 +3,7 @@
  * build.c
  *	  Building an index over a table that has rows.
  *
- * 1. Sample blocks of the table; the mean of the sample becomes the origin.
+ * 1. Sample blocks of the table; the median of the sample becomes the origin.
  * 2. Divide space in partitions, each of a size that fits memory, by k-means
  *	  of the sample.
  * 3. Read the table once: rotate each vector, find its partition, put it
@@ -47,6 +47,8 @@
 
 #define SAMPLE_ROWS			20000
 #define PARTITION_ITERATIONS 8
+/* Of the sample so many give the origin. */
+#define ORIGIN_ROWS			500
 
 extern PGDLLEXPORT void embed_ktree_worker(dsm_segment *segment, shm_toc *toc);
 
@@ -165,29 +167,50 @@ use_format(BuildState *build)
 	build->batch = palloc(sizeof(float) * BATCH * build->layout->padded);
 }
 
-/* Dimensions are known: write the origin, the mean of the sample in index space. */
+static int
+compare_floats(const void *a, const void *b)
+{
+	float		x = *(const float *) a;
+	float		y = *(const float *) b;
+
+	return x < y ? -1 : x > y;
+}
+
+/*
+ * Dimensions are known: write the origin, the sample's median in each of them.
+ * A few vectors far from all others would draw their mean away.
+ */
 static void
 begin_format(BuildState *build, const float *first, int dims)
 {
 	Rotation   *rotation = palloc(rotation_size(dims));
-	float	   *mean = palloc0(sizeof(float) * dims);
+	float	   *middle = palloc0(sizeof(float) * dims);
 	float	   *origin = palloc0(sizeof(float) * ROTATION_PADDED(dims));
+	float	   *values = palloc(sizeof(float) * ORIGIN_ROWS);
+	int			count = Min(build->sample_count, ORIGIN_ROWS);
+	float		scale;
 
 	rotation_init(rotation, dims, KTREE_SEED);
-	for (int i = 0; i < build->sample_count; i++)
+	for (int d = 0; d < dims && count > 0; d++)
 	{
-		for (int d = 0; d < dims; d++)
-			mean[d] += build->sample[(Size) i * dims + d] / build->sample_count;
+		CHECK_FOR_INTERRUPTS();
+		for (int i = 0; i < count; i++)
+			values[i] = build->sample[(Size) ((int64) i * build->sample_count / count) * dims + d];
+		qsort(values, count, sizeof(float), compare_floats);
+		middle[d] = values[count / 2];
 	}
-	if (build->sample_count == 0)
-		memcpy(mean, first, sizeof(float) * dims);
+	if (count > 0)
+		scale = ktree_usual_length(build->sample, build->sample_count, dims);
+	else
+		scale = ktree_usual_length(first, 1, dims);
 	if (!build->inner)
-		rotation_apply(rotation, mean, origin);
-	ktree_begin_format(build->index, dims, origin);
+		rotation_apply(rotation, middle, origin);
+	ktree_begin_format(build->index, dims, origin, scale);
 	use_format(build);
 	pfree(rotation);
-	pfree(mean);
+	pfree(middle);
 	pfree(origin);
+	pfree(values);
 }
 
 /* Rows of padded floats that fit in half of the memory. */
@@ -382,6 +405,7 @@ write_result(BuildState *build)
 	for (int i = 0; i < build->built_count; i++)
 	{
 		BufFileWrite(file, &build->built[i].link, sizeof(KtreeLink));
+		BufFileWrite(file, &build->built[i].radius, sizeof(float));
 		BufFileWrite(file, build->built[i].center, sizeof(float) * build->layout->padded);
 	}
 	BufFileWrite(file, &build->side_count, sizeof(int));
@@ -403,10 +427,12 @@ read_result(BuildState *build, int number)
 	for (int i = 0; i < count; i++)
 	{
 		KtreeLink	link;
+		float		radius;
 
 		BufFileReadExact(file, &link, sizeof(link));
+		BufFileReadExact(file, &radius, sizeof(radius));
 		BufFileReadExact(file, center, sizeof(float) * build->layout->padded);
-		ktree_build_add(build, link, center);
+		ktree_build_add(build, link, center, radius);
 	}
 	BufFileReadExact(file, &count, sizeof(int));
 	for (int i = 0; i < count; i++)
@@ -697,7 +723,7 @@ ktree_build(Relation heap, Relation index, IndexInfo *info)
 		log_newpage_range(index, MAIN_FORKNUM, 0, RelationGetNumberOfBlocks(index), true);
 
 	phase(KTREE_PHASE_CALIBRATE);
-	ktree_calibrate(index, build->indexed);
+	ktree_calibrate(index, heap, build->indexed, KTREE_SAMPLES);
 
 	result->index_tuples = build->indexed;
 	MemoryContextSwitchTo(old);

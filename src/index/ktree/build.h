@@ -31,6 +31,7 @@
 typedef struct Built
 {
 	KtreeLink	link;
+	float		radius;
 	float	   *center;
 } Built;
 
@@ -103,7 +104,7 @@ build_check_interrupts(void)
 extern void ktree_build_portion(BuildState *build, bool only);
 
 /* Remember a written node for the level above. */
-extern void ktree_build_add(BuildState *build, KtreeLink link, const float *center);
+extern void ktree_build_add(BuildState *build, KtreeLink link, const float *center, float radius);
 
 /* Make the nodes above built[from ...], which they replace there. */
 extern void ktree_build_level(BuildState *build, int from, int level);

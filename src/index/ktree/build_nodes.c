@@ -50,7 +50,7 @@ write_image(BuildState *build, KtreeImage *image)
 
 /* Remember a written node for the level above. */
 void
-ktree_build_add(BuildState *build, KtreeLink link, const float *center)
+ktree_build_add(BuildState *build, KtreeLink link, const float *center, float radius)
 {
 	Built	   *built;
 
@@ -64,6 +64,7 @@ ktree_build_add(BuildState *build, KtreeLink link, const float *center)
 	}
 	built = &build->built[build->built_count++];
 	built->link = link;
+	built->radius = radius;
 	built->center = MemoryContextAlloc(GetMemoryChunkContext(build),
 									   sizeof(float) * build->layout->padded);
 	memcpy(built->center, center, sizeof(float) * build->layout->padded);
@@ -74,6 +75,7 @@ typedef struct Members
 {
 	const float *vectors;
 	const KtreePointer *pointers;
+	const float *radius;		/* of nodes; NULL: they are rows */
 	int			level;			/* of the nodes to be made */
 } Members;
 
@@ -82,31 +84,23 @@ static void
 write_node(BuildState *build, const Members *members, const int32 *which, int count)
 {
 	int			dims = build->layout->padded;
-	float	   *center = palloc0(sizeof(float) * dims);
-	double		spread = 0;
+	KtreeImage *image = build->image;
+	float	   *center = palloc(sizeof(float) * dims);
+	float		radius = ktree_robust_center(members->vectors, which, count, dims,
+											 members->level > 0, center);
 
+	ktree_image_begin(image, build->cache, members->level, center, NULL, radius);
 	for (int i = 0; i < count; i++)
 	{
-		const float *v = members->vectors + (Size) which[i] * dims;
-
-		for (int d = 0; d < dims; d++)
-			center[d] += v[d];
+		ktree_encode(image, members->vectors + (Size) which[i] * dims, 0, build->inner,
+					 build->code);
+		if (members->level > 0)
+			build->code->four_bit.error = ktree_pack_radius(build->code->four_bit.error,
+															members->radius[which[i]]);
+		ktree_image_add(image, &members->pointers[which[i]], build->code);
 	}
-	for (int d = 0; d < dims; d++)
-		center[d] /= count;
-	ktree_image_begin(build->image, members->level, center, NULL);
-	for (int i = 0; i < count; i++)
-	{
-		const float *v = members->vectors + (Size) which[i] * dims;
-
-		ktree_encode(build->layout, build->image->center, build->image->base, v, 0,
-					 build->inner, build->code);
-		ktree_image_add(build->image, &members->pointers[which[i]], build->code);
-		spread += vector_l2_squared_kernel(dims, v, center);
-	}
-	build->image->node.spread = (float) sqrt(spread / count);
-	write_image(build, build->image);
-	ktree_build_add(build, build->image->link, build->image->center);
+	write_image(build, image);
+	ktree_build_add(build, image->link, image->center, radius);
 	pfree(center);
 }
 
@@ -123,7 +117,8 @@ write_cluster(BuildState *build, const Members *members, int32 *which, int count
 
 	CHECK_FOR_INTERRUPTS();
 	check_stack_depth();
-	if (count <= build->layout->capacity * LARGEST_FILL)
+	if (count <= Min(build->layout->capacity * LARGEST_FILL,
+					 build->layout->capacity - KTREE_FAR_SLOTS))
 	{
 		write_node(build, members, which, count);
 		return;
@@ -332,6 +327,7 @@ ktree_build_level(BuildState *build, int from, int level)
 	float	   *vectors = MemoryContextAllocHuge(CurrentMemoryContext,
 												 sizeof(float) * (Size) count * dims);
 	KtreePointer *pointers = palloc(sizeof(KtreePointer) * count);
+	float	   *radius = palloc(sizeof(float) * count);
 	Members		members;
 
 	for (int i = 0; i < count; i++)
@@ -340,14 +336,17 @@ ktree_build_level(BuildState *build, int from, int level)
 
 		memcpy(vectors + (Size) i * dims, built->center, sizeof(float) * dims);
 		ktree_pointer_set(&pointers[i], built->link.block, (uint16) built->link.generation);
+		radius[i] = built->radius;
 		pfree(built->center);
 	}
 	build->built_count = from;
 	members.vectors = vectors;
 	members.pointers = pointers;
+	members.radius = radius;
 	members.level = level;
 	write_level(build, &members, count, INNER_FILL);
 	pfree(vectors);
+	pfree(radius);
 	pfree(pointers);
 }
 
@@ -398,6 +397,7 @@ ktree_build_portion(BuildState *build, bool only)
 
 	members.vectors = build->vectors;
 	members.pointers = (KtreePointer *) build->tids;
+	members.radius = NULL;
 	members.level = 0;
 	write_level(build, &members, build->count, LEAF_FILL);
 	build->count = 0;

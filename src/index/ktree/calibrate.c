@@ -3,13 +3,16 @@
  * calibrate.c
  *	  What a setting of embed.recall means for this index.
  *
- * A round stops after "patience" leaves in a row that change nothing.  How
- * much patience gives how much recall depends on the data, so it is measured
- * after a build and by VACUUM: vectors sampled from the index itself (as
- * their four-bit codes give them back, which is off the data as a query
- * would be) are searched until every leaf has been seen, and for each step
- * of patience we note what would have been found by then.  Nothing is read
- * from the table.
+ * A window stops after "patience" leaves in a row that change nothing.  How
+ * much patience gives how much recall depends on the data, so it is measured:
+ * for vectors sampled from the table a deep search is made, the distances of
+ * all that might be among the nearest are computed from the table's rows, and
+ * for each step of patience we note what an answer of 1, 10 and 100 rows
+ * would have had of the truly nearest.  The codes are not believed: what they
+ * rank wrong is missing from an answer as what was not visited is.
+ *
+ * It is done after a build, by VACUUM, and by the insertion whose split makes
+ * the tree a quarter larger than it was the last time.
  *
  *-------------------------------------------------------------------------
  */
@@ -21,10 +24,9 @@
 #include "storage/bufmgr.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
+#include "utils/snapmgr.h"
 
-#include "index/ktree/ktree.h"
-
-#define SAMPLES		160
+#include "index/ktree/search.h"
 
 /*
  * A search for the truth ends when so many leaves have changed nothing, or,
@@ -33,14 +35,48 @@
 #define TRUE_PATIENCE	256
 #define TRUE_SHARE		4
 #define LEAST_PATIENCE	32
+#define TRUE_MARGIN		4.0f
 
-const int	ktree_patience_steps[KTREE_PATIENCE_STEPS] = {
+/* Rows that may be among the nearest by so many deviations are read. */
+#define TRUE_DEVIATIONS	3.0f
+
+/* Leaves of a tree that is worth a calibration, and its growth to the next. */
+#define LEAST_LEAVES	8
+#define GROWTH			1.25
+
+/* Windows of an answer of the longest limit: 10, 20, 30, 45, 67 and 100 rows. */
+#define FIRST_WINDOW	10
+#define MOST_WINDOWS	8
+
+/*
+ * A mean over samples may lie below the truth: what is promised is met by the
+ * mean, and missed by no more than this if the mean is two errors too high.
+ */
+#define TOLERANCE		0.015
+
+static const int limits[KTREE_LIMITS] = {1, 10, 100};
+
+/*
+ * What a filter leaves of an answer may be its far end: of so many rows the
+ * second half is measured, for one sample in LONG_SHARE.
+ */
+#define LONG_LIMIT		1000
+#define LONG_SHARE		5
+
+/*
+ * A filter against the vectors leaves rows in clusters that are visited late.
+ * So a long answer may miss only this part of what another may; its cost is
+ * that of reading rows, not leaves.
+ */
+#define LONG_MISSES		0.2
+
+/* One-bit errors that a pruned code may be off, for low and high recall. */
+static const float margins[KTREE_MARGINS] = {1.4f, 2.4f};
+#define HIGH_RECALL		0.97
+
+static const int steps[KTREE_PATIENCE_STEPS] = {
 	1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512
 };
-
-/* A result of a hundred rows says more than one of ten: fewer are needed. */
-static const int curve_counts[KTREE_CURVES] = {10, 100};
-static const int curve_samples[KTREE_CURVES] = {SAMPLES, SAMPLES / 2};
 
 /*
  * ktree_margin
@@ -50,249 +86,572 @@ static const int curve_samples[KTREE_CURVES] = {SAMPLES, SAMPLES / 2};
 float
 ktree_margin(double recall)
 {
-	if (recall >= 0.995)
-		return 2.6f;
-	if (recall >= 0.97)
-		return 1.9f;
-	return 1.4f;
+	return margins[recall >= HIGH_RECALL];
 }
 
-/* Patience that one curve gives for a recall, between its steps. */
+/* What a step of patience can be relied on to give by one curve. */
 static double
-curve_patience(const KtreeCurve *curve, double recall)
+reliable_recall(const KtreeCurve *curve, int step)
 {
+	return Min(curve->recall[step], curve->recall[step] - 2 * curve->error[step] + TOLERANCE);
+}
+
+/* The least patience, between the steps, that several curves rely on. */
+static double
+least_patience(const KtreeCurve *curves, int count, double recall)
+{
+	double		below = 0;
+
 	for (int i = 0; i < KTREE_PATIENCE_STEPS; i++)
 	{
-		double		below;
-		double		share;
+		double		reached = 1;
 
-		if (curve->recall[i] < recall)
-			continue;
-		if (i == 0)
-			return ktree_patience_steps[0];
-		below = curve->recall[i - 1];
-		share = curve->recall[i] > below ? (recall - below) / (curve->recall[i] - below) : 1;
-		return ktree_patience_steps[i - 1] +
-			share * (ktree_patience_steps[i] - ktree_patience_steps[i - 1]);
+		for (int c = 0; c < count; c++)
+			reached = Min(reached, reliable_recall(&curves[c], i));
+		if (reached >= recall)
+			return i == 0 ? steps[0] : steps[i - 1] +
+				(recall - below) / (reached - below) * (steps[i] - steps[i - 1]);
+		below = reached;
 	}
-	return 2 * ktree_patience_steps[KTREE_PATIENCE_STEPS - 1];
+	return 2 * steps[KTREE_PATIENCE_STEPS - 1];
 }
 
 /*
  * ktree_patience
- *	  Leaves without a change after which a round of "count" rows is over.
+ *	  Leaves without a change after which a window is over that looks for so
+ *	  many rows.
+ *
+ * Up to the longest limit that is measured patience hardly depends on it.  For
+ * longer answers it comes nearer to that of 1,000 rows, and grows from there.
  */
-int
-ktree_patience(const KtreeMeta *meta, int count, double recall)
+double
+ktree_patience(const KtreeMeta *meta, double count, double recall)
 {
-	double		low;
-	double		high;
-	double		share;
+	int			margin = recall >= HIGH_RECALL;
+	double		patience;
+	double		growth;
 
-	if (meta->curves[0].samples == 0 || meta->curves[1].samples == 0)
+	if (meta->samples == 0)
 	{
 		/* not measured yet: generous, an index this young is small */
 		return recall >= 0.99 ? 64 : recall >= 0.95 ? 24 : 12;
 	}
-	low = curve_patience(&meta->curves[0], recall);
-	high = curve_patience(&meta->curves[1], recall);
-	share = log((double) count / meta->curves[0].count) /
-		log((double) meta->curves[1].count / meta->curves[0].count);
-	share = Min(Max(share, 0), 1);
-	return (int) ceil(low + share * (high - low));
+	growth = (double) (meta->extents - meta->free_count) / Max(meta->calibrated_leaves, 1);
+	patience = least_patience(meta->curves[margin], KTREE_LIMITS, recall);
+	if (count > 1.5 * limits[KTREE_LIMITS - 1])
+	{
+		double		length = least_patience(&meta->long_curves[margin], 1,
+											1 - (1 - recall) * LONG_MISSES);
+		double		share = log(count / limits[KTREE_LIMITS - 1]) /
+			log((double) LONG_LIMIT / limits[KTREE_LIMITS - 1]);
+
+		/* beyond, it goes on to grow as it did until there */
+		length = Max(length, patience);
+		if (share < 1)
+			patience += share * (length - patience);
+		else
+			patience = length * pow(count / LONG_LIMIT,
+									Max(log10(length / patience), 0.5));
+	}
+	return Max(growth, 1) * patience;
 }
 
-/* Leaves that such a round will visit, for the planner. */
+/*
+ * ktree_expected_leaves
+ *	  Leaves that an answer of so many rows will visit, for the planner.
+ */
 double
-ktree_expected_leaves(const KtreeMeta *meta, int count, double recall)
+ktree_expected_leaves(const KtreeMeta *meta, double count, double recall)
 {
-	const KtreeCurve *curve = &meta->curves[count > 30 ? 1 : 0];
-	int			patience = ktree_patience(meta, count, recall);
+	double		patience = ktree_patience(meta, count, recall);
+	int			limit = count > 30 ? 2 : count > 3 ? 1 : 0;
+	const KtreeCurve *curve = &meta->curves[recall >= HIGH_RECALL][limit];
+	int			i = 0;
 
-	if (curve->samples == 0)
+	if (meta->samples == 0)
 		return 2.0 * patience + count / 64.0;
-	for (int i = 0; i < KTREE_PATIENCE_STEPS; i++)
-	{
-		if (ktree_patience_steps[i] >= patience)
-			return Max(curve->leaves[i], 1);
-	}
-	return Max(curve->leaves[KTREE_PATIENCE_STEPS - 1], 1);
+	while (i < KTREE_PATIENCE_STEPS - 1 && steps[i] < patience)
+		i++;
+	return Max(curve->leaves[i], 1);
 }
 
-/* Take sample vectors from leaves spread over the file. */
-static int
-sample_vectors(Relation index, const KtreeLayout *layout, float *vectors, ItemPointerData *tids)
+/* What becomes a curve, for each step of patience. */
+typedef struct Sums
 {
-	BlockNumber blocks = RelationGetNumberOfBlocks(index);
-	KtreeImage *image = ktree_image_create(layout);
-	int			have = 0;
-	uint64		seed = blocks;
+	double		recall[KTREE_PATIENCE_STEPS];
+	double		squares[KTREE_PATIENCE_STEPS];
+	double		leaves[KTREE_PATIENCE_STEPS];
+} Sums;
 
-	for (int attempt = 0; attempt < SAMPLES * 8 && have < SAMPLES; attempt++)
+/* A calibration on its way. */
+typedef struct Calibration
+{
+	Relation	index;
+	const KtreeCache *cache;
+	KtreeSearch *search;
+	double		patience;		/* of the deep searches */
+	/* the table's rows; NULL: they are not to be had, and codes must do */
+	IndexRows  *rows;
+	FmgrInfo   *distance;
+	/* one sample */
+	float	   *plain;
+	int			found;			/* rows of its search */
+	int			room;
+	struct Near *near;			/* those that may be among the nearest */
+	int			near_count;
+	/* sums over the samples */
+	int			samples;
+	int			long_samples;
+	Sums		sums[KTREE_MARGINS][KTREE_LIMITS];
+	Sums		long_sums[KTREE_MARGINS];
+} Calibration;
+
+typedef struct Near
+{
+	double		distance;
+	int			step;
+	float		need;
+} Near;
+
+/*
+ * random_leaf
+ *	  A random leaf, unpacked; false when this attempt found none.
+ *
+ * Only the first page of an extent that is free need be sound.
+ */
+static bool
+random_leaf(Relation index, uint64 *seed, KtreeImage *image)
+{
+	Buffer		buffer;
+	KtreeSpecial special;
+	KtreeLink	link;
+	bool		ours;
+
+	*seed = *seed * UINT64CONST(6364136223846793005) + UINT64CONST(1442695040888963407);
+	buffer = ReadBuffer(index, (BlockNumber) ((*seed >> 32) % RelationGetNumberOfBlocks(index)));
+	LockBuffer(buffer, BUFFER_LOCK_SHARE);
+	ours = ktree_page_is(BufferGetPage(buffer), KTREE_PAGE_NODE);
+	if (ours)
+		special = *KtreePageSpecial(BufferGetPage(buffer));
+	UnlockReleaseBuffer(buffer);
+	if (!ours)
+		return false;
+	link.block = special.first;
+	link.generation = special.generation;
+	buffer = ktree_lock_part(index, link, 0, BUFFER_LOCK_SHARE);
+	if (!BufferIsValid(buffer))
+		return false;
+	ours = KtreePageNode(BufferGetPage(buffer))->state == KTREE_LIVE;
+	UnlockReleaseBuffer(buffer);
+	return ours && ktree_image_read(index, link, image) &&
+		image->node.state == KTREE_LIVE && image->node.level == 0;
+}
+
+/* A slot that holds a row, from a random one on; -1: there is none. */
+static int
+random_slot(const KtreeNode *node, uint64 seed)
+{
+	for (int i = 0; i < node->used; i++)
 	{
-		BlockNumber block;
-		Buffer		buffer;
-		KtreeSpecial special;
-		bool		ours;
-		int			slot;
+		int			slot = (int) (((seed >> 16) + i) % node->used);
 
-		CHECK_FOR_INTERRUPTS();
-		seed = seed * UINT64CONST(6364136223846793005) + UINT64CONST(1442695040888963407);
-		block = (BlockNumber) ((seed >> 32) % blocks);
-		buffer = ReadBuffer(index, block);
-		LockBuffer(buffer, BUFFER_LOCK_SHARE);
-		ours = ktree_page_is(BufferGetPage(buffer), KTREE_PAGE_NODE);
-		if (ours)
-			special = *KtreePageSpecial(BufferGetPage(buffer));
-		UnlockReleaseBuffer(buffer);
-		if (!ours)
-			continue;
-
-		/* only the first page of an extent that is free need be sound */
-		buffer = ktree_lock_part(index, (KtreeLink) {special.first, special.generation}, 0,
-								 BUFFER_LOCK_SHARE);
-		if (!BufferIsValid(buffer))
-			continue;
-		ours = KtreePageNode(BufferGetPage(buffer))->state == KTREE_LIVE;
-		UnlockReleaseBuffer(buffer);
-		if (!ours ||
-			!ktree_image_read(index, (KtreeLink) {special.first, special.generation}, image) ||
-			image->node.state != KTREE_LIVE || image->node.level != 0 || image->node.live == 0)
-			continue;
-		slot = (int) ((seed >> 16) % image->node.used);
-		while (ktree_slot_dead(&image->node, slot))
-			slot = (slot + 1) % image->node.used;
-		ktree_image_decode(image, slot, vectors + (Size) have * layout->padded);
-		memcpy(&tids[have], ktree_image_pointer(image, slot), sizeof(ItemPointerData));
-		have++;
+		if (!ktree_slot_dead(node, slot))
+			return slot;
 	}
-	ktree_image_free(image);
-	return have;
+	return -1;
+}
+
+/* Detoasted value of a row, in the rows' scratch; false: it is not to be seen. */
+static bool
+fetch_value(IndexRows *rows, const ItemPointerData *tid, Datum *value)
+{
+	bool		null;
+	MemoryContext old;
+
+	if (!index_rows_fetch(rows, tid, SnapshotSelf, value, &null))
+		return false;
+	if (null)
+	{
+		index_rows_clear(rows);
+		return false;
+	}
+	old = MemoryContextSwitchTo(index_rows_scratch(rows));
+	*value = PointerGetDatum(PG_DETOAST_DATUM(*value));
+	MemoryContextSwitchTo(old);
+	return true;
+}
+
+/*
+ * take_sample
+ *	  A row of a leaf as the query: its value, or NULL without rows at hand, and
+ *	  its vector in index space.
+ */
+static bool
+take_sample(Calibration *calibration, const KtreeImage *leaf, int slot, Datum *query)
+{
+	const KtreeCache *cache = calibration->cache;
+	float	   *vector = ktree_search_query(calibration->search)->vector;
+	Datum		value;
+	bool		good;
+	ItemPointerData tid;
+
+	*query = PointerGetDatum(NULL);
+	if (calibration->rows == NULL)
+	{
+		ktree_image_decode(leaf, slot, vector);
+		return true;
+	}
+	memcpy(&tid, ktree_image_pointer(leaf, slot), sizeof(tid));
+	if (!fetch_value(calibration->rows, &tid, &value))
+		return false;
+	good = ktree_datum_dims(&cache->kind, value) == cache->layout.dims &&
+		ktree_load_vector(&cache->kind, value, calibration->plain) == KTREE_NORMAL;
+	if (good)
+	{
+		if (cache->kind.metric == KTREE_INNER)
+			ktree_query_scale(cache, calibration->plain);
+		ktree_to_index_space(cache, calibration->plain, vector);
+		*query = PointerGetDatum(PG_DETOAST_DATUM_COPY(value));
+	}
+	index_rows_clear(calibration->rows);
+	return good;
 }
 
 static int
-compare_scores(const void *a, const void *b)
+compare_near(const void *a, const void *b)
 {
-	float		x = ((const KtreeCandidate *) a)->score;
-	float		y = ((const KtreeCandidate *) b)->score;
+	double		x = ((const Near *) a)->distance;
+	double		y = ((const Near *) b)->distance;
 
 	return x < y ? -1 : x > y;
 }
 
-/*
- * measure
- *	  Search for one sample until the end and add to a curve what each step of
- *	  patience would have found.
- */
+/* Distances of all rows that may be among the nearest, in order. */
 static void
-measure(KtreeSearch *search, struct TidSet *self, int patience, KtreeCurve *curve,
-		double *recall, double *leaves)
+find_truth(Calibration *calibration, Datum query)
 {
-	KtreeStop	stop = {0};
-	KtreeCandidate *found;
-	const int  *changes;
-	int			count;
-	int			last;
-	int			wanted;
+	KtreeRow   *rows;
+	float		threshold = ktree_search_threshold(calibration->search);
 
-	stop.count = curve->count + Max(6, curve->count / 8);
-	stop.margin = 4;
-	stop.patience = patience;
-	ktree_search_round(search, &stop, self);
-	found = ktree_search_result(search, &count);
-	qsort(found, count, sizeof(KtreeCandidate), compare_scores);
-	wanted = Min(curve->count, count);
-	changes = ktree_search_changes(search);
-
-	for (int i = 0; i < KTREE_PATIENCE_STEPS; i++)
+	rows = ktree_search_rows(calibration->search, &calibration->found);
+	if (calibration->room < calibration->found)
 	{
+		calibration->room = calibration->found * 2;
+		calibration->near = MemoryContextAllocHuge(GetMemoryChunkContext(calibration),
+												   sizeof(Near) * (Size) calibration->room);
+	}
+	calibration->near_count = 0;
+	for (int i = 0; i < calibration->found; i++)
+	{
+		Near	   *near = &calibration->near[calibration->near_count];
+		Datum		value;
+
+		if (rows[i].score - TRUE_DEVIATIONS * rows[i].error > threshold)
+			continue;
+		near->step = rows[i].step;
+		near->need = rows[i].need;
+		near->distance = rows[i].score;
+		if (calibration->rows != NULL)
+		{
+			CHECK_FOR_INTERRUPTS();
+			if (!fetch_value(calibration->rows, &rows[i].tid, &value))
+				continue;
+			near->distance = DatumGetFloat8(FunctionCall2Coll(calibration->distance,
+															  calibration->index->rd_indcollation[0],
+															  value, query));
+			index_rows_clear(calibration->rows);
+			if (isnan(near->distance))
+				continue;
+		}
+		calibration->near_count++;
+	}
+	qsort(calibration->near, calibration->near_count, sizeof(Near), compare_near);
+}
+
+/* The leaves that change the best rows of one window, in order. */
+typedef struct Changes
+{
+	int			count;
+	int			full;			/* the leaf that filled the window */
+	int		   *leaves;
+} Changes;
+
+/* Replay the search for a window of fewer rows and a smaller margin. */
+static void
+replay(Calibration *calibration, int rows, float margin, Changes *changes)
+{
+	int			found;
+	const KtreeRow *row = ktree_search_rows(calibration->search, &found);
+	int			wanted = rows + KTREE_EXTRA_ROWS(rows);
+	float	   *best = palloc(sizeof(float) * wanted);	/* a max-heap */
+	int			have = 0;
+
+	changes->count = 0;
+	changes->full = INT_MAX;
+	changes->leaves = palloc(sizeof(int) * (found + 1));
+	for (int i = 0; i < found; i++)
+	{
+		float		score = ktree_worst_score(&row[i]);
+
+		if (row[i].need > margin || (have == wanted && score >= best[0]))
+			continue;
+		have = ktree_put_seat(best, have, wanted, score);
+		if (changes->count == 0 || changes->leaves[changes->count - 1] != row[i].step)
+			changes->leaves[changes->count++] = row[i].step;
+		if (have == wanted)
+			changes->full = Min(changes->full, row[i].step);
+	}
+	pfree(best);
+}
+
+/* The leaf at which a window ends that begins at leaf "from". */
+static int
+window_end(const Changes *changes, int from, double patience, int leaves)
+{
+	double		end = Max(from, changes->full);
+
+	for (int i = 0; i < changes->count; i++)
+	{
+		if (changes->leaves[i] > end)
+			break;
+		end = Max(end, changes->leaves[i] + patience);
+	}
+	return (int) Min(ceil(end), leaves);
+}
+
+static void
+add_to(Sums *sums, int step, int hits, int wanted, int leaves)
+{
+	double		recall = wanted > 0 ? (double) hits / wanted : 1;
+
+	sums->recall[step] += recall;
+	sums->squares[step] += recall * recall;
+	sums->leaves[step] += leaves;
+}
+
+/* Add what each step of patience would have found of one sample. */
+static void
+add_sample(Calibration *calibration, int m)
+{
+	const Near *near = calibration->near;
+	int			all = ktree_search_leaves(calibration->search);
+	Changes		changes[MOST_WINDOWS];
+	int			rows[MOST_WINDOWS];
+	int			windows = 0;
+
+	for (int count = FIRST_WINDOW;; count = KTREE_NEXT_WINDOW(count, FIRST_WINDOW))
+	{
+		rows[windows] = Min(count, limits[KTREE_LIMITS - 1]);
+		replay(calibration, rows[windows], margins[m], &changes[windows]);
+		windows++;
+		if (count >= limits[KTREE_LIMITS - 1] || windows == MOST_WINDOWS)
+			break;
+	}
+	for (int step = 0; step < KTREE_PATIENCE_STEPS; step++)
+	{
+		int			ends[MOST_WINDOWS];
+
+		for (int w = 0; w < windows; w++)
+			ends[w] = window_end(&changes[w], w > 0 ? ends[w - 1] : 0, steps[step], all);
+		for (int l = 0; l < KTREE_LIMITS; l++)
+		{
+			int			wanted = Min(limits[l], calibration->near_count);
+			int			last = 0;
+			int			hits = 0;
+			int			w = 0;
+
+			while (last < windows - 1 && rows[last] < limits[l])
+				last++;
+			for (int i = 0; i < calibration->near_count && hits < wanted; i++)
+			{
+				/* ties count */
+				if (near[i].distance > near[wanted - 1].distance)
+					break;
+				if (i >= rows[w] && w < last)
+					w++;
+				/* a row must be known before farther ones are handed out */
+				if (near[i].step <= ends[w] && near[i].need <= margins[m])
+					hits++;
+			}
+			add_to(&calibration->sums[m][l], step, hits, wanted, ends[last]);
+		}
+	}
+}
+
+/* The same for the far end of a long answer. */
+static void
+add_long_sample(Calibration *calibration, int m)
+{
+	const Near *near = calibration->near;
+	int			all = ktree_search_leaves(calibration->search);
+	int			most = Min(calibration->near_count, LONG_LIMIT);
+	Changes		changes;
+
+	replay(calibration, LONG_LIMIT, margins[m], &changes);
+	for (int step = 0; step < KTREE_PATIENCE_STEPS; step++)
+	{
+		int			end = window_end(&changes, 0, steps[step], all);
 		int			hits = 0;
 
-		/* the leaf after which this patience would have ended the round */
-		last = 0;
-		for (int c = 0; changes[c] != 0 && (last == 0 || changes[c] - last <= ktree_patience_steps[i]); c++)
-			last = changes[c];
-		for (int r = 0; r < wanted; r++)
-		{
-			/* the margin is that of the recall this curve will be asked for */
-			if (found[r].step <= last && found[r].need <= 1.9f)
-				hits++;
-		}
-		recall[i] += wanted > 0 ? (double) hits / wanted : 1;
-		leaves[i] += Min(last + ktree_patience_steps[i], ktree_search_leaves(search));
+		for (int i = most / 2; i < most; i++)
+			hits += near[i].step <= end && near[i].need <= margins[m];
+		add_to(&calibration->long_sums[m], step, hits, most - most / 2, end);
 	}
+}
+
+/* Search for one row of a leaf and add what is learnt. */
+static void
+measure(Calibration *calibration, const KtreeImage *leaf, int slot)
+{
+	KtreeStop	stop = {0};
+	struct TidSet *self = tidset_create();
+	ItemPointerData tid;
+	Datum		query;
+	int			longest;
+
+	if (!take_sample(calibration, leaf, slot, &query))
+		return;
+	memcpy(&tid, ktree_image_pointer(leaf, slot), sizeof(tid));
+	tidset_add(self, &tid);
+	rabitq_query_prepare(&ktree_search_query(calibration->search)->code);
+	longest = calibration->samples % LONG_SHARE == 0 ? LONG_LIMIT : limits[KTREE_LIMITS - 1];
+	stop.count = longest + KTREE_EXTRA_ROWS(longest);
+	stop.patience = calibration->patience;
+	stop.margin = TRUE_MARGIN;
+	stop.memory = SIZE_MAX;
+	ktree_search_begin(calibration->search, self);
+	ktree_search_window(calibration->search, &stop);
+	find_truth(calibration, query);
+	for (int m = 0; m < KTREE_MARGINS; m++)
+	{
+		add_sample(calibration, m);
+		if (longest == LONG_LIMIT)
+			add_long_sample(calibration, m);
+	}
+	calibration->samples++;
+	calibration->long_samples += (longest == LONG_LIMIT);
+}
+
+static void
+sums_to_curve(const Sums *sums, int samples, KtreeCurve *curve)
+{
+	memset(curve, 0, sizeof(*curve));
+	for (int i = 0; i < KTREE_PATIENCE_STEPS && samples > 0; i++)
+	{
+		double		mean = sums->recall[i] / samples;
+		double		variance = sums->squares[i] / samples - mean * mean;
+
+		curve->recall[i] = (float) mean;
+		curve->error[i] = (float) sqrt(Max(variance, 0) / samples);
+		curve->leaves[i] = (float) (sums->leaves[i] / samples);
+	}
+}
+
+/* Write what was measured. */
+static void
+store(Relation index, const Calibration *calibration, double tuples)
+{
+	KtreeMetaUpdate update;
+	KtreeMeta  *meta = ktree_meta_begin(index, &update);
+
+	for (int m = 0; m < KTREE_MARGINS; m++)
+	{
+		for (int l = 0; l < KTREE_LIMITS; l++)
+			sums_to_curve(&calibration->sums[m][l], calibration->samples, &meta->curves[m][l]);
+		sums_to_curve(&calibration->long_sums[m], calibration->long_samples,
+					  &meta->long_curves[m]);
+	}
+	meta->samples = calibration->samples;
+	if (tuples >= 0)
+	{
+		meta->calibrated_tuples = (uint64) tuples;
+		meta->removed = 0;
+	}
+	meta->calibrated_leaves = (int32) (meta->extents - meta->free_count);
+	ktree_meta_end(&update);
 }
 
 /*
  * ktree_calibrate
- *	  Measure and store the curves; "tuples" is the number of rows now.
+ *	  Measure and store the curves.
+ *
+ * tuples: rows in the index now, -1: not known
  */
 void
-ktree_calibrate(Relation index, double tuples)
+ktree_calibrate(Relation index, Relation heap, double tuples, int samples)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "ktree calibration",
 												  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
-	KtreeCache *cache = ktree_cache(index);
-	KtreeCurve	curves[KTREE_CURVES];
-	KtreeSearch *search;
-	ItemPointerData tids[SAMPLES];
-	float	   *vectors;
-	int			samples;
-	Buffer		buffer;
-	GenericXLogState *state;
-	KtreeMeta  *meta;
 	IndexScanStatistics statistics = last_index_scan;
+	Calibration *calibration = palloc0(sizeof(Calibration));
+	KtreeMeta	meta;
 
-	memset(curves, 0, sizeof(curves));
-	if (cache != NULL)
+	calibration->index = index;
+	calibration->cache = ktree_cache(index);
+	ktree_read_meta(index, &meta);
+	if (calibration->cache != NULL && meta.height >= 0)
 	{
-		KtreeMeta	now;
-		int			patience;
+		KtreeImage *image = ktree_image_create(&calibration->cache->layout);
+		MemoryContext one = AllocSetContextCreate(context, "ktree sample",
+												  ALLOCSET_DEFAULT_SIZES);
+		uint64		seed = RelationGetNumberOfBlocks(index);
 
-		ktree_read_meta(index, &now);
-		patience = Max(Min(TRUE_PATIENCE, now.extents / TRUE_SHARE), LEAST_PATIENCE);
-		search = ktree_search_create(index, cache);
-		vectors = palloc(sizeof(float) * SAMPLES * (Size) cache->layout.padded);
-		samples = sample_vectors(index, &cache->layout, vectors, tids);
-		for (int c = 0; c < KTREE_CURVES && samples > 0; c++)
+		calibration->search = ktree_search_create(index, calibration->cache);
+		calibration->plain = palloc(sizeof(float) * calibration->cache->layout.dims);
+		calibration->patience = Max(Min(TRUE_PATIENCE, meta.extents / TRUE_SHARE), LEAST_PATIENCE);
+		if (ktree_rows_at_hand(index, heap))
 		{
-			double		recall[KTREE_PATIENCE_STEPS] = {0};
-			double		leaves[KTREE_PATIENCE_STEPS] = {0};
-
-			int			some = Min(samples, curve_samples[c]);
-
-			curves[c].count = curve_counts[c];
-			curves[c].samples = some;
-			for (int s = 0; s < some; s++)
-			{
-				struct TidSet *self = tidset_create();
-
-				memcpy(ktree_search_query(search)->vector,
-					   vectors + (Size) s * cache->layout.padded,
-					   sizeof(float) * cache->layout.padded);
-				rabitq_query_prepare(&ktree_search_query(search)->code);
-				tidset_add(self, &tids[s]);
-				measure(search, self, patience, &curves[c], recall, leaves);
-			}
-			for (int i = 0; i < KTREE_PATIENCE_STEPS; i++)
-			{
-				curves[c].recall[i] = (float) (recall[i] / some);
-				curves[c].leaves[i] = (float) (leaves[i] / some);
-			}
+			calibration->rows = index_rows_begin(heap, index);
+			calibration->distance = index_getprocinfo(index, 1, KTREE_DISTANCE_PROC);
 		}
+		for (int attempt = 0; attempt < samples * 4 && calibration->samples < samples; attempt++)
+		{
+			int			slot;
+
+			CHECK_FOR_INTERRUPTS();
+			if (!random_leaf(index, &seed, image))
+				continue;
+			slot = random_slot(&image->node, seed);
+			if (slot < 0)
+				continue;
+			MemoryContextSwitchTo(one);
+			measure(calibration, image, slot);
+			MemoryContextSwitchTo(context);
+			MemoryContextReset(one);
+		}
+		if (calibration->rows != NULL)
+			index_rows_end(calibration->rows);
 	}
 	last_index_scan = statistics;
-
-	buffer = ReadBuffer(index, KTREE_META_BLOCK);
-	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
-	state = GenericXLogStart(index);
-	meta = KtreePageMeta(GenericXLogRegisterBuffer(state, buffer, 0));
-	memcpy(meta->curves, curves, sizeof(curves));
-	meta->calibrated_tuples = (uint64) tuples;
-	meta->removed = 0;
-	GenericXLogFinish(state);
-	UnlockReleaseBuffer(buffer);
+	store(index, calibration, tuples);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);
+}
+
+/*
+ * ktree_calibrate_grown
+ *	  After a split: measure again if the tree has grown by a quarter.
+ */
+void
+ktree_calibrate_grown(Relation index, Relation heap)
+{
+	KtreeMeta	meta;
+	KtreeMetaUpdate update;
+	KtreeMeta  *claimed;
+	int			leaves;
+	bool		mine;
+
+	ktree_read_meta(index, &meta);
+	leaves = (int) (meta.extents - meta.free_count);
+	if (leaves < LEAST_LEAVES || leaves < meta.calibrated_leaves * GROWTH)
+		return;
+
+	/* others who come now need not measure the same */
+	claimed = ktree_meta_begin(index, &update);
+	mine = claimed->calibrated_leaves == meta.calibrated_leaves;
+	claimed->calibrated_leaves = leaves;
+	ktree_meta_end(&update);
+	if (mine)
+		ktree_calibrate(index, heap, -1, KTREE_FEW_SAMPLES);
 }

@@ -107,7 +107,8 @@ read_node(CheckState *check, KtreeLink link, BlockNumber from, KtreeImage *image
 			wrong = "2: another generation than the pointer says";
 		else if (KtreePageSpecial(page)->version != KTREE_VERSION)
 			wrong = "2: unknown page version";
-		else if (part == 0 && KtreePageNode(page)->used > check->layout.capacity)
+		else if (part == 0 && KtreePageNode(page)->used >
+				 ktree_capacity(&check->layout, KtreePageNode(page)))
 			wrong = "5: more slots in use than a node has";
 		UnlockReleaseBuffer(buffer);
 		if (wrong != NULL)
@@ -125,12 +126,13 @@ check_header(CheckState *check, const KtreeImage *image, int level)
 	const KtreeNode *node = &image->node;
 	BlockNumber block = image->link.block;
 	int			dead = 0;
+	bool		finite = true;
 
 	if (node->level != level)
 		PROBLEM(check, block, "4: level %u where %d belongs", node->level, level);
 	if (node->state != KTREE_LIVE)
 		PROBLEM(check, block, "6: state %u of a node in the tree", node->state);
-	if (node->flags & ~(uint32) (KTREE_BASE_IS_CENTER | KTREE_ON_FREE_LIST))
+	if (node->flags & ~(uint32) (KTREE_BASE_IS_CENTER | KTREE_ON_FREE_LIST | KTREE_FAR))
 		PROBLEM(check, block, "2: unknown flags %x", node->flags);
 	if (node->flags & KTREE_ON_FREE_LIST)
 		PROBLEM(check, block, "3: a node in the tree is on the free list");
@@ -147,9 +149,12 @@ check_header(CheckState *check, const KtreeImage *image, int level)
 	}
 	if (node->live != node->used - dead)
 		PROBLEM(check, block, "5: %u live slots claimed, %d found", node->live, node->used - dead);
-	if (!finite_float(node->center_minimum) || !finite_float(node->center_step) ||
+	/* a far node's center is not made of these two numbers */
+	for (int d = 0; d < check->layout.padded; d++)
+		finite = finite && finite_float(image->center[d]);
+	if (!finite || !finite_float(node->center_minimum) || !finite_float(node->center_step) ||
 		!finite_float(node->base_minimum) || !finite_float(node->base_step) ||
-		!finite_float(node->spread))
+		!finite_float(node->spread) || !(node->pivot >= 0 && node->pivot <= 1))
 		PROBLEM(check, block, "8: center or base is not finite");
 }
 
@@ -162,14 +167,17 @@ check_codes(CheckState *check, const KtreeImage *image, int slot, float *vector)
 	const float *factors = (const float *) (block + KTREE_BLOCK_FACTORS(layout->coded));
 	uint8		bits[KTREE_MAX_CODED / 8];
 	RabitqFactors four_bit;
+	float		radius = 0;
 	double		agree = 0;
 	double		total = 0;
 
 	memcpy(&four_bit, ktree_image_refine(image, slot), sizeof(four_bit));
+	if (image->node.level > 0)
+		ktree_unpack_radius(four_bit.error, &four_bit.error, &radius);
 	if (!finite_float(factors[slot % RABITQ_BLOCK]) ||
 		!finite_float(factors[RABITQ_BLOCK + slot % RABITQ_BLOCK]) ||
 		!finite_float(four_bit.add) || !finite_float(four_bit.scale) ||
-		!finite_float(four_bit.error))
+		!finite_float(four_bit.error) || !finite_float(radius))
 	{
 		PROBLEM(check, image->link.block, "8: factors of slot %d are not finite", slot);
 		return;
@@ -440,6 +448,8 @@ check_meta(CheckState *check)
 	if (meta->metric != ktree_kind(check->index)->metric ||
 		meta->element != ktree_kind(check->index)->element)
 		PROBLEM(check, KTREE_META_BLOCK, "1: metric or type is not the operator class's");
+	if (!finite_float(meta->scale) || meta->scale <= 0)
+		PROBLEM(check, KTREE_META_BLOCK, "1: the usual length of a vector is %g", meta->scale);
 	return true;
 }
 
@@ -561,20 +571,20 @@ ktree_statistics(Relation index, IndexReport *report)
 	index_report_property(report, "bytes per row", check.rows + side > 0 ?
 						  bytes / (check.rows + side) : bytes);
 	index_report_property(report, "rows when calibrated", (double) check.meta.calibrated_tuples);
-	index_report_property(report, "calibration samples", check.meta.curves[0].samples);
-	for (int c = 0; c < KTREE_CURVES; c++)
+	index_report_property(report, "calibration samples", check.meta.samples);
+	index_report_property(report, "leaves when calibrated", check.meta.calibrated_leaves);
+	for (int i = 0; i < (int) lengthof(recalls) && check.meta.samples > 0; i++)
 	{
-		const KtreeCurve *curve = &check.meta.curves[c];
+		static const int limits[] = {1, 10, 100};
 
-		for (int i = 0; i < (int) lengthof(recalls) && curve->samples > 0; i++)
-		{
+		index_report_property(report, psprintf("patience for recall %g", recalls[i]),
+							  ktree_patience(&check.meta, 10, recalls[i]));
+		index_report_property(report, psprintf("patience for recall %g of 1000 rows", recalls[i]),
+							  ktree_patience(&check.meta, 1000, recalls[i]));
+		for (int l = 0; l < (int) lengthof(limits); l++)
 			index_report_property(report,
-								  psprintf("patience for recall %g of %d rows", recalls[i], curve->count),
-								  ktree_patience(&check.meta, curve->count, recalls[i]));
-			index_report_property(report,
-								  psprintf("leaves for recall %g of %d rows", recalls[i], curve->count),
-								  ktree_expected_leaves(&check.meta, curve->count, recalls[i]));
-		}
+								  psprintf("leaves for recall %g of %d rows", recalls[i], limits[l]),
+								  ktree_expected_leaves(&check.meta, limits[l], recalls[i]));
 	}
 	index_report_property(report, "splits", (double) check.meta.splits);
 	index_report_property(report, "merges", (double) check.meta.merges);

@@ -22,7 +22,7 @@
 EMBED_FUNCTION(ktree_handler);
 
 double		embed_recall = 0.95;
-int			embed_candidates = 100;
+int			embed_candidates = 10;
 int			embed_probes = 0;
 int			embed_max_leaves = 0;
 
@@ -36,16 +36,16 @@ ktree_init(void)
 
 	DefineCustomRealVariable("embed.recall",
 							 "Share of the true nearest rows that a ktree scan should find.",
-							 "Holds for LIMIT up to embed.candidates; measured when an index is built and vacuumed.",
+							 "Measured when an index is built, grows and is vacuumed.",
 							 &embed_recall, 0.95, 0.5, 0.999,
 							 PGC_USERSET, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("embed.candidates",
-							"Rows that the first round of a ktree scan finds.",
-							"Set it to the largest LIMIT in use; a scan that is read further goes on with larger rounds.",
-							&embed_candidates, 100, 1, 100000,
+							"Rows that the first window of a ktree scan finds.",
+							"A scan that is read further continues with larger windows.",
+							&embed_candidates, 10, 1, 100000,
 							PGC_USERSET, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("embed.probes",
-							"Leaves that each round of a ktree scan visits, in place of embed.recall.",
+							"Leaves that a ktree scan visits, or as many as it needs, in place of embed.recall.",
 							"0 leaves it to embed.recall.",
 							&embed_probes, 0, 0, INT_MAX,
 							PGC_USERSET, 0, NULL, NULL, NULL);

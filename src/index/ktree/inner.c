@@ -76,7 +76,16 @@ make_room(Size bytes)
 	}
 }
 
-/* One chunk of memory with what a search reads of a node. */
+static int
+compare_floats(const void *a, const void *b)
+{
+	float		x = *(const float *) a;
+	float		y = *(const float *) b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* One chunk of memory with what is read of a node. */
 static KtreeInner *
 copy_of_image(const KtreeImage *image, Size *bytes)
 {
@@ -84,20 +93,36 @@ copy_of_image(const KtreeImage *image, Size *bytes)
 	int			used = image->node.used;
 	Size		blocks = (Size) ((used + RABITQ_BLOCK - 1) / RABITQ_BLOCK) * layout->block_bytes;
 	Size		refine = (Size) used * layout->refine_bytes;
+	Size		floats = sizeof(float) * layout->padded;
+	float		sorted[KTREE_MAX_CAPACITY];
 	KtreeInner *inner;
+	float	   *radius;
 	uint8	   *at;
 
-	*bytes = sizeof(KtreeInner) + CACHE_LINE + blocks + 2 * layout->padded + refine;
+	*bytes = sizeof(KtreeInner) + CACHE_LINE + blocks + 2 * floats + sizeof(float) * used + refine;
 	inner = MemoryContextAllocHuge(kept_context, *bytes);
 	inner->node = image->node;
 	at = (uint8 *) TYPEALIGN(CACHE_LINE, inner + 1);
 	inner->blocks = memcpy(at, image->blocks, blocks);
 	at += blocks;
-	inner->center = memcpy(at, image->center_codes, layout->padded);
-	at += layout->padded;
-	inner->base = memcpy(at, image->base_codes, layout->padded);
-	at += layout->padded;
+	inner->center = memcpy(at, image->center, floats);
+	at += floats;
+	inner->base = memcpy(at, image->base, floats);
+	at += floats;
+	inner->radius = radius = (float *) at;
+	at += sizeof(float) * used;
 	inner->refine = memcpy(at, image->refine, refine);
+	for (int slot = 0; slot < used; slot++)
+	{
+		RabitqFactors factors;
+		float		error;
+
+		memcpy(&factors, ktree_image_refine(image, slot), sizeof(factors));
+		ktree_unpack_radius(factors.error, &error, &radius[slot]);
+		sorted[slot] = radius[slot];
+	}
+	qsort(sorted, used, sizeof(float), compare_floats);
+	inner->usual_radius = used > 0 ? sorted[used / 2] : 0;
 	return inner;
 }
 

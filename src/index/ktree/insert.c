@@ -12,7 +12,7 @@
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
-#include "index/ktree/ktree.h"
+#include "index/ktree/search.h"
 #include "type/vector.h"
 
 /* Nodes of each level that a descent keeps. */
@@ -134,7 +134,10 @@ ktree_side_add(Relation index, ItemPointer tid, KtreeSideReason reason)
 	UnlockReleaseBuffer(meta_buffer);
 }
 
-/* The first vector: fix the format with it as origin, and make an empty root. */
+/*
+ * The first vector: fix the format, and make an empty root.  The origin is
+ * zero: that vector may be anywhere.
+ */
 static void
 create_root(Relation index, const KtreeKind *kind, const float *vector, int dims)
 {
@@ -152,13 +155,9 @@ create_root(Relation index, const KtreeKind *kind, const float *vector, int dims
 	}
 	if (meta.dims == 0)
 	{
-		Rotation   *rotation = palloc(rotation_size(dims));
 		float	   *origin = palloc0(sizeof(float) * ROTATION_PADDED(dims));
 
-		rotation_init(rotation, dims, meta.seed);
-		if (kind->metric != KTREE_INNER)
-			rotation_apply(rotation, vector, origin);
-		ktree_begin_format(index, dims, origin);
+		ktree_begin_format(index, dims, origin, ktree_usual_length(vector, 1, dims));
 	}
 	cache = ktree_cache(index);
 	if (cache->layout.dims != dims)
@@ -166,7 +165,7 @@ create_root(Relation index, const KtreeKind *kind, const float *vector, int dims
 	rotated = palloc(sizeof(float) * cache->layout.padded);
 	ktree_to_index_space(cache, vector, rotated);
 	image = ktree_image_create(&cache->layout);
-	ktree_image_begin(image, 0, rotated, NULL);
+	ktree_image_begin(image, cache, 0, rotated, NULL, -1);
 	image->link = ktree_take_extent(index, &cache->layout);
 	ktree_image_write(index, image);
 	ktree_set_root(index, image->link, 0);
@@ -185,61 +184,38 @@ typedef enum Descent
  *	  The leaf that a vector belongs to, and the parent it was found in.
  */
 static Descent
-descend(Relation index, const KtreeCache *cache, const KtreeQuery *query,
+descend(Relation index, const KtreeCache *cache, KtreeQuery *query,
 		KtreeLink *leaf, KtreeLink *parent)
 {
 	KtreeMeta	meta;
 	KtreeChild	nodes[BEAM];
-	KtreeLink	parents[BEAM];
 	int			count;
 
 	ktree_read_meta(index, &meta);
 	if (meta.height < 0)
 		return DESCENT_NO_TREE;
 	nodes[0].link = meta.root;
-	nodes[0].distance = 0;
-	parents[0].block = InvalidBlockNumber;
-	parents[0].generation = 0;
+	nodes[0].parent.block = InvalidBlockNumber;
+	nodes[0].parent.generation = 0;
 	count = 1;
-
 	for (int level = meta.height; level > 0; level--)
 	{
 		KtreeChild	below[BEAM];
-		KtreeLink	from[BEAM];
 		int			found = 0;
 
 		for (int i = 0; i < count; i++)
 		{
-			KtreeChild	children[BEAM];
-			int			n = ktree_nearest_children(index, cache, query, nodes[i].link, level,
-												   children, BEAM);
-
-			if (n == 0)
+			if (!ktree_nearest_children(index, cache, query, nodes[i].link, level,
+										below, &found, BEAM))
 				return DESCENT_OVERTAKEN;
-			for (int j = 0; j < n; j++)
-			{
-				int			at = found < BEAM ? found : BEAM - 1;
-
-				if (found == BEAM && children[j].distance >= below[BEAM - 1].distance)
-					continue;
-				if (found < BEAM)
-					found++;
-				while (at > 0 && below[at - 1].distance > children[j].distance)
-				{
-					below[at] = below[at - 1];
-					from[at] = from[at - 1];
-					at--;
-				}
-				below[at] = children[j];
-				from[at] = nodes[i].link;
-			}
 		}
+		if (found == 0)
+			return DESCENT_OVERTAKEN;
 		count = found;
 		memcpy(nodes, below, sizeof(nodes));
-		memcpy(parents, from, sizeof(parents));
 	}
 	*leaf = nodes[0].link;
-	*parent = parents[0];
+	*parent = nodes[0].parent;
 	return DESCENT_DONE;
 }
 
@@ -255,7 +231,7 @@ is_live_leaf(const KtreeImage *image)
  *	  fails here is damage.
  */
 static void
-check_descent(Relation index, const KtreeCache *cache, const KtreeQuery *query, KtreeImage *image)
+check_descent(Relation index, const KtreeCache *cache, KtreeQuery *query, KtreeImage *image)
 {
 	KtreeLink	leaf;
 	KtreeLink	parent;
@@ -296,7 +272,7 @@ append(Relation index, const KtreeLayout *layout, KtreeLink leaf,
 	if (!BufferIsValid(buffers[0]))
 		return false;
 	node = KtreePageNode(BufferGetPage(buffers[0]));
-	if (node->state != KTREE_LIVE || node->level != 0 || node->used >= layout->capacity)
+	if (node->state != KTREE_LIVE || node->level != 0 || node->used >= ktree_capacity(layout, node))
 	{
 		*full = node->state == KTREE_LIVE && node->level == 0;
 		UnlockReleaseBuffer(buffers[0]);
@@ -384,17 +360,20 @@ insert_vector(Relation index, Relation heap, InsertState *state, const KtreeKind
 		if (descent != DESCENT_DONE ||
 			!ktree_image_read_centers(index, leaf, image) || !is_live_leaf(image))
 			continue;
-		if (image->node.used < state->cache->layout.capacity)
+		if (image->node.used < ktree_capacity(&state->cache->layout, &image->node))
 		{
-			ktree_encode(&state->cache->layout, image->center, image->base,
-						 state->query->vector, 0, kind->metric == KTREE_INNER, state->code);
+			ktree_encode(image, state->query->vector, 0, kind->metric == KTREE_INNER,
+						 state->code);
 			if (append(index, &state->cache->layout, leaf, &pointer, state->code, &full))
 				break;
 		}
 		else
 			full = true;
 		if (full)
+		{
 			ktree_split(index, state->cache, heap, leaf, parent);
+			ktree_calibrate_grown(index, heap);
+		}
 	}
 }
 

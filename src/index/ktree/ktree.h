@@ -24,7 +24,7 @@
 #include "math/rotate.h"
 
 #define KTREE_MAGIC			0x4B545245	/* "KTRE" */
-#define KTREE_VERSION		3
+#define KTREE_VERSION		4
 #define KTREE_META_BLOCK	0
 #define KTREE_MAX_DIMS		16000
 #define KTREE_SEED			UINT64CONST(0x656D626564)
@@ -123,20 +123,22 @@ ktree_mark_place(BlockNumber first)
 	return (uint16) (KTREE_PAGE_ID ^ ((first * UINT32_C(0x9E3779B1)) >> 16));
 }
 
-/* Calibration: recall by patience, for two lengths of result. */
+/*
+ * Calibration: recall by patience, for three lengths of an answer and two
+ * margins of the one-bit codes.
+ */
 #define KTREE_PATIENCE_STEPS	18
-#define KTREE_CURVES			2
+#define KTREE_LIMITS			3
+#define KTREE_MARGINS			2
 
 typedef struct KtreeCurve
 {
-	int32		count;			/* rows of the result this curve is for */
-	int32		samples;		/* queries measured; 0: not calibrated */
-	float		recall[KTREE_PATIENCE_STEPS];
+	float		recall[KTREE_PATIENCE_STEPS];	/* mean over the samples */
+	float		error[KTREE_PATIENCE_STEPS];	/* of that mean */
 	float		leaves[KTREE_PATIENCE_STEPS];	/* visited, on average */
-	float		all_leaves;		/* in the tree then */
 } KtreeCurve;
 
-StaticAssertDecl(sizeof(KtreeCurve) == 156, "ktree calibration curve");
+StaticAssertDecl(sizeof(KtreeCurve) == 216, "ktree calibration curve");
 
 typedef struct KtreeMeta
 {
@@ -168,14 +170,20 @@ typedef struct KtreeMeta
 								 * small */
 	uint64		splits;			/* of nodes, ever */
 	uint64		merges;
-	KtreeCurve	curves[KTREE_CURVES];
+	float		scale;			/* inner product: the usual length of a vector
+								 * when the first rows came */
+	uint32		reserved;
+	int32		samples;		/* vectors searched for; 0: not calibrated */
+	int32		calibrated_leaves;	/* in the tree then */
+	KtreeCurve	curves[KTREE_MARGINS][KTREE_LIMITS];
+	KtreeCurve	long_curves[KTREE_MARGINS]; /* the second half of 1,000 rows */
 } KtreeMeta;
 
 StaticAssertDecl(offsetof(KtreeMeta, dims) == 12, "ktree metapage");
 StaticAssertDecl(offsetof(KtreeMeta, origin_block) == 32, "ktree metapage");
 StaticAssertDecl(offsetof(KtreeMeta, tuples) == 72, "ktree metapage");
-StaticAssertDecl(offsetof(KtreeMeta, curves) == 112, "ktree metapage");
-StaticAssertDecl(sizeof(KtreeMeta) == 424, "ktree metapage");
+StaticAssertDecl(offsetof(KtreeMeta, curves) == 128, "ktree metapage");
+StaticAssertDecl(sizeof(KtreeMeta) == 1856, "ktree metapage");
 
 typedef enum KtreeState
 {
@@ -186,6 +194,14 @@ typedef enum KtreeState
 
 #define KTREE_BASE_IS_CENTER	1
 #define KTREE_ON_FREE_LIST		2
+/*
+ * The node's vectors lie close together for their distance from the origin, or
+ * for the steps of an eight-bit center: its center is kept in floats, in place
+ * of the last KTREE_FAR_SLOTS four-bit entries, and its codes have a frame of
+ * their own (see README, "Far nodes").
+ */
+#define KTREE_FAR				4
+#define KTREE_FAR_SLOTS			8
 
 /* Start of the first page of a node. */
 typedef struct KtreeNode
@@ -203,9 +219,12 @@ typedef struct KtreeNode
 	float		base_minimum;
 	float		base_step;
 	float		spread;			/* root mean square distance of slots to the
-								 * center when the node was written */
+								 * center when the node was written, outliers
+								 * left out */
 	KtreeMark	mark;
-	float		reserved;
+	float		pivot;			/* inner product: the codes' products are with
+								 * the query less so much of the center; 0 in
+								 * a far node's own frame, else 1 */
 	uint8		dead[KTREE_MAX_CAPACITY / 8];
 } KtreeNode;
 
@@ -327,6 +346,7 @@ typedef struct KtreeCache
 	KtreeKind	kind;
 	uint32		number;			/* another one in each relcache entry of a session */
 	KtreeLayout layout;
+	float		scale;			/* inner product: the usual length of a vector */
 	Rotation   *rotation;
 	float	   *origin;
 } KtreeCache;
@@ -337,8 +357,9 @@ typedef struct KtreeImage
 	const KtreeLayout *layout;
 	KtreeLink	link;			/* where it was read */
 	KtreeNode	node;
-	float	   *center;			/* D */
-	float	   *base;			/* D */
+	float	   *center;			/* D: decoded, or a far node's own */
+	float	   *base;			/* D: the same */
+	float	   *shifted;		/* 3 D: scratch for codes with a pivot */
 	uint8	   *center_codes;	/* D */
 	uint8	   *base_codes;		/* D */
 	uint8	   *blocks;			/* capacity / 32 blocks */
@@ -365,9 +386,19 @@ extern void ktree_page_init(Page page, KtreePageKind kind, uint32 generation,
 extern void ktree_page_mark(Page page, uint32 generation);
 extern void ktree_meta_init(Page page, const KtreeKind *kind);
 extern void ktree_read_meta(Relation index, KtreeMeta *meta);
+
+/* A change of the metapage alone. */
+typedef struct KtreeMetaUpdate
+{
+	Buffer		buffer;
+	GenericXLogState *state;
+} KtreeMetaUpdate;
+
+extern KtreeMeta *ktree_meta_begin(Relation index, KtreeMetaUpdate *update);
+extern void ktree_meta_end(KtreeMetaUpdate *update);
 extern void ktree_check_page(Relation index, Buffer buffer, KtreePageKind kind);
 extern KtreeCache *ktree_cache(Relation index);
-extern void ktree_begin_format(Relation index, int dims, const float *origin);
+extern void ktree_begin_format(Relation index, int dims, const float *origin, float scale);
 extern const KtreeKind *ktree_kind(Relation index);
 extern void ktree_set_root(Relation index, KtreeLink root, int height);
 
@@ -382,6 +413,8 @@ extern int	ktree_datum_dims(const KtreeKind *kind, Datum value);
 extern int	ktree_column_dims(Relation index);
 extern KtreeClass ktree_load_vector(const KtreeKind *kind, Datum value, float *vector);
 extern void ktree_to_index_space(const KtreeCache *cache, const float *vector, float *out);
+extern float ktree_usual_length(const float *vectors, int count, int dims);
+extern double ktree_query_scale(const KtreeCache *cache, float *vector);
 pg_noreturn extern void ktree_dims_error(int expected, int found);
 
 /* extent.c */
@@ -425,6 +458,46 @@ ktree_same_generation(uint32 a, uint32 b)
 	return (uint16) a == (uint16) b;
 }
 
+/* Slots that a node has. */
+static inline int
+ktree_capacity(const KtreeLayout *layout, const KtreeNode *node)
+{
+	return layout->capacity - (node->flags & KTREE_FAR ? KTREE_FAR_SLOTS : 0);
+}
+
+/*
+ * In place of its code's error an inner node's four-bit entry has that error
+ * and the child's radius, 16 bits each: the upper half of a float, rounded up.
+ */
+static inline float
+ktree_pack_radius(float error, float radius)
+{
+	uint32		high;
+	uint32		low;
+	float		result;
+
+	memcpy(&high, &error, sizeof(high));
+	memcpy(&low, &radius, sizeof(low));
+	high = (high + 0xFFFF) & 0xFFFF0000;
+	low = (low + 0xFFFF) >> 16;
+	high |= low;
+	memcpy(&result, &high, sizeof(result));
+	return result;
+}
+
+static inline void
+ktree_unpack_radius(float packed, float *error, float *radius)
+{
+	uint32		bits;
+	uint32		half;
+
+	memcpy(&bits, &packed, sizeof(bits));
+	half = bits & 0xFFFF0000;
+	memcpy(error, &half, sizeof(half));
+	half = bits << 16;
+	memcpy(radius, &half, sizeof(half));
+}
+
 /* A code on its way into a slot. */
 typedef struct KtreeCode
 {
@@ -438,12 +511,18 @@ typedef struct KtreeCode
 extern Buffer ktree_lock_part(Relation index, KtreeLink link, int part, int mode);
 extern KtreeImage *ktree_image_create(const KtreeLayout *layout);
 extern void ktree_image_free(KtreeImage *image);
-extern void ktree_image_begin(KtreeImage *image, int level, const float *center,
-							  const float *base);
+extern void ktree_image_begin(KtreeImage *image, const KtreeCache *cache, int level,
+							  const float *center, const float *base, float radius);
 extern int	ktree_image_add(KtreeImage *image, const KtreePointer *pointer,
 							const KtreeCode *code);
-extern void ktree_encode(const KtreeLayout *layout, const float *center, const float *base,
-						 const float *vector, float lost, bool inner, KtreeCode *code);
+extern void ktree_encode(KtreeImage *image, const float *vector, float lost, bool inner,
+						 KtreeCode *code);
+extern float ktree_robust_center(const float *vectors, const int32 *which, int count,
+								 int dims, bool children, float *center);
+extern bool ktree_read_center(Relation index, const KtreeLayout *layout, KtreeLink link,
+							  uint8 *codes, float *center);
+extern bool ktree_read_far_center(Relation index, const KtreeLayout *layout, KtreeLink link,
+								  float *center);
 extern void ktree_check_slots(Relation index, const KtreeLayout *layout,
 							  const KtreeNode *node, BlockNumber block);
 extern bool ktree_image_read(Relation index, KtreeLink link, KtreeImage *image);
@@ -469,6 +548,7 @@ extern void ktree_side_add(Relation index, ItemPointer tid, KtreeSideReason reas
 /* split.c, split_nodes.c */
 extern void ktree_two_means(const float *vectors, int count, int dims, uint8 *side,
 							float *centers);
+extern bool ktree_rows_at_hand(Relation index, Relation heap);
 extern void ktree_split(Relation index, const KtreeCache *cache, Relation heap,
 						KtreeLink link, KtreeLink hint);
 extern bool ktree_merge(Relation index, const KtreeCache *cache, KtreeLink parent,
@@ -483,13 +563,8 @@ typedef struct KtreeQuery
 {
 	RabitqQuery code;
 	float	   *vector;			/* D, in index space */
+	struct KtreeQuery *local;	/* the same in a far node's frame */
 } KtreeQuery;
-
-typedef struct KtreeChild
-{
-	KtreeLink	link;
-	float		distance;		/* squared */
-} KtreeChild;
 
 /* Score of a four-bit entry, and the code's error relative to |q - base|. */
 static inline float
@@ -503,44 +578,64 @@ ktree_entry_score(const RabitqQuery *query, const uint8 *entry, float lead, floa
 }
 
 extern KtreeQuery *ktree_query_create(const KtreeLayout *layout);
-extern int	ktree_nearest_children(Relation index, const KtreeCache *cache,
-								   const KtreeQuery *query, KtreeLink node,
-								   int level, KtreeChild *best, int count);
+extern const RabitqQuery *ktree_local_query(const KtreeLayout *layout, KtreeQuery *query,
+											const float *center);
 
-/* search.c: best-first search of one round */
-typedef struct KtreeCandidate
+/* search.c: best-first search */
+typedef enum KtreeRowState
 {
-	float		score;			/* by the four-bit code */
-	float		error;			/* its standard deviation */
+	KTREE_ROW_FOUND,			/* to be handed out */
+	KTREE_ROW_EXACT,			/* the same, with its distance */
+	KTREE_ROW_DONE				/* handed out, or not to be seen */
+} KtreeRowState;
+
+/* A row scored by its four-bit code. */
+typedef struct KtreeRow
+{
+	float		score;
+	float		error;			/* its standard deviation; 0: score is exact */
+	double		distance;		/* by the operator, if exact */
 	ItemPointerData tid;
-	uint16		pad;
+	uint8		state;			/* KtreeRowState */
+	bool		bad;			/* the error is too large to believe the score */
 	int32		step;			/* leaf of the search that brought it, from 1 */
 	float		need;			/* margin without which it had been pruned */
-} KtreeCandidate;
+} KtreeRow;
 
 struct TidSet;
 
 typedef struct KtreeSearch KtreeSearch;
 
-/* When a round is over, and what it may leave out. */
+/*
+ * Rows that a window looks for beyond those it returns, and the rows up to the
+ * end of the next one.  What is read for hundreds of rows is read for a filter
+ * that few pass, perhaps at the end of a window, where most is missed.
+ */
+#define KTREE_EXTRA_ROWS(count)	((count) > 150 ? (count) / 2 : Max(6, (count) / 8))
+#define KTREE_NEXT_WINDOW(count, first) \
+	Max((count) + (first), (count) + (count) / 2)
+
+/* When a window is over, and what it may leave out. */
 typedef struct KtreeStop
 {
-	int			count;			/* rows wanted */
-	int			patience;		/* leaves without a change; 0: no such limit */
+	int			count;			/* rows wanted that were not handed out */
+	double		patience;		/* leaves without a change; 0: no such limit */
 	int			probes;			/* leaves in all; 0: no such limit */
 	int64		leaf_limit;		/* embed.max_leaves, what is left of it; 0: off */
 	float		margin;			/* one-bit errors that a pruned code may be off */
+	Size		memory;			/* for what is remembered, in bytes */
 } KtreeStop;
 
 extern KtreeSearch *ktree_search_create(Relation index, const KtreeCache *cache);
 extern KtreeQuery *ktree_search_query(KtreeSearch *search);
-extern void ktree_search_round(KtreeSearch *search, const KtreeStop *stop,
-							   struct TidSet *exclude);
-extern KtreeCandidate *ktree_search_result(KtreeSearch *search, int *count);
+extern void ktree_search_begin(KtreeSearch *search, struct TidSet *exclude);
+extern void ktree_search_window(KtreeSearch *search, const KtreeStop *stop);
+extern KtreeRow *ktree_search_rows(KtreeSearch *search, int *count);
+extern float ktree_search_threshold(const KtreeSearch *search);
 extern bool ktree_search_complete(const KtreeSearch *search);
+extern bool ktree_search_forgot(const KtreeSearch *search);
 extern bool ktree_search_cut(const KtreeSearch *search);
 extern int	ktree_search_leaves(const KtreeSearch *search);
-extern const int *ktree_search_changes(const KtreeSearch *search);
 
 /* tidset.c */
 extern struct TidSet *tidset_create(void);
@@ -561,11 +656,14 @@ extern bool ktree_gettuple(IndexScanDesc scan, ScanDirection direction);
 extern void ktree_endscan(IndexScanDesc scan);
 
 /* calibrate.c */
-extern void ktree_calibrate(Relation index, double tuples);
+extern void ktree_calibrate(Relation index, Relation heap, double tuples, int samples);
+extern void ktree_calibrate_grown(Relation index, Relation heap);
 extern float ktree_margin(double recall);
-extern int	ktree_patience(const KtreeMeta *meta, int count, double recall);
-extern double ktree_expected_leaves(const KtreeMeta *meta, int count, double recall);
-extern const int ktree_patience_steps[KTREE_PATIENCE_STEPS];
+extern double ktree_patience(const KtreeMeta *meta, double count, double recall);
+extern double ktree_expected_leaves(const KtreeMeta *meta, double count, double recall);
+
+#define KTREE_SAMPLES		240	/* for a calibration by a build or VACUUM, */
+#define KTREE_FEW_SAMPLES	96	/* and by an insertion */
 
 /* build.c */
 #define KTREE_PHASE_SAMPLE		2

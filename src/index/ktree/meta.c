@@ -105,6 +105,27 @@ ktree_read_meta(Relation index, KtreeMeta *meta)
 				 errhint("Please REINDEX it.")));
 }
 
+/*
+ * ktree_meta_begin
+ *	  The metapage, to be changed; the change is logged by ktree_meta_end.
+ */
+KtreeMeta *
+ktree_meta_begin(Relation index, KtreeMetaUpdate *update)
+{
+	update->buffer = ReadBuffer(index, KTREE_META_BLOCK);
+	LockBuffer(update->buffer, BUFFER_LOCK_EXCLUSIVE);
+	ktree_check_page(index, update->buffer, KTREE_PAGE_META);
+	update->state = GenericXLogStart(index);
+	return KtreePageMeta(GenericXLogRegisterBuffer(update->state, update->buffer, 0));
+}
+
+void
+ktree_meta_end(KtreeMetaUpdate *update)
+{
+	GenericXLogFinish(update->state);
+	UnlockReleaseBuffer(update->buffer);
+}
+
 /* Read the origin into "padded" floats. */
 static void
 read_origin(Relation index, const KtreeLayout *layout, BlockNumber first, float *origin)
@@ -170,6 +191,7 @@ ktree_cache(Relation index)
 		fresh = MemoryContextAlloc(index->rd_indexcxt, bytes);
 		fresh->kind = *ktree_kind(index);
 		fresh->number = ++number;
+		fresh->scale = meta.scale;
 		fresh->layout = layout;
 		fresh->rotation = (Rotation *) ((char *) fresh + MAXALIGN(sizeof(KtreeCache)));
 		fresh->origin = (float *) ((char *) fresh->rotation + rotation_bytes);
@@ -196,12 +218,13 @@ ktree_cache(Relation index)
  * crash in between leaves a few pages that nothing uses.
  */
 void
-ktree_begin_format(Relation index, int dims, const float *origin)
+ktree_begin_format(Relation index, int dims, const float *origin, float scale)
 {
 	KtreeLayout layout;
 	BlockNumber first;
 	Buffer		buffer;
 	GenericXLogState *state;
+	KtreeMetaUpdate update;
 	KtreeMeta  *meta;
 
 	ktree_layout_init(&layout, dims);
@@ -223,33 +246,25 @@ ktree_begin_format(Relation index, int dims, const float *origin)
 		UnlockReleaseBuffer(buffer);
 	}
 
-	buffer = ReadBuffer(index, KTREE_META_BLOCK);
-	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
-	state = GenericXLogStart(index);
-	meta = KtreePageMeta(GenericXLogRegisterBuffer(state, buffer, 0));
+	meta = ktree_meta_begin(index, &update);
 	meta->dims = dims;
 	meta->padded = (uint16) layout.padded;
 	meta->coded = (uint16) layout.coded;
 	meta->capacity = (uint16) layout.capacity;
 	meta->extent_pages = (uint16) layout.extent_pages;
 	meta->origin_block = first;
-	GenericXLogFinish(state);
-	UnlockReleaseBuffer(buffer);
+	meta->scale = scale;
+	ktree_meta_end(&update);
 }
 
 /* Make a node the root of a tree that had none. */
 void
 ktree_set_root(Relation index, KtreeLink root, int height)
 {
-	Buffer		buffer = ReadBuffer(index, KTREE_META_BLOCK);
-	GenericXLogState *state;
-	KtreeMeta  *meta;
+	KtreeMetaUpdate update;
+	KtreeMeta  *meta = ktree_meta_begin(index, &update);
 
-	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
-	state = GenericXLogStart(index);
-	meta = KtreePageMeta(GenericXLogRegisterBuffer(state, buffer, 0));
 	meta->root = root;
 	meta->height = height;
-	GenericXLogFinish(state);
-	UnlockReleaseBuffer(buffer);
+	ktree_meta_end(&update);
 }

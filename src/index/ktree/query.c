@@ -9,13 +9,18 @@
 #include "server/server.h"
 
 #include <float.h>
+#include <math.h>
 
+#include "utils/memutils.h"
 #include "utils/rel.h"
 
-#include "index/ktree/ktree.h"
+#include "index/ktree/search.h"
 
 /* Children that the one-bit codes propose and the four-bit codes decide. */
 #define PROPOSED 8
+
+/* A child is nearer than another for sure by so many errors of both. */
+#define SURE_DEVIATIONS 2.0f
 
 static void *
 query_alloc(Size bytes)
@@ -37,209 +42,210 @@ ktree_query_create(const KtreeLayout *layout)
 	return query;
 }
 
-/* Insert into a list of the "count" nearest, sorted; returns its length. */
-static int
-keep_best(KtreeChild *best, int have, int count, KtreeLink link, float distance)
+/*
+ * ktree_local_query
+ *	  A query in the frame of a far node: relative to its center.  Good until
+ *	  the next call.
+ */
+const RabitqQuery *
+ktree_local_query(const KtreeLayout *layout, KtreeQuery *query, const float *center)
 {
-	int			at = have;
-
-	if (have == count && distance >= best[have - 1].distance)
-		return have;
-	if (have == count)
-		at = have - 1;
-	else
-		have++;
-	while (at > 0 && best[at - 1].distance > distance)
+	if (query->local == NULL)
 	{
-		best[at] = best[at - 1];
+		MemoryContext old = MemoryContextSwitchTo(GetMemoryChunkContext(query));
+
+		query->local = ktree_query_create(layout);
+		MemoryContextSwitchTo(old);
+	}
+	for (int d = 0; d < layout->padded; d++)
+		query->local->vector[d] = query->vector[d] - center[d];
+	rabitq_query_prepare(&query->local->code);
+	return &query->local->code;
+}
+
+/* A child that may be the nearest. */
+typedef struct Proposal
+{
+	float		score;			/* squared distance */
+	float		error;
+	int			slot;
+} Proposal;
+
+/* Insert into a sorted list of at most PROPOSED; returns its length. */
+static int
+propose(Proposal *proposals, int have, float score, int slot)
+{
+	int			at = have < PROPOSED ? have : PROPOSED - 1;
+
+	if (have == PROPOSED && score >= proposals[PROPOSED - 1].score)
+		return have;
+	while (at > 0 && proposals[at - 1].score > score)
+	{
+		proposals[at] = proposals[at - 1];
 		at--;
 	}
-	best[at].link = link;
-	best[at].distance = distance;
-	return have;
+	proposals[at].score = score;
+	proposals[at].error = 0;
+	proposals[at].slot = slot;
+	return Min(have + 1, PROPOSED);
 }
 
 /*
- * nearest_by_decoding
+ * propose_by_decoding
  *	  For inner products: the slots' factors give products, but a tree is
  *	  clustered by distance.
  */
 static int
-nearest_by_decoding(Relation index, const KtreeCache *cache, const KtreeQuery *query,
-					KtreeLink node, int level, KtreeChild *best, int count)
+propose_by_decoding(const KtreeLayout *layout, const KtreeQuery *query, const KtreeNode *header,
+					const KtreeInner *inner, float *vector, Proposal *proposals)
 {
-	KtreeImage *image = ktree_image_create(&cache->layout);
-	float	   *vector = palloc(sizeof(float) * cache->layout.padded);
 	int			have = 0;
 
-	if (!ktree_image_read(index, node, image) || image->node.state != KTREE_LIVE ||
-		image->node.level != level)
+	for (int slot = 0; slot < header->used; slot++)
 	{
-		pfree(vector);
-		ktree_image_free(image);
-		return 0;
-	}
-	for (int slot = 0; slot < image->node.used; slot++)
-	{
-		KtreePointer *pointer = ktree_image_pointer(image, slot);
-		KtreeLink	link;
+		const uint8 *entry = inner->refine + (Size) slot * layout->refine_bytes;
+		RabitqFactors factors;
+		float		radius;
+		float		lost;
 		float		distance;
 		float		unused;
 
-		if (ktree_slot_dead(&image->node, slot))
+		if (ktree_slot_dead(header, slot))
 			continue;
-		ktree_image_decode(image, slot, vector);
+		memcpy(&factors, entry, sizeof(factors));
+		ktree_unpack_radius(factors.error, &factors.error, &radius);
+		lost = rabitq_refine_decode(layout->padded, entry + sizeof(factors), &factors,
+									inner->base, vector);
 		rabitq_lead(&query->code, vector, false, &distance, &unused);
-		link.block = ktree_pointer_block(pointer);
-		link.generation = pointer->offset;
-		have = keep_best(best, have, count, link, distance);
+		have = propose(proposals, have, distance, slot);
+		for (int i = 0; i < have; i++)
+		{
+			if (proposals[i].slot == slot)
+				proposals[i].error = 2 * sqrtf(distance * lost / layout->padded);
+		}
 	}
-	pfree(vector);
-	ktree_image_free(image);
 	return have;
 }
 
-typedef struct Proposal
+/* By one-bit codes, then by four-bit codes. */
+static int
+propose_by_codes(const KtreeLayout *layout, KtreeQuery *query, const KtreeNode *header,
+				 const KtreeInner *inner, Proposal *proposals)
 {
-	float		score;
-	int			slot;
-	KtreeLink	link;
-} Proposal;
+	const RabitqQuery *code = &query->code;
+	float		lead;
+	float		distance;
+	float		rounding;
+	int			have = 0;
+
+	rabitq_lead(code, inner->center, false, &lead, &distance);
+	if (header->flags & KTREE_FAR)
+		code = ktree_local_query(layout, query, inner->center);
+	rounding = KTREE_ROUNDING * code->norm_squared;
+	for (int block = 0; block * RABITQ_BLOCK < header->used; block++)
+	{
+		float		scores[RABITQ_BLOCK];
+
+		rabitq_scan(code, inner->blocks + block * layout->block_bytes, lead, 0, FLT_MAX, scores);
+		for (int i = 0; i < RABITQ_BLOCK; i++)
+		{
+			int			slot = block * RABITQ_BLOCK + i;
+
+			if (slot < header->used && !ktree_slot_dead(header, slot))
+				have = propose(proposals, have, scores[i], slot);
+		}
+	}
+	if (!(header->flags & (KTREE_BASE_IS_CENTER | KTREE_FAR)))
+		rabitq_lead(code, inner->base, false, &lead, &distance);
+	for (int i = 0; i < have; i++)
+	{
+		float		error;
+		float		radius;
+
+		proposals[i].score = ktree_entry_score(code, inner->refine + (Size) proposals[i].slot *
+											   layout->refine_bytes, lead, &error);
+		ktree_unpack_radius(error, &error, &radius);
+		proposals[i].error = 2 * error * distance + rounding;
+	}
+	return have;
+}
+
+static void
+keep_child(KtreeChild *best, int *found, int count, const KtreeChild *child)
+{
+	int			at = *found < count ? *found : count - 1;
+
+	if (*found == count && child->distance >= best[count - 1].distance)
+		return;
+	*found = Min(*found + 1, count);
+	while (at > 0 && best[at - 1].distance > child->distance)
+	{
+		best[at] = best[at - 1];
+		at--;
+	}
+	best[at] = *child;
+}
 
 /*
  * ktree_nearest_children
- *	  The live children of an inner node nearest to the query, nearest first;
- *	  0 when the node has been replaced since the pointer to it was read, or is
- *	  not of that level.
+ *	  Add the live children of an inner node nearest to the query to a list of
+ *	  the nearest; false when the node has been replaced since the pointer to
+ *	  it was read, or is not of that level.
+ *
+ * Where codes cannot tell which child is the nearest their centers are read.
  */
-int
-ktree_nearest_children(Relation index, const KtreeCache *cache, const KtreeQuery *query,
-					   KtreeLink node, int level, KtreeChild *best, int count)
+bool
+ktree_nearest_children(Relation index, const KtreeCache *cache, KtreeQuery *query,
+					   KtreeLink node, int level, KtreeChild *best, int *found, int count)
 {
 	const KtreeLayout *layout = &cache->layout;
-	KtreeNode	header;
+	Buffer		buffer = ktree_lock_part(index, node, 0, BUFFER_LOCK_SHARE);
 	Proposal	proposals[PROPOSED];
-	int			proposed = 0;
-	int			have = 0;
-	int			part = -1;
-	Buffer		buffer = InvalidBuffer;
-	uint8	   *codes;
-	float		lead = 0;
-	float		distance;
+	KtreeNode	header;
+	const KtreeInner *inner;
+	float	   *center = palloc(sizeof(float) * layout->padded);
+	uint8	   *codes = palloc(layout->padded);
+	float		nearest = FLT_MAX;
+	int			within = 0;
+	int			have;
 
-	if (cache->kind.metric == KTREE_INNER)
-		return nearest_by_decoding(index, cache, query, node, level, best, count);
+	if (!BufferIsValid(buffer))
+		return false;
+	header = *KtreePageNode(BufferGetPage(buffer));
+	ktree_check_slots(index, layout, &header, node.block);
+	UnlockReleaseBuffer(buffer);
+	if (header.state != KTREE_LIVE || header.level != level)
+		return false;
+	inner = ktree_inner_open(index, cache, node, &header);
+	if (inner == NULL)
+		return false;
 
-	codes = palloc(layout->padded);
-	memset(&header, 0, sizeof(header));
-	for (int at = 0; at < layout->refine_part; at++)
+	have = cache->kind.metric == KTREE_INNER ?
+		propose_by_decoding(layout, query, &header, inner, center, proposals) :
+		propose_by_codes(layout, query, &header, inner, proposals);
+	for (int i = 0; i < have; i++)
+		nearest = Min(nearest, proposals[i].score + SURE_DEVIATIONS * proposals[i].error);
+	for (int i = 0; i < have; i++)
+		within += proposals[i].score - SURE_DEVIATIONS * proposals[i].error <= nearest;
+	for (int i = 0; i < have; i++)
 	{
-		Page		page;
-		int			from;
-		int			offset;
-		int			bytes;
+		const KtreePointer *pointers = (const KtreePointer *)
+			(inner->blocks + proposals[i].slot / RABITQ_BLOCK * layout->block_bytes +
+			 KTREE_BLOCK_POINTERS(layout->coded));
+		const KtreePointer *pointer = &pointers[proposals[i].slot % RABITQ_BLOCK];
+		KtreeChild	child;
+		float		unused;
 
-		buffer = ktree_lock_part(index, node, at, BUFFER_LOCK_SHARE);
-		if (!BufferIsValid(buffer))
-			return 0;
-		page = BufferGetPage(buffer);
-		if (at == 0)
-		{
-			header = *KtreePageNode(page);
-			ktree_check_slots(index, layout, &header, node.block);
-			if (header.state != KTREE_LIVE || header.level != level)
-			{
-				UnlockReleaseBuffer(buffer);
-				return 0;
-			}
-		}
-		bytes = ktree_center_piece(layout, at, &from, &offset);
-		if (bytes > 0)
-		{
-			memcpy(codes + from, page + offset, bytes);
-			if (from + bytes == layout->padded)
-				rabitq_center_lead(&query->code, codes, header.center_minimum,
-								   header.center_step, false, &lead, &distance);
-		}
-		for (int block = 0; block * RABITQ_BLOCK < header.used; block++)
-		{
-			float		scores[RABITQ_BLOCK];
-			KtreePointer *pointers;
-			int			block_part;
-
-			ktree_block_position(layout, block, &block_part, &offset);
-			if (block_part != at)
-				continue;
-			rabitq_scan(&query->code, (uint8 *) page + offset, lead, 0, FLT_MAX, scores);
-			pointers = (KtreePointer *) (page + offset + KTREE_BLOCK_POINTERS(layout->coded));
-			for (int i = 0; i < RABITQ_BLOCK; i++)
-			{
-				int			slot = block * RABITQ_BLOCK + i;
-				int			place;
-
-				if (slot >= header.used || ktree_slot_dead(&header, slot))
-					continue;
-				if (proposed == PROPOSED && scores[i] >= proposals[PROPOSED - 1].score)
-					continue;
-				place = proposed < PROPOSED ? proposed++ : PROPOSED - 1;
-				while (place > 0 && proposals[place - 1].score > scores[i])
-				{
-					proposals[place] = proposals[place - 1];
-					place--;
-				}
-				proposals[place].score = scores[i];
-				proposals[place].slot = slot;
-				proposals[place].link.block = ktree_pointer_block(&pointers[i]);
-				proposals[place].link.generation = pointers[i].offset;
-			}
-		}
-		UnlockReleaseBuffer(buffer);
+		child.link.block = ktree_pointer_block(pointer);
+		child.link.generation = pointer->offset;
+		child.parent = node;
+		child.distance = proposals[i].score;
+		if (within > 1 && proposals[i].score - SURE_DEVIATIONS * proposals[i].error <= nearest &&
+			ktree_read_center(index, layout, child.link, codes, center))
+			rabitq_lead(&query->code, center, false, &child.distance, &unused);
+		keep_child(best, found, count, &child);
 	}
-
-	/* refine, relative to the base */
-	if (!(header.flags & KTREE_BASE_IS_CENTER))
-	{
-		for (int at = layout->base_part; at < layout->extent_pages; at++)
-		{
-			int			from;
-			int			offset;
-			int			bytes = ktree_base_piece(layout, at, &from, &offset);
-
-			if (bytes == 0)
-				break;
-			buffer = ktree_lock_part(index, node, at, BUFFER_LOCK_SHARE);
-			if (!BufferIsValid(buffer))
-				return 0;
-			memcpy(codes + from, (char *) BufferGetPage(buffer) + offset, bytes);
-			UnlockReleaseBuffer(buffer);
-		}
-		rabitq_center_lead(&query->code, codes, header.base_minimum, header.base_step,
-						   false, &lead, &distance);
-	}
-	buffer = InvalidBuffer;
-	for (int i = 0; i < proposed; i++)
-	{
-		int			at;
-		int			offset;
-		float		score;
-		float		error;
-
-		ktree_refine_position(layout, proposals[i].slot, &at, &offset);
-		if (at != part)
-		{
-			if (BufferIsValid(buffer))
-				UnlockReleaseBuffer(buffer);
-			buffer = ktree_lock_part(index, node, at, BUFFER_LOCK_SHARE);
-			if (!BufferIsValid(buffer))
-				return 0;
-			part = at;
-		}
-		score = ktree_entry_score(&query->code, (uint8 *) BufferGetPage(buffer) + offset,
-								  lead, &error);
-		have = keep_best(best, have, count, proposals[i].link, score);
-	}
-	if (BufferIsValid(buffer))
-		UnlockReleaseBuffer(buffer);
+	pfree(center);
 	pfree(codes);
-	return have;
+	return true;
 }

@@ -1,20 +1,27 @@
 /*-------------------------------------------------------------------------
  *
  * scan.c
- *	  Index scans: rounds of exactly sorted rows.
+ *	  Index scans: windows of exactly sorted rows.
  *
- * A round asks search.c for the best rows by their codes, and hands them out
+ * A window asks search.c for the best rows by their codes, and hands them out
  * in order of the true distance: a row waits in a heap under a lower bound
  * of its distance, and when it comes to the top its distance is computed
  * from the table's row with the operator's own function, and it goes back.
  * So only about as many rows are read as are wanted, and LIMIT need not be
  * known.  The bound is probabilistic, five standard deviations of the
- * four-bit code's error: a row beyond that (one in some three million) is
- * handed out when its turn comes, as is a nearer row that only a later round
- * finds.
+ * four-bit code's error.
  *
- * Later rounds want twice as many rows and leave out those already returned.
- * The last round finds whatever is left, then come the rows of the side list.
+ * The first window finds embed.candidates rows.  Later ones continue its
+ * search, each for half as many again.  A window hands out nothing beyond its
+ * threshold: what lies there may have nearer rows that are not known yet.  A
+ * row that a later window finds nearer than what was handed out already is
+ * late: it is set aside and comes when all others have come, so that the order
+ * of an answer is that of the true distance.  Then come the rows of the side
+ * list.
+ *
+ * What a search remembers is bounded by work_mem.  When a scan has read so far
+ * that something had to be forgotten, the next window begins a new search,
+ * without the rows that were handed out.
  *
  *-------------------------------------------------------------------------
  */
@@ -39,18 +46,23 @@
 #define BOUND_DEVIATIONS	5.0f
 
 /* Relative slack for rounding between the codes' arithmetic and the operator's. */
-#define ROUNDING_SLACK		1e-5f
+#define ROUNDING_SLACK		1e-6f
 
-/* Rows that a round looks for beyond those it returns. */
-#define EXTRA_ROWS(count)	Max(6, (count) / 8)
-
-/* Rows whose pages are asked for when a round begins to hand out. */
+/* Rows whose pages are asked for when a window begins to hand out. */
 #define PREFETCHED_ROWS 16
 
-/* A row of the current round. */
+/*
+ * A window that reads this many times as many rows without seeing them as it
+ * reckoned with is given up for one that looks farther: that far at least.
+ */
+#define UNSEEN_SHARE	1.5
+#define LEAST_PATIENCE	8
+
+/* A row of the current window. */
 typedef struct Row
 {
 	double		distance;		/* exact, or a bound */
+	int			known;			/* among the search's rows; -1: of the side list */
 	bool		exact;
 	ItemPointerData tid;
 } Row;
@@ -60,20 +72,33 @@ typedef struct KtreeScanState
 	MemoryContext context;		/* everything that lasts until the next rescan */
 	bool		started;
 	bool		unordered;		/* no distances: any order will do */
+	bool		everything;		/* one window over all rows */
 	bool		exhausted;		/* the tree has no more rows */
 	bool		finished;
 	KtreeMeta	meta;
 	KtreeCache *cache;
 	KtreeSearch *search;
 	Datum		query;
-	struct TidSet *returned;
-	int			rounds;
-	int			count;			/* rows of this round */
-	int			handed;			/* of them already handed out */
+	struct TidSet *returned;	/* handed out, late, or not to be seen */
+	bool		searching;		/* the search can be continued */
+	int64		count;			/* rows up to the end of this window */
+	int64		handed;			/* handed out */
+	int64		window_start;	/* so many when this window began */
+	double		scale;			/* of the query, for inner products; else 1 */
+	int64		read;			/* distances asked for */
+	int64		seen;			/* of them of rows that the snapshot sees */
+	double		unseen;			/* rows read for each one seen, as of this window */
+	bool		broken_off;		/* this window met more unseen rows than it
+								 * reckoned with */
+	double		last;			/* distance of the row handed out last */
 	Row		   *rows;			/* min-heap */
 	int			row_count;
 	int			row_room;
-	int64		leaves;			/* in all rounds */
+	int64		leaves;			/* of searches that cannot be continued */
+	Row		   *late;
+	int			late_count;
+	int			late_room;
+	int			late_at;
 	/* rows of the side list that have a distance */
 	Row		   *huge;
 	int			huge_count;
@@ -238,11 +263,10 @@ pop_row(KtreeScanState *state)
 
 /* A bound in the operator's terms from a score of the codes. */
 static double
-bound_of_score(const KtreeScanState *state, const KtreeCandidate *candidate)
+bound_of_score(const KtreeScanState *state, const KtreeRow *row)
 {
-	const RabitqQuery *query = &ktree_search_query(state->search)->code;
-	float		slack = ROUNDING_SLACK * (query->norm_squared + fabsf(candidate->score));
-	double		score = candidate->score - BOUND_DEVIATIONS * candidate->error - slack;
+	float		slack = ROUNDING_SLACK * fabsf(row->score);
+	double		score = row->score - BOUND_DEVIATIONS * row->error - slack;
 
 	switch (state->cache->kind.metric)
 	{
@@ -251,9 +275,17 @@ bound_of_score(const KtreeScanState *state, const KtreeCandidate *candidate)
 		case KTREE_COSINE:
 			return Max(score, 0) / 2;
 		case KTREE_INNER:
-			return score / 2;
+			return score / 2 / state->scale;
 	}
 	return 0;
+}
+
+/* The score that a row of this distance has. */
+static double
+score_of_distance(const KtreeScanState *state, double distance)
+{
+	return state->cache->kind.metric == KTREE_L2 ? distance * distance :
+		2 * distance * state->scale;
 }
 
 /*
@@ -311,6 +343,7 @@ read_huge_rows(IndexScanDesc scan, KtreeScanState *state)
 			}
 			row = &state->huge[state->huge_count];
 			row->tid = state->side[i].tid;
+			row->known = -1;
 			row->exact = true;
 			if (!fetch_distance(scan, state, &row->tid, &row->distance))
 				continue;
@@ -335,7 +368,14 @@ start_scan(IndexScanDesc scan, KtreeScanState *state)
 	state->side = NULL;
 	state->side_pass = 0;
 	state->leaves = 0;
-	state->rounds = 0;
+	state->searching = false;
+	state->handed = state->window_start = state->read = state->seen = 0;
+	state->unseen = 1;
+	state->scale = 1;
+	state->broken_off = false;
+	state->last = -get_float8_infinity();
+	state->late = NULL;
+	state->late_count = state->late_room = state->late_at = 0;
 	state->search = NULL;
 	memset(&last_index_scan, 0, sizeof(last_index_scan));
 	pgstat_count_index_scan(index);
@@ -367,6 +407,12 @@ start_scan(IndexScanDesc scan, KtreeScanState *state)
 		if (state->cache != NULL)
 		{
 			state->search = ktree_search_create(index, state->cache);
+			if (kind->metric == KTREE_INNER)
+			{
+				/* any length will do */
+				class = KTREE_NORMAL;
+				state->scale = ktree_query_scale(state->cache, vector);
+			}
 			if (class == KTREE_NORMAL)
 				ktree_to_index_space(state->cache, vector,
 									 ktree_search_query(state->search)->vector);
@@ -389,10 +435,11 @@ start_scan(IndexScanDesc scan, KtreeScanState *state)
 	}
 
 	/*
-	 * A query beyond the codes' arithmetic is answered by one round over all
+	 * A query beyond the codes' arithmetic is answered by one window over all
 	 * rows.
 	 */
-	state->count = class == KTREE_HUGE ? INT_MAX : embed_candidates;
+	state->everything = class == KTREE_HUGE;
+	state->count = 0;
 	state->exhausted = (state->search == NULL);
 	MemoryContextSwitchTo(old);
 }
@@ -411,49 +458,82 @@ prefetch_rows(Relation heap, const KtreeScanState *state)
 	}
 }
 
-/* Rows a round may hold within work_mem. */
+/*
+ * rows_wanted
+ *	  How many rows the search has to find for the rest of this window.
+ *
+ * When many of the rows read so far were not to be seen, as many more are
+ * needed.
+ */
 static int
-most_rows(void)
+rows_wanted(const KtreeScanState *state)
 {
-	int64		most = (int64) work_mem * 1024 / (sizeof(KtreeCandidate) + sizeof(Row));
+	int64		most = (int64) work_mem * 1024 / 2 / (sizeof(KtreeRow) + sizeof(Row));
+	double		missing = (double) (state->count - state->handed);
 
-	return (int) Min(Max(most, 1000), INT_MAX / 4);
+	if (state->everything)
+		return INT_MAX / 2;
+	if (state->read > 0)
+		missing *= Min(state->unseen, 2 + 2 * state->read / missing);
+	missing += KTREE_EXTRA_ROWS(state->count);
+	return (int) Min(missing, Max(most, 1000));
 }
 
-/* Fill the heap with the next round's rows. */
+/* Take a row out of what may be handed out. */
 static void
-next_round(IndexScanDesc scan, KtreeScanState *state)
+forget_row(KtreeScanState *state, const Row *row)
 {
 	MemoryContext old = MemoryContextSwitchTo(state->context);
-	KtreeStop	stop;
-	KtreeCandidate *found;
+
+	tidset_add(state->returned, (ItemPointer) &row->tid);
+	MemoryContextSwitchTo(old);
+	if (row->known >= 0)
+	{
+		int			count;
+
+		ktree_search_rows(state->search, &count)[row->known].state = KTREE_ROW_DONE;
+	}
+}
+
+/* A row that comes too late, or has no distance: it waits until the end. */
+static void
+set_aside(KtreeScanState *state, const Row *row)
+{
+	if (state->late_count == state->late_room)
+	{
+		state->late_room = Max(state->late_room * 2, 64);
+		state->late = state->late == NULL ?
+			MemoryContextAllocHuge(state->context, sizeof(Row) * (Size) state->late_room) :
+			repalloc_huge(state->late, sizeof(Row) * (Size) state->late_room);
+	}
+	forget_row(state, row);
+	state->late[state->late_count] = *row;
+	state->late[state->late_count++].known = -1;	/* of another search by then */
+}
+
+/* Fill the heap with what the search knows within its threshold. */
+static void
+fill_heap(IndexScanDesc scan, KtreeScanState *state)
+{
+	double		threshold = ktree_search_threshold(state->search);
+	bool		complete = ktree_search_complete(state->search);
+	KtreeRow   *found;
 	int			found_count;
-	bool		last;
 
-	if (state->rounds++ > 0 && state->count < INT_MAX / 2)
-		state->count *= 2;
-	state->count = Min(state->count, Max(most_rows(), embed_candidates));
-	stop.count = state->count + EXTRA_ROWS(state->count);
-	stop.patience = ktree_patience(&state->meta, state->count, embed_recall);
-	stop.probes = embed_probes;
-	stop.margin = ktree_margin(embed_recall);
-	stop.leaf_limit = 0;
-	if (embed_max_leaves > 0)
-		stop.leaf_limit = Max(embed_max_leaves - state->leaves, 1);
-
-	ktree_search_round(state->search, &stop, state->returned);
-	last_index_scan.rounds++;
-	state->leaves += ktree_search_leaves(state->search);
-	state->handed = 0;
 	state->row_count = 0;
-	found = ktree_search_result(state->search, &found_count);
+	found = ktree_search_rows(state->search, &found_count);
 	for (int i = 0; i < found_count; i++)
 	{
 		Row			row;
 
+		if (found[i].state == KTREE_ROW_DONE ||
+			(!complete && found[i].score - BOUND_DEVIATIONS * found[i].error > threshold))
+			continue;
 		row.tid = found[i].tid;
-		row.exact = state->unordered;
-		row.distance = state->unordered ? 0 : bound_of_score(state, &found[i]);
+		row.known = i;
+		row.exact = state->unordered || found[i].state == KTREE_ROW_EXACT;
+		row.distance = state->unordered ? 0 :
+			row.exact ? found[i].distance : bound_of_score(state, &found[i]);
 		push_row(state, &row);
 	}
 	for (int i = 0; i < state->huge_count; i++)
@@ -461,79 +541,199 @@ next_round(IndexScanDesc scan, KtreeScanState *state)
 		if (!tidset_has(state->returned, &state->huge[i].tid))
 			push_row(state, &state->huge[i]);
 	}
-
 	if (!state->unordered)
 		prefetch_rows(scan->heapRelation, state);
+}
 
-	last = ktree_search_complete(state->search);
-	if (ktree_search_cut(state->search) && !last)
+/*
+ * patience_of_window
+ *	  Leaves without a change after which a window of so many rows is over.
+ *
+ * Calibration knows live rows.  Where most of the rows that a search meets are
+ * dead versions, those among them that can be seen are spread over more leaves.
+ */
+static double
+patience_of_window(const KtreeScanState *state, int rows)
+{
+	double		patience = ktree_patience(&state->meta, rows, embed_recall);
+
+	if (state->unordered)
+		return 1;
+	if (state->unseen > UNSEEN_SHARE)
+		patience = Max(patience, LEAST_PATIENCE) * sqrt(state->unseen);
+	return patience;
+}
+
+/* Search on, for the rows of the next window. */
+static void
+next_window(IndexScanDesc scan, KtreeScanState *state)
+{
+	MemoryContext old = MemoryContextSwitchTo(state->context);
+	KtreeStop	stop;
+	int64		leaves;
+
+	/* a window that ended early is still wanted, unless it had no rows at all */
+	if (state->handed >= state->count ||
+		(state->handed == state->window_start && !state->broken_off))
+		state->count = KTREE_NEXT_WINDOW(state->count, embed_candidates);
+	state->broken_off = false;
+	state->window_start = state->handed;
+	state->unseen = (state->read + 1.0) / (state->seen + 1.0);
+	stop.count = rows_wanted(state);
+	stop.patience = patience_of_window(state, stop.count);
+	stop.probes = embed_probes;
+	stop.margin = ktree_margin(embed_recall);
+	stop.memory = state->everything ? SIZE_MAX : (Size) work_mem * 1024;
+	stop.leaf_limit = 0;
+	if (embed_max_leaves > 0)
+		stop.leaf_limit = Max(embed_max_leaves - state->leaves, 1);
+
+	if (!state->searching || ktree_search_forgot(state->search))
+	{
+		if (state->searching)
+			state->leaves += ktree_search_leaves(state->search);
+		ktree_search_begin(state->search, state->searching ? state->returned : NULL);
+		state->searching = true;
+	}
+	ktree_search_window(state->search, &stop);
+	last_index_scan.rounds++;
+	fill_heap(scan, state);
+
+	leaves = state->leaves + ktree_search_leaves(state->search);
+	if (ktree_search_cut(state->search) && !ktree_search_complete(state->search))
 	{
 		ereport(WARNING,
 				(errmsg("scan of index \"%s\" stopped after %lld leaves",
-						RelationGetRelationName(scan->indexRelation),
-						(long long) state->leaves),
+						RelationGetRelationName(scan->indexRelation), (long long) leaves),
 				 errdetail("More rows may exist; embed.max_leaves is %d.", embed_max_leaves)));
-		state->finished = true;
-		last = true;
+		state->finished = state->exhausted = true;
 	}
-	if (last)
-	{
+	if (ktree_search_complete(state->search) && !ktree_search_forgot(state->search))
 		state->exhausted = true;
-		state->count = INT_MAX; /* hand out all there are */
-	}
+	if (state->exhausted)
+		state->count = PG_INT64_MAX;	/* hand out all there are */
 	MemoryContextSwitchTo(old);
 }
 
 static bool
-hand_out(IndexScanDesc scan, KtreeScanState *state, ItemPointer tid)
+hand_out(IndexScanDesc scan, KtreeScanState *state, const Row *row)
 {
-	MemoryContext old = MemoryContextSwitchTo(state->context);
-
-	tidset_add(state->returned, tid);
-	MemoryContextSwitchTo(old);
-	scan->xs_heaptid = *tid;
+	forget_row(state, row);
+	scan->xs_heaptid = row->tid;
 	scan->xs_recheck = false;
 	scan->xs_recheckorderby = false;
 	last_index_scan.returned++;
 	state->handed++;
+	state->last = row->distance;
 	return true;
 }
 
-/* The next row of the current round. */
+/*
+ * find_distance
+ *	  Replace a row's bound by its distance; false when it is not to be seen.
+ */
+static bool
+find_distance(IndexScanDesc scan, KtreeScanState *state, Row *row)
+{
+	int			count;
+
+	state->read++;
+	if (!fetch_distance(scan, state, &row->tid, &row->distance))
+		return false;
+	state->seen++;
+	row->exact = true;
+	if (row->known >= 0 && !isnan(row->distance))
+	{
+		KtreeRow   *known = &ktree_search_rows(state->search, &count)[row->known];
+
+		known->score = (float) score_of_distance(state, row->distance);
+		known->distance = row->distance;
+		known->state = KTREE_ROW_EXACT;
+		known->error = 0;
+		known->bad = false;
+	}
+	return true;
+}
+
+/* The next row of the current window. */
 static bool
 next_row(IndexScanDesc scan, KtreeScanState *state)
 {
+	double		threshold = state->exhausted || state->unordered ? get_float8_infinity() :
+		ktree_search_threshold(state->search);
+
 	while (state->row_count > 0 && state->handed < state->count)
 	{
 		Row			row = pop_row(state);
 
 		/*
 		 * A leaf that was split after it was read is met again in what
-		 * replaced it, so one round may find a row twice.
+		 * replaced it, so one search may find a row twice.
 		 */
 		if (tidset_has(state->returned, &row.tid))
-			continue;
-		if (row.exact)
-			return hand_out(scan, state, &row.tid);
-		if (!fetch_distance(scan, state, &row.tid, &row.distance))
 		{
-			/* not for our snapshot: no later round need look again */
-			MemoryContext old = MemoryContextSwitchTo(state->context);
-
-			tidset_add(state->returned, &row.tid);
-			MemoryContextSwitchTo(old);
+			forget_row(state, &row);
 			continue;
 		}
-		if (isnan(row.distance))
-			row.distance = get_float8_infinity();
-		row.exact = true;
-
-		/* often it is still the nearest: spare the heap */
-		if (state->row_count == 0 || row.distance <= state->rows[0].distance)
-			return hand_out(scan, state, &row.tid);
-		push_row(state, &row);
+		if (!row.exact)
+		{
+			if (!find_distance(scan, state, &row))
+			{
+				/* not for our snapshot: nobody need look again */
+				forget_row(state, &row);
+				if (!state->exhausted &&
+					state->read + 1.0 > UNSEEN_SHARE * state->unseen * (state->seen + 1.0))
+				{
+					/* nearer rows may be where this window did not look */
+					state->broken_off = true;
+					state->row_count = 0;
+					return false;
+				}
+				continue;
+			}
+			if (isnan(row.distance))
+			{
+				/* comes after all that have a place in the order */
+				set_aside(state, &row);
+				continue;
+			}
+			/* often it is still the nearest: spare the heap */
+			if (state->row_count > 0 && row.distance > state->rows[0].distance)
+			{
+				push_row(state, &row);
+				continue;
+			}
+		}
+		if (!state->exhausted && score_of_distance(state, row.distance) > threshold)
+		{
+			state->row_count = 0;
+			return false;
+		}
+		if (row.distance < state->last)
+		{
+			set_aside(state, &row);
+			continue;
+		}
+		return hand_out(scan, state, &row);
 	}
 	return false;
+}
+
+static int
+compare_rows(const void *a, const void *b)
+{
+	return float8_cmp_internal(((const Row *) a)->distance, ((const Row *) b)->distance);
+}
+
+/* The next of the rows that were set aside. */
+static bool
+next_late_row(IndexScanDesc scan, KtreeScanState *state)
+{
+	if (state->late_at == 0 && state->late_count > 0)
+		qsort(state->late, state->late_count, sizeof(Row), compare_rows);
+	if (state->late_at == state->late_count)
+		return false;
+	return hand_out(scan, state, &state->late[state->late_at++]);
 }
 
 static void
@@ -563,10 +763,13 @@ next_side_row(IndexScanDesc scan, KtreeScanState *state)
 		while (state->side_at < state->side_count)
 		{
 			KtreeSideEntry *entry = &state->side[state->side_at++];
+			Row			row = {0};
 
+			row.tid = entry->tid;
+			row.known = -1;
 			if ((state->side_pass == 2 || entry->reason != KTREE_SIDE_NULL) &&
-				!tidset_has(state->returned, &entry->tid))
-				return hand_out(scan, state, &entry->tid);
+				!tidset_has(state->returned, &row.tid))
+				return hand_out(scan, state, &row);
 		}
 		CHECK_FOR_INTERRUPTS();
 		if (read_side_page(scan, state))
@@ -594,8 +797,10 @@ ktree_gettuple(IndexScanDesc scan, ScanDirection direction)
 			return false;
 		if (state->exhausted)
 			break;
-		next_round(scan, state);
+		next_window(scan, state);
 	}
+	if (next_late_row(scan, state))
+		return true;
 
 	/* huge rows of an index that has no tree */
 	while (state->huge_count > 0 && state->search == NULL)
@@ -603,7 +808,7 @@ ktree_gettuple(IndexScanDesc scan, ScanDirection direction)
 		for (int i = 0; i < state->huge_count; i++)
 			push_row(state, &state->huge[i]);
 		state->huge_count = 0;
-		state->count = INT_MAX;
+		state->count = PG_INT64_MAX;
 		if (next_row(scan, state))
 			return true;
 	}

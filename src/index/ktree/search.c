@@ -1,13 +1,16 @@
 /*-------------------------------------------------------------------------
  *
  * search.c
- *	  One round of a scan: the best rows by their codes.
+ *	  The best rows by their codes, in windows that continue one search.
  *
  * The descent is lazy and best-first.  Leaves wait in a heap by the distance
  * of their centers, inner nodes in a heap for each level; an inner node is
  * opened when one of its children might be nearer than the nearest leaf
- * waiting.  The round ends when "patience" leaves in a row have changed
- * nothing.  What is done with one node is in search_nodes.c.
+ * waiting.  A window of so many rows is complete when "patience" leaves in a
+ * row have changed nothing among them.  The next one goes on from there: it
+ * looks at what the smaller window left out of the leaves already visited,
+ * whose bounds are remembered, and then visits more.  What is done with one
+ * node is in search_nodes.c, and with the rows in search_rows.c.
  *
  * One buffer lock at a time; see README for why pages read one after the
  * other fit together, and what happens when a node has been replaced.
@@ -16,22 +19,16 @@
  */
 #include "server/server.h"
 
-#include <float.h>
 #include <math.h>
 
 #include "miscadmin.h"
+#include "utils/memutils.h"
 #include "utils/rel.h"
 
 #include "index/ktree/search.h"
 
-/* Each needs a split between two reads: so many in a round mean damage. */
+/* Each needs a split between two reads: so many in a search mean damage. */
 #define MAX_RESTARTS 10000
-
-/*
- * How far, as a cosine, the best child may lie in the query's direction from
- * its parent's center.  Smaller opens fewer inner nodes and misses more.
- */
-#define CHILD_COSINE 0.7f
 
 /* Of each page of the next leaf; then the processor sees where we are going. */
 #define PREFETCH_BYTES 192
@@ -57,33 +54,55 @@ ktree_search_create(Relation index, const KtreeCache *cache)
 	search->inner = cache->kind.metric == KTREE_INNER;
 	search->query = ktree_query_create(&cache->layout);
 	search->codes = palloc(cache->layout.padded);
-	search->visited = visited_create(CurrentMemoryContext, 256, NULL);
+	search->center = palloc(sizeof(float) * cache->layout.padded);
+	search->visited_nodes = visited_create(CurrentMemoryContext, 256, NULL);
 	search->opened_room = 16;
 	search->opened = palloc(sizeof(KtreeOpened) * search->opened_room);
-	search->changes_room = 256;
-	search->changes = palloc(sizeof(int) * search->changes_room);
+	search->visited_room = 64;
+	search->visited = palloc(sizeof(KtreeVisited) * search->visited_room);
+	search->bounds_room = 64 * KTREE_MAX_CAPACITY;
+	search->bounds = palloc(sizeof(float) * search->bounds_room);
+	search->row_room = 1024;
+	search->rows = palloc(sizeof(KtreeRow) * search->row_room);
+	search->seat_room = 128;
+	search->seats = palloc(sizeof(float) * search->seat_room);
 	return search;
 }
 
-/* Its vector is the caller's to fill, in index space, before a round. */
+/* Its vector is the caller's to fill, in index space, before a search. */
 KtreeQuery *
 ktree_search_query(KtreeSearch *search)
 {
 	return search->query;
 }
 
-KtreeCandidate *
-ktree_search_result(KtreeSearch *search, int *count)
+/* The rows found so far; their order changes with every window. */
+KtreeRow *
+ktree_search_rows(KtreeSearch *search, int *count)
 {
-	*count = search->best_count;
-	return search->best;
+	*count = search->row_count;
+	return search->rows;
 }
 
-/* Was nothing left out?  Then no later round has anything to add. */
+/* Rows beyond this score may have nearer ones that are not known yet. */
+float
+ktree_search_threshold(const KtreeSearch *search)
+{
+	return ktree_threshold(search);
+}
+
+/* Was nothing left out?  Then no later window has anything to add. */
 bool
 ktree_search_complete(const KtreeSearch *search)
 {
-	return search->complete && !search->pruned;
+	return search->complete && search->seat_count < search->seat_limit;
+}
+
+/* Was something lost for lack of memory?  Then no window can follow. */
+bool
+ktree_search_forgot(const KtreeSearch *search)
+{
+	return search->forgot;
 }
 
 bool
@@ -96,13 +115,6 @@ int
 ktree_search_leaves(const KtreeSearch *search)
 {
 	return search->leaves;
-}
-
-/* The leaves, numbered from 1, that changed the result; 0 ends the list. */
-const int *
-ktree_search_changes(const KtreeSearch *search)
-{
-	return search->changes;
 }
 
 static KtreeWaiting
@@ -118,9 +130,9 @@ pop(KtreeWaitingHeap *heap)
 
 		if (child >= heap->count)
 			break;
-		if (child + 1 < heap->count && heap->nodes[child + 1].score < heap->nodes[child].score)
+		if (child + 1 < heap->count && heap->nodes[child + 1].key < heap->nodes[child].key)
 			child++;
-		if (heap->nodes[child].score >= last.score)
+		if (heap->nodes[child].key >= last.key)
 			break;
 		heap->nodes[at] = heap->nodes[child];
 		at = child;
@@ -145,11 +157,12 @@ push_root(KtreeSearch *search)
 				 errmsg("index \"%s\" claims a height of %d",
 						RelationGetRelationName(search->index), meta.height)));
 	search->height = Max(search->height, meta.height);
-	root.score = -FLT_MAX;
+	root.key = -FLT_MAX;
+	root.radius = 0;
 	root.link = meta.root;
 	root.parent = -1;
 	root.slot = 0;
-	root.refined = true;
+	root.stage = KTREE_BY_CENTER;
 	ktree_push_waiting(&search->heaps[meta.height], &root);
 }
 
@@ -177,53 +190,49 @@ visited_key(KtreeLink link)
 
 /*
  * refine_waiting
- *	  Replace a node's one-bit score by that of its four-bit code.
+ *	  Learn better where a waiting node is: by its four-bit code, and if that
+ *	  is too coarse by its center.
  */
 static void
-refine_waiting(KtreeSearch *search, KtreeWaiting *waiting)
+refine_waiting(KtreeSearch *search, KtreeWaiting *waiting, int level)
 {
 	const KtreeOpened *parent = &search->opened[waiting->parent];
-	const KtreeInner *inner = ktree_inner_kept(search->cache, parent->link);
+	const KtreeInner *inner;
 	int			part;
 	int			offset;
 	Buffer		buffer;
-	float		error;
 
-	waiting->refined = true;
+	if (waiting->stage == KTREE_TOO_COARSE)
+	{
+		float		score;
+		float		distance;
+
+		waiting->stage = KTREE_BY_CENTER;
+		if (!ktree_read_center(search->index, search->layout, waiting->link, search->codes,
+							   search->center))
+			return;				/* whoever visits it will find out */
+		rabitq_lead(&search->query->code, search->center, search->inner, &score, &distance);
+		waiting->key = ktree_key(search, level, score, waiting->radius, parent->usual_radius);
+		return;
+	}
+
+	inner = ktree_inner_kept(search->cache, parent->link);
 	if (inner != NULL && waiting->slot < inner->node.used)
 	{
-		waiting->score = ktree_entry_score(&search->query->code, inner->refine +
-										   (Size) waiting->slot * search->layout->refine_bytes,
-										   parent->lead, &error);
+		ktree_score_child(search, waiting, level, &search->query->code, parent, inner->refine +
+						  (Size) waiting->slot * search->layout->refine_bytes);
 		return;
 	}
 
 	/* the copy had to give way */
+	waiting->stage = KTREE_BY_FOUR_BITS;
 	ktree_refine_position(search->layout, waiting->slot, &part, &offset);
 	buffer = ktree_lock_part(search->index, parent->link, part, BUFFER_LOCK_SHARE);
 	if (!BufferIsValid(buffer))
 		return;					/* the first score must do */
-	waiting->score = ktree_entry_score(&search->query->code,
-									   (uint8 *) BufferGetPage(buffer) + offset,
-									   parent->lead, &error);
+	ktree_score_child(search, waiting, level, &search->query->code, parent,
+					  (uint8 *) BufferGetPage(buffer) + offset);
 	UnlockReleaseBuffer(buffer);
-}
-
-/* Might a child of this inner node have a better score than this? */
-static bool
-may_hold_better(const KtreeSearch *search, const KtreeWaiting *waiting, int level, float score)
-{
-	float		spread = search->spread[level];
-	float		best;
-
-	if (spread < 0 || waiting->score == -FLT_MAX)
-		return true;
-	if (search->inner)
-		best = waiting->score - 2 * CHILD_COSINE * search->query_length * spread;
-	else
-		best = waiting->score + spread * spread -
-			2 * CHILD_COSINE * sqrtf(Max(waiting->score, 0)) * spread;
-	return best < score;
 }
 
 /* The pages of a leaf that is likely to be visited soon. */
@@ -253,18 +262,18 @@ next_leaf(KtreeSearch *search, KtreeWaiting *leaf)
 		{
 			if (search->heaps[level].count > 0 &&
 				(leaves->count == 0 ||
-				 may_hold_better(search, &search->heaps[level].nodes[0], level,
-								 leaves->nodes[0].score)))
+				 search->heaps[level].nodes[0].key < leaves->nodes[0].key))
 				break;
 		}
 		if (level == 0 && leaves->count == 0)
 			return false;
 		waiting = pop(&search->heaps[level]);
-		if (!waiting.refined && waiting.parent >= 0)
+		if ((waiting.stage == KTREE_BY_ONE_BIT || waiting.stage == KTREE_TOO_COARSE) &&
+			waiting.parent >= 0)
 		{
 			if (level == 0)
 				prefetch_leaf(search, waiting.link.block);
-			refine_waiting(search, &waiting);
+			refine_waiting(search, &waiting, level);
 			ktree_push_waiting(&search->heaps[level], &waiting);
 			continue;
 		}
@@ -275,7 +284,7 @@ next_leaf(KtreeSearch *search, KtreeWaiting *leaf)
 			continue;
 		}
 		/* inner nodes are opened again after a restart, leaves are not */
-		visited_insert(search->visited, visited_key(waiting.link), &found);
+		visited_insert(search->visited_nodes, visited_key(waiting.link), &found);
 		if (!found)
 		{
 			*leaf = waiting;
@@ -285,69 +294,92 @@ next_leaf(KtreeSearch *search, KtreeWaiting *leaf)
 }
 
 /*
- * ktree_search_round
- *	  Find the stop->count best rows that are not in "exclude".
+ * ktree_search_begin
+ *	  Start a search for the query that the caller has prepared, among rows
+ *	  that are not in "exclude".
  */
 void
-ktree_search_round(KtreeSearch *search, const KtreeStop *stop, struct TidSet *exclude)
+ktree_search_begin(KtreeSearch *search, struct TidSet *exclude)
 {
-	KtreeWaiting leaf;
+	MemoryContext old = MemoryContextSwitchTo(GetMemoryChunkContext(search));
 
 	for (int level = 0; level < KTREE_MAX_LEVELS; level++)
-	{
 		search->heaps[level].count = 0;
-		search->spread[level] = -1;
-	}
 	search->height = 0;
 	search->opened_count = 0;
-	visited_reset(search->visited);
+	visited_reset(search->visited_nodes);
 	search->exclude = exclude;
-	search->best_limit = stop->count;
-	if (search->best == NULL)
-	{
-		search->best_room = Min(stop->count, 1024);
-		search->best = palloc(sizeof(KtreeCandidate) * search->best_room);
-	}
-	search->best_count = 0;
+	search->visited_count = 0;
+	search->bounds_count = 0;
+	search->row_count = 0;
 	search->leaves = 0;
 	search->restarts = 0;
-	search->changes_count = 0;
-	search->pruned = search->complete = search->cut = false;
-	search->margin = stop->margin;
+	search->forgot = search->complete = search->cut = false;
 	search->query_length = sqrtf(search->query->code.norm_squared);
-
 	push_root(search);
-	for (;;)
+	MemoryContextSwitchTo(old);
+}
+
+/* What a smaller window left out of the leaves that it visited. */
+static void
+look_again(KtreeSearch *search)
+{
+	for (int i = 0; i < search->visited_count; i++)
 	{
-		int			last_change;
+		KtreeVisited *visited = &search->visited[i];
+		const float *bounds = search->bounds + visited->bounds;
+		float		threshold = ktree_threshold(search);
+		float		least = FLT_MAX;
 
 		CHECK_FOR_INTERRUPTS();
-		if (!next_leaf(search, &leaf))
-		{
-			search->complete = true;
-			break;
-		}
-		if (!ktree_visit_leaf(search, &leaf))
-		{
+		for (int slot = 0; slot < visited->used; slot++)
+			least = Min(least, bounds[slot]);
+		if (least < threshold && !ktree_visit_again(search, visited))
 			restart(search);
-			continue;
+	}
+}
+
+/*
+ * ktree_search_window
+ *	  Go on until the stop->count best rows are known, of those that have not
+ *	  been handed out.
+ */
+void
+ktree_search_window(KtreeSearch *search, const KtreeStop *stop)
+{
+	MemoryContext old = MemoryContextSwitchTo(GetMemoryChunkContext(search));
+	KtreeWaiting leaf;
+
+	search->margin = stop->margin;
+	search->memory = stop->memory;
+	ktree_fill_seats(search, stop->count);
+	look_again(search);
+	for (;;)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (search->seat_count == search->seat_limit)
+		{
+			if (stop->probes > 0)
+			{
+				if (search->leaves >= stop->probes)
+					break;
+			}
+			else if (stop->patience > 0 &&
+					 search->leaves - search->last_change >= stop->patience)
+				break;
 		}
 		if (stop->leaf_limit > 0 && search->leaves >= stop->leaf_limit)
 		{
 			search->cut = true;
 			break;
 		}
-		if (search->best_count < search->best_limit)
-			continue;
-		last_change = search->changes_count > 0 ?
-			search->changes[search->changes_count - 1] : 0;
-		if (stop->probes > 0)
+		if (!next_leaf(search, &leaf))
 		{
-			if (search->leaves >= stop->probes)
-				break;
-		}
-		else if (stop->patience > 0 && search->leaves - last_change >= stop->patience)
+			search->complete = true;
 			break;
+		}
+		if (!ktree_visit_leaf(search, &leaf))
+			restart(search);
 	}
-	search->changes[search->changes_count] = 0;
+	MemoryContextSwitchTo(old);
 }

@@ -141,10 +141,19 @@ find_parent(Relation index, const KtreeCache *cache, const KtreeMeta *meta,
 				 errhint("Please REINDEX it.")));
 }
 
+/* Both codes of a child's center, with its radius. */
+static void
+encode_child(const KtreeCache *cache, KtreeImage *parent, const KtreeImage *child,
+			 KtreeCode *code)
+{
+	ktree_encode(parent, child->center, 0, cache->kind.metric == KTREE_INNER, code);
+	code->four_bit.error = ktree_pack_radius(code->four_bit.error, child->node.spread);
+}
+
 /* S4: write an entry for a new node into an unused slot of its parent. */
 static void
 write_parent_slot(Relation index, const KtreeCache *cache, KtreeLink parent,
-				  const KtreeImage *centers, int slot, const KtreeImage *child)
+				  KtreeImage *centers, int slot, const KtreeImage *child)
 {
 	const KtreeLayout *layout = &cache->layout;
 	KtreeCode  *code = palloc(sizeof(KtreeCode));
@@ -158,8 +167,7 @@ write_parent_slot(Relation index, const KtreeCache *cache, KtreeLink parent,
 	Page		refine_page;
 	GenericXLogState *state;
 
-	ktree_encode(layout, centers->center, centers->base, child->center, 0,
-				 cache->kind.metric == KTREE_INNER, code);
+	encode_child(cache, centers, child, code);
 	ktree_pointer_set(&pointer, child->link.block, (uint16) child->link.generation);
 	ktree_block_position(layout, slot / RABITQ_BLOCK, &block_part, &offset);
 	ktree_refine_position(layout, slot, &refine_part, &offset);
@@ -300,17 +308,16 @@ write_new_root(Relation index, const KtreeCache *cache, KtreeChange *change)
 
 	for (int d = 0; d < layout->padded; d++)
 		center[d] = 0.5f * (change->fresh[0]->center[d] + change->fresh[1]->center[d]);
-	ktree_image_begin(root, change->old[0]->node.level + 1, center, NULL);
-	root->node.spread = sqrtf(vector_l2_squared_kernel(layout->padded, center,
-													  change->fresh[0]->center));
+	ktree_image_begin(root, cache, change->old[0]->node.level + 1, center, NULL,
+					  sqrtf(vector_l2_squared_kernel(layout->padded, center,
+													 change->fresh[0]->center)));
 	for (int n = 0; n < 2; n++)
 	{
 		KtreePointer pointer;
 
 		ktree_pointer_set(&pointer, change->fresh[n]->link.block,
 						  (uint16) change->fresh[n]->link.generation);
-		ktree_encode(layout, root->center, root->base, change->fresh[n]->center, 0,
-					 cache->kind.metric == KTREE_INNER, code);
+		encode_child(cache, root, change->fresh[n], code);
 		ktree_image_add(root, &pointer, code);
 	}
 	link = root->link = ktree_take_extent(index, layout);
@@ -357,7 +364,8 @@ put_in_place(Relation index, const KtreeCache *cache, KtreeChange *change, Ktree
 			find_parent(index, cache, &meta, change->old[0]->link, hint, &parent);
 			if (!ktree_image_read_centers(index, parent, centers))
 				elog(ERROR, "parent changed under the structure lock");
-			if (centers->node.used + change->new_count <= cache->layout.capacity)
+			if (centers->node.used + change->new_count <=
+				ktree_capacity(&cache->layout, &centers->node))
 			{
 				slots[0] = find_child(index, &cache->layout, parent, change->old[0]->link, &header);
 				slots[1] = change->old_count < 2 ? -1 :
@@ -423,7 +431,7 @@ restructure(Relation index, const KtreeCache *cache, Relation heap, KtreeLink li
 	change->old_count = 1;
 	change->old[0] = old;
 	if (!ktree_image_read(index, link, old) || old->node.state != KTREE_LIVE ||
-		old->node.used + 1 < cache->layout.capacity)
+		old->node.used + 1 < ktree_capacity(&cache->layout, &old->node))
 	{
 		free_change(change);	/* somebody was first */
 		return;
@@ -488,7 +496,8 @@ ktree_merge(Relation index, const KtreeCache *cache, KtreeLink parent,
 		change->old[0]->node.state == KTREE_LIVE &&
 		change->old[1]->node.state == KTREE_LIVE &&
 		change->old[0]->node.level == change->old[1]->node.level &&
-		change->old[0]->node.live + change->old[1]->node.live <= cache->layout.capacity &&
+		change->old[0]->node.live + change->old[1]->node.live <=
+		cache->layout.capacity - KTREE_FAR_SLOTS &&
 		find_child(index, &cache->layout, parent, one, &header) >= 0 &&
 		find_child(index, &cache->layout, parent, other, &header) >= 0 &&
 		header.state == KTREE_LIVE)

@@ -39,6 +39,22 @@
 
 #define SPLIT_ITERATIONS 8
 
+/*
+ * A leaf with a row farther from its center than this many times its radius
+ * has codes that do not tell how its rows lie to each other.
+ */
+#define STRAY_ROW		4.0f
+
+/*
+ * A code that has lost more than this part of what the rows of a leaf vary by
+ * is not believed as it is; they are taken to vary by this much of what is
+ * seen of it at the least.
+ */
+#define NOISY_SHARE		0.25
+#define SETTLED_SHARE	0.1
+
+#define BOTH_SIDES		(-1)
+
 /* The live slots of the old nodes, in order. */
 typedef struct Members
 {
@@ -48,6 +64,8 @@ typedef struct Members
 	uint8	   *side;			/* which of the new ones takes it */
 	float	   *vectors;		/* in index space */
 	float	   *lost;			/* expected squared error of that; 0: exact */
+	float	   *radius;			/* of children */
+	bool		read;			/* the table's rows were asked */
 } Members;
 
 static int
@@ -173,6 +191,7 @@ read_members(const KtreeLayout *layout, KtreeChange *change)
 	members->slot = palloc(sizeof(int16) * most);
 	members->side = palloc0(most);
 	members->lost = palloc(sizeof(float) * most);
+	members->radius = palloc0(sizeof(float) * most);
 	members->vectors = MemoryContextAllocHuge(CurrentMemoryContext,
 											  sizeof(float) * (Size) most * layout->padded);
 	for (int n = 0; n < change->old_count; n++)
@@ -214,20 +233,21 @@ read_children(Relation index, const KtreeLayout *layout, const KtreeChange *chan
 		memcpy(member_vector(members, layout, i), child->center,
 			   sizeof(float) * layout->padded);
 		members->lost[i] = 0;
+		members->radius[i] = child->node.spread;
 	}
 	ktree_image_free(child);
 }
 
 /*
- * rows_at_hand
+ * ktree_rows_at_hand
  *	  May the indexed values of rows be read again?
  *
  * Not those of an expression: it runs functions of the user, which may be dear,
  * may tell somebody that they were called, and may fail for a row that took
  * the place of the one they were computed for.
  */
-static bool
-rows_at_hand(Relation index, Relation heap)
+bool
+ktree_rows_at_hand(Relation index, Relation heap)
 {
 	/* toasted values need a snapshot */
 	return heap != NULL && ActiveSnapshotSet() && index->rd_index->indkey.values[0] != 0;
@@ -248,7 +268,8 @@ row_to_index_space(const KtreeCache *cache, Datum value, float *scratch, float *
 
 /*
  * read_rows
- *	  Replace the vectors of one side's members by those of the table's rows.
+ *	  Replace the vectors of one side's members, or of all, by those of the
+ *	  table's rows.
  *
  * Rows that cannot be seen are left as their codes tell them: those of
  * transactions under way, for one.  Any version of a row that carries the
@@ -273,7 +294,7 @@ read_rows(Relation index, const KtreeCache *cache, Relation heap, const KtreeCha
 		Datum		value;
 		bool		null;
 
-		if (members->side[i] != side)
+		if (side != BOTH_SIDES && members->side[i] != side)
 			continue;
 		CHECK_FOR_INTERRUPTS();
 		memcpy(&tid, member_pointer(members, change, i), sizeof(tid));
@@ -299,38 +320,50 @@ read_rows(Relation index, const KtreeCache *cache, Relation heap, const KtreeCha
 	pfree(exact);
 }
 
-/* Sums of squared distances of one side's members from its center and from "base". */
+/* The members of one side. */
 static int
-measure_side(const KtreeLayout *layout, const Members *members, int side,
-			 const float *center, const float *base, double *to_center, double *to_base)
+members_of(const Members *members, int side, int32 *which)
 {
 	int			count = 0;
 
-	*to_center = *to_base = 0;
 	for (int i = 0; i < members->count; i++)
 	{
-		const float *vector = member_vector(members, layout, i);
-
-		if (members->side[i] != side)
-			continue;
-		*to_center += vector_l2_squared_kernel(layout->padded, vector, center);
-		*to_base += vector_l2_squared_kernel(layout->padded, vector, base);
-		count++;
+		if (members->side[i] == side)
+			which[count++] = i;
 	}
 	return count;
+}
+
+/* May the four-bit codes stay as they are, relative to the old base? */
+static bool
+base_is_near(const KtreeLayout *layout, const KtreeImage *old, const Members *members,
+			 const int32 *which, int count, const float *center)
+{
+	double		to_center = 0;
+	double		to_base = 0;
+
+	if (old->node.level > 0 || (old->node.flags & KTREE_FAR))
+		return false;
+	for (int i = 0; i < count; i++)
+	{
+		const float *vector = member_vector(members, layout, which[i]);
+
+		to_center += vector_l2_squared_kernel(layout->padded, vector, center);
+		to_base += vector_l2_squared_kernel(layout->padded, vector, old->base);
+	}
+	return to_base <= REBASE_RATIO * to_center;
 }
 
 /* Both codes of a member, the four-bit one copied if its base is kept. */
 static void
 encode_member(const KtreeCache *cache, const KtreeChange *change, const Members *members,
-			  int i, const KtreeImage *image, bool keep_base, KtreeCode *code)
+			  int i, KtreeImage *image, bool keep_base, KtreeCode *code)
 {
 	const KtreeLayout *layout = &cache->layout;
 	bool		inner = cache->kind.metric == KTREE_INNER;
 	float		lost = members->lost[i];
 
-	ktree_encode(layout, image->center, image->base, member_vector(members, layout, i), lost,
-				 inner, code);
+	ktree_encode(image, member_vector(members, layout, i), lost, inner, code);
 	if (keep_base)
 	{
 		const uint8 *entry = ktree_image_refine(change->old[members->node[i]],
@@ -345,55 +378,125 @@ encode_member(const KtreeCache *cache, const KtreeChange *change, const Members 
 		code->four_bit.add += lost;
 	code->four_bit.error = sqrtf(code->four_bit.error * code->four_bit.error +
 								 lost / (layout->padded - 1));
+	if (image->node.level > 0)
+		code->four_bit.error = ktree_pack_radius(code->four_bit.error, members->radius[i]);
+}
+
+/*
+ * settle_decoded
+ *	  Bring decoded vectors nearer to the center of the rows they are among;
+ *	  false when none had to be.
+ *
+ * A code made when a leaf was wide has lost more than the rows of a narrow one
+ * differ by.  What it has lost is then most of the way from the center to
+ * where it decodes to: a row near a query would look far from it, and surely
+ * so.  The vector of least expected error lies between the two, as the
+ * rows' variance is to that and the code's together (the mean of a product of
+ * two normal densities).
+ */
+static bool
+settle_decoded(const KtreeLayout *layout, Members *members, const int32 *which, int count,
+			   const float *center)
+{
+	double		around = 0;		/* mean square of distances from the center */
+	double		noise = 0;		/* of what was lost */
+	double		variance;
+	bool		moved = false;
+
+	for (int n = 0; n < count; n++)
+	{
+		around += vector_l2_squared_kernel(layout->padded, center,
+										   member_vector(members, layout, which[n])) / count;
+		noise += members->lost[which[n]] / count;
+	}
+	variance = Max(around - noise, SETTLED_SHARE * around);
+	for (int n = 0; n < count; n++)
+	{
+		float	   *vector = member_vector(members, layout, which[n]);
+		double		lost = members->lost[which[n]];
+		double		share = variance / (variance + lost);
+
+		if (!(lost > NOISY_SHARE * variance))
+			continue;
+		for (int d = 0; d < layout->padded; d++)
+			vector[d] = (float) (center[d] + share * (vector[d] - center[d]));
+		members->lost[which[n]] = (float) (share * lost);
+		moved = true;
+	}
+	return moved;
 }
 
 /* Fill a new node with the members of its side. */
 static KtreeImage *
 make_node(Relation index, const KtreeCache *cache, KtreeChange *change, Members *members,
-		  int side, const float *center)
+		  int side)
 {
 	const KtreeLayout *layout = &cache->layout;
+	const KtreeImage *old = change->old[0];
 	KtreeImage *image = ktree_image_create(layout);
 	KtreeCode  *code = palloc(sizeof(KtreeCode));
-	int			level = change->old[0]->node.level;
-	double		to_center;
-	double		to_base;
-	int			count = measure_side(layout, members, side, center, change->old[0]->base,
-									 &to_center, &to_base);
-	bool		keep_base = level == 0 && change->old_count == 1 &&
-		to_base <= REBASE_RATIO * to_center;
+	float	   *center = palloc(sizeof(float) * layout->padded);
+	int32	   *which = palloc(sizeof(int32) * (members->count + 1));
+	int			count = members_of(members, side, which);
+	int			level = old->node.level;
+	bool		keep_base;
+	float		radius;
 
-	if (!keep_base && level == 0 && rows_at_hand(index, change->heap))
-		read_rows(index, cache, change->heap, change, members, side);
-	ktree_image_begin(image, level, center, keep_base ? change->old[0]->base : NULL);
-	image->node.spread = count > 0 ? (float) sqrt(to_center / count) : 0;
-	for (int i = 0; i < members->count; i++)
+	memcpy(center, old->center, sizeof(float) * layout->padded);
+	radius = count == 0 ? 0 : ktree_robust_center(members->vectors, which, count,
+												  layout->padded, level > 0, center);
+	keep_base = change->old_count == 1 && !members->read &&
+		base_is_near(layout, old, members, which, count, center);
+	ktree_image_begin(image, cache, level, center, keep_base ? old->base : NULL, radius);
+	if (image->node.flags & KTREE_FAR)
+		keep_base = false;
+	if (!keep_base && level == 0 && count > 0)
 	{
-		if (members->side[i] != side)
-			continue;
+		if (!members->read && ktree_rows_at_hand(index, change->heap))
+		{
+			read_rows(index, cache, change->heap, change, members, side);
+			radius = ktree_robust_center(members->vectors, which, count, layout->padded,
+										 false, center);
+		}
+		if (settle_decoded(layout, members, which, count, center))
+			radius = ktree_robust_center(members->vectors, which, count, layout->padded,
+										 false, center);
+		ktree_image_begin(image, cache, level, center, NULL, radius);
+	}
+	if (keep_base)
+		image->node.pivot = old->node.pivot;
+	for (int n = 0; n < count; n++)
+	{
+		int			i = which[n];
+
 		encode_member(cache, change, members, i, image, keep_base, code);
 		change->moved[members->node[i]][members->slot[i]] =
 			(int16) (side * 1024 + ktree_image_add(image, member_pointer(members, change, i),
 												   code));
 	}
+	pfree(which);
+	pfree(center);
 	pfree(code);
 	return image;
 }
 
-/* The mean of all members; of none, the old node's center. */
-static void
-mean_of_members(const KtreeLayout *layout, const KtreeChange *change, const Members *members,
-				float *center)
+/* Do a leaf's codes say too little of where its rows lie to divide them? */
+static bool
+needs_rows(const KtreeLayout *layout, const KtreeImage *old, const Members *members)
 {
-	int			dims = layout->padded;
+	float		most = STRAY_ROW * old->node.spread;
 
-	if (members->count == 0)
-		memcpy(center, change->old[0]->center, sizeof(float) * dims);
+	if (old->node.level > 0)
+		return false;
+	if (old->node.flags & KTREE_FAR)
+		return true;
 	for (int i = 0; i < members->count; i++)
 	{
-		for (int d = 0; d < dims; d++)
-			center[d] += member_vector(members, layout, i)[d] / members->count;
+		if (vector_l2_squared_kernel(layout->padded, member_vector(members, layout, i),
+									 old->center) > most * most)
+			return true;
 	}
+	return false;
 }
 
 /*
@@ -411,18 +514,23 @@ ktree_make_new_nodes(Relation index, const KtreeCache *cache, KtreeChange *chang
 
 	if (change->old[0]->node.level > 0)
 		read_children(index, layout, change, members);
+	else if (needs_rows(layout, change->old[0], members) &&
+			 ktree_rows_at_hand(index, change->heap))
+	{
+		read_rows(index, cache, change->heap, change, members, BOTH_SIDES);
+		members->read = true;
+	}
 	if (change->new_count == 2)
 		ktree_two_means(members->vectors, members->count, dims, members->side, centers);
-	else
-		mean_of_members(layout, change, members, centers);
 	for (int n = 0; n < change->new_count; n++)
 	{
-		change->fresh[n] = make_node(index, cache, change, members, n, centers + n * dims);
+		change->fresh[n] = make_node(index, cache, change, members, n);
 		change->fresh[n]->link = ktree_take_extent(index, layout);
 		ktree_image_write(index, change->fresh[n]);
 	}
 	pfree(members->vectors);
 	pfree(members->lost);
+	pfree(members->radius);
 	pfree(members->side);
 	pfree(members->slot);
 	pfree(members->node);

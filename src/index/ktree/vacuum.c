@@ -9,8 +9,10 @@
 
 #include <math.h>
 
+#include "access/table.h"
 #include "access/transam.h"
 #include "access/xact.h"
+#include "catalog/index.h"
 #include "commands/vacuum.h"
 #include "miscadmin.h"
 #include "storage/procarray.h"
@@ -23,6 +25,8 @@
 #define MERGE_SHARE		0.3
 /* ... with which they fill no more than this. */
 #define MERGED_SHARE	0.75
+/* ... and whose mean square they do not exceed by more than this factor. */
+#define MERGED_WIDTH	2.0
 /* Nodes whose slots are dead by more than this share are copied. */
 #define DEAD_SHARE		0.5
 /* The calibration is measured anew when so many of the rows have changed. */
@@ -374,9 +378,42 @@ typedef struct Child
 	KtreeLink	link;
 	int			used;
 	int			live;
+	float		radius;
 	float	   *center;
 	bool		gone;
 } Child;
+
+/*
+ * fits_together
+ *	  Would two children make a node that is not much wider than they are, or
+ *	  than their siblings?
+ *
+ * Codes are as coarse as a node is wide: a thin node among others far away is
+ * better left as it is.
+ */
+static bool
+fits_together(const Child *one, const Child *other, float distance, float usual)
+{
+	double		all = one->live + other->live;
+	double		widest = Max(Max(one->radius, other->radius), usual);
+	double		square;
+
+	if (one->live == 0 || other->live == 0)
+		return true;
+	square = (one->live * (double) one->radius * one->radius +
+			  other->live * (double) other->radius * other->radius) / all +
+		one->live * (double) other->live / (all * all) * distance;
+	return square <= MERGED_WIDTH * widest * widest;
+}
+
+static int
+compare_radius(const void *a, const void *b)
+{
+	float		x = ((const Child *) a)->radius;
+	float		y = ((const Child *) b)->radius;
+
+	return x < y ? -1 : x > y;
+}
 
 /*
  * merge_children
@@ -389,6 +426,8 @@ merge_children(VacuumState *vacuum, const KtreeCache *cache, KtreeLink parent)
 	const KtreeLayout *layout = &cache->layout;
 	KtreeImage *image = ktree_image_create(layout);
 	Child	   *children;
+	uint8	   *codes = palloc(layout->padded);
+	float		usual;
 	int			count = 0;
 	int			merged = 0;
 
@@ -412,11 +451,16 @@ merge_children(VacuumState *vacuum, const KtreeCache *cache, KtreeLink parent)
 			continue;
 		child->used = node.used;
 		child->live = node.live;
+		child->radius = node.spread;
 		child->center = palloc(sizeof(float) * layout->padded);
-		ktree_image_decode(image, slot, child->center);
+		if (!ktree_read_center(vacuum->index, layout, child->link, codes, child->center))
+			continue;
 		count++;
 	}
 	ktree_image_free(image);
+	pfree(codes);
+	qsort(children, count, sizeof(Child), compare_radius);
+	usual = count > 0 ? children[count / 2].radius : 0;
 
 	for (int i = 0; i < count; i++)
 	{
@@ -437,7 +481,8 @@ merge_children(VacuumState *vacuum, const KtreeCache *cache, KtreeLink parent)
 				for (int d = 0; d < layout->padded; d++)
 					distance += (children[i].center[d] - children[j].center[d]) *
 						(children[i].center[d] - children[j].center[d]);
-				if (distance < nearest)
+				if (distance < nearest &&
+					fits_together(&children[i], &children[j], distance, usual))
 				{
 					nearest = distance;
 					with = j;
@@ -642,17 +687,23 @@ count_side_rows(VacuumState *vacuum, const KtreeMeta *meta)
 static void
 update_meta(Relation index, double rows, double removed)
 {
-	Buffer		buffer = ReadBuffer(index, KTREE_META_BLOCK);
-	GenericXLogState *state;
-	KtreeMeta  *meta;
+	KtreeMetaUpdate update;
+	KtreeMeta  *meta = ktree_meta_begin(index, &update);
 
-	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
-	state = GenericXLogStart(index);
-	meta = KtreePageMeta(GenericXLogRegisterBuffer(state, buffer, 0));
 	meta->tuples = (uint64) rows;
 	meta->removed = (uint32) Min((double) meta->removed + removed, PG_UINT32_MAX);
-	GenericXLogFinish(state);
-	UnlockReleaseBuffer(buffer);
+	ktree_meta_end(&update);
+}
+
+/* Measure again what embed.recall means, with the table's rows at hand. */
+static void
+calibrate(Relation index, double rows)
+{
+	Relation	heap = table_open(IndexGetRelation(RelationGetRelid(index), false),
+								  AccessShareLock);
+
+	ktree_calibrate(index, heap, rows, KTREE_SAMPLES);
+	table_close(heap, AccessShareLock);
 }
 
 IndexBulkDeleteResult *
@@ -702,7 +753,7 @@ ktree_vacuum_cleanup(IndexVacuumInfo *info, IndexBulkDeleteResult *stats)
 	if (meta.dims > 0 &&
 		(fabs(rows - (double) meta.calibrated_tuples) > CHANGED_SHARE * meta.calibrated_tuples ||
 		 meta.removed > CHANGED_SHARE * rows))
-		ktree_calibrate(info->index, rows);
+		calibrate(info->index, rows);
 
 	stats->num_index_tuples = rows;
 	stats->estimated_count = false;

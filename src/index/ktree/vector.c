@@ -24,6 +24,10 @@
 #define LARGEST_SQUARE	1e30
 #define SMALLEST_SQUARE 1e-30
 
+/* A query for inner products is brought to a length between these. */
+#define SHORTEST		1e-9f
+#define LONGEST			1e9f
+
 EMBED_FUNCTION(ktree_vector_cosine_kind);
 EMBED_FUNCTION(ktree_vector_l2_kind);
 EMBED_FUNCTION(ktree_vector_ip_kind);
@@ -107,15 +111,12 @@ ktree_load_vector(const KtreeKind *kind, Datum value, float *vector)
 
 	if (kind->metric == KTREE_COSINE)
 	{
-		float		inverse;
+		double		inverse = 1.0 / sqrt(square);
 
 		if (square == 0)
 			return KTREE_ZERO;
-		if (!(square < LARGEST_SQUARE) || square < SMALLEST_SQUARE)
-			return KTREE_HUGE;
-		inverse = (float) (1.0 / sqrt(square));
 		for (int i = 0; i < dims; i++)
-			vector[i] *= inverse;
+			vector[i] = (float) (vector[i] * inverse);
 		return KTREE_NORMAL;
 	}
 	return square < LARGEST_SQUARE ? KTREE_NORMAL : KTREE_HUGE;
@@ -131,4 +132,61 @@ ktree_to_index_space(const KtreeCache *cache, const float *vector, float *out)
 	rotation_apply(cache->rotation, vector, out);
 	for (int i = 0; i < padded; i++)
 		out[i] -= origin[i];
+}
+
+static int
+compare_floats(const void *a, const void *b)
+{
+	float		x = *(const float *) a;
+	float		y = *(const float *) b;
+
+	return x < y ? -1 : x > y;
+}
+
+/*
+ * ktree_usual_length
+ *	  The median length of vectors, within what floats can square.
+ */
+float
+ktree_usual_length(const float *vectors, int count, int dims)
+{
+	float	   *lengths = palloc(sizeof(float) * count);
+	float		result;
+
+	for (int i = 0; i < count; i++)
+	{
+		double		square = 0;
+
+		for (int d = 0; d < dims; d++)
+			square += (double) vectors[(Size) i * dims + d] * vectors[(Size) i * dims + d];
+		lengths[i] = (float) sqrt(square);
+	}
+	qsort(lengths, count, sizeof(float), compare_floats);
+	result = lengths[count / 2];
+	pfree(lengths);
+	return Min(Max(result, SHORTEST), LONGEST);
+}
+
+/*
+ * ktree_query_scale
+ *	  Bring a query for inner products, in the table's space, to the usual
+ *	  length of the vectors; returns the factor.
+ *
+ * The order of inner products does not depend on the query's length, but the
+ * codes' errors do.
+ */
+double
+ktree_query_scale(const KtreeCache *cache, float *vector)
+{
+	double		square = 0;
+	double		factor;
+
+	for (int i = 0; i < cache->layout.dims; i++)
+		square += (double) vector[i] * vector[i];
+	if (square == 0)
+		return 1;
+	factor = cache->scale / sqrt(square);
+	for (int i = 0; i < cache->layout.dims; i++)
+		vector[i] = (float) (vector[i] * factor);
+	return factor;
 }

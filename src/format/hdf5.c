@@ -231,7 +231,7 @@ bool
 hdf5_open(TensorList *list, Arena *arena, const FormatFile *file, FormatFault *fault)
 {
 	Hdf5	   *hdf5 = arena_alloc(arena, sizeof(*hdf5));
-	uint64_t	root;
+	uint64_t	root = 0;
 
 	memset(list, 0, sizeof(*list));
 	memset(fault, 0, sizeof(*fault));

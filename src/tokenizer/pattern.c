@@ -332,10 +332,10 @@ run_machine(Machine *machine, uint32_t code, uint32_t at, uint32_t *end)
 				break;
 			case OP_REPEAT_LAZY:
 				{
-					ImageInstruction few = *op;
+					ImageInstruction few[1] = {*op};
 
-					few.c = op->b;
-					reached = repeat_class(machine, &few, at, &least);
+					few->c = op->b;
+					reached = repeat_class(machine, few, at, &least);
 					if (reached == NO_ID)
 					{
 						failed = true;

@@ -169,13 +169,15 @@ typedef struct KtreeMeta
 	uint64		splits;			/* of nodes, ever */
 	uint64		merges;
 	KtreeCurve	curves[KTREE_CURVES];
+	uint32		format;			/* another one each time dims are given up */
+	uint32		reserved;
 } KtreeMeta;
 
 StaticAssertDecl(offsetof(KtreeMeta, dims) == 12, "ktree metapage");
 StaticAssertDecl(offsetof(KtreeMeta, origin_block) == 32, "ktree metapage");
 StaticAssertDecl(offsetof(KtreeMeta, tuples) == 72, "ktree metapage");
 StaticAssertDecl(offsetof(KtreeMeta, curves) == 112, "ktree metapage");
-StaticAssertDecl(sizeof(KtreeMeta) == 424, "ktree metapage");
+StaticAssertDecl(sizeof(KtreeMeta) == 432, "ktree metapage");
 
 typedef enum KtreeState
 {
@@ -326,6 +328,7 @@ typedef struct KtreeCache
 {
 	KtreeKind	kind;
 	uint32		number;			/* another one in each relcache entry of a session */
+	uint32		format;			/* of the metapage */
 	KtreeLayout layout;
 	Rotation   *rotation;
 	float	   *origin;
@@ -368,6 +371,7 @@ extern void ktree_read_meta(Relation index, KtreeMeta *meta);
 extern void ktree_check_page(Relation index, Buffer buffer, KtreePageKind kind);
 extern KtreeCache *ktree_cache(Relation index);
 extern void ktree_begin_format(Relation index, int dims, const float *origin);
+extern void ktree_give_up_format(Relation index);
 extern const KtreeKind *ktree_kind(Relation index);
 extern void ktree_set_root(Relation index, KtreeLink root, int height);
 

@@ -167,7 +167,7 @@ create_root(Relation index, const KtreeKind *kind, const float *vector, int dims
 	ktree_to_index_space(cache, vector, rotated);
 	image = ktree_image_create(&cache->layout);
 	ktree_image_begin(image, 0, rotated, NULL);
-	image->link = ktree_take_extent(index, &cache->layout);
+	image->link = ktree_take_extent(index, &cache->layout, false);
 	ktree_image_write(index, image);
 	ktree_set_root(index, image->link, 0);
 	ktree_unlock_structure(index);

@@ -390,7 +390,8 @@ pg_noreturn extern void ktree_dims_error(int expected, int found);
 
 /* extent.c */
 extern BlockNumber ktree_extend(Relation index, int pages);
-extern KtreeLink ktree_take_extent(Relation index, const KtreeLayout *layout);
+extern KtreeLink ktree_take_extent(Relation index, const KtreeLayout *layout, bool spare);
+extern void ktree_leave_spare(Relation index, const KtreeLayout *layout);
 
 /* Why an extent is given back; some reasons are counted. */
 typedef enum KtreeGiven

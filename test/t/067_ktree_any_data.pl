@@ -95,7 +95,6 @@ sub draw
 	$set->(change => pick('none', 'none', 'deleted', 'deleted vacuumed', 'vacuumed', 'refilled', 'updated', 'updated vacuumed'));
 	$set->(dims => between($least, $most));
 
-	# 38 versions of every row of a small table, or of some rows of a large one
 	my $most_rows = min(100_000, int($most_values / $draw{dims}));
 	$set->(rows => max(between(100, max($most_rows, 200)), between(100, max($most_rows, 200))));
 	$set->(order => pick('natural', 'natural', 'natural', 'sorted'));
@@ -135,8 +134,12 @@ sub story
 	}->{ $draw->{build} };
 	if ($draw->{change} =~ /updated/)
 	{
-		# an index on what changes: every new version is an entry of all indexes
-		my $some = $rows <= 2000 ? 'true' : $rows < 40_000 ? 'side = 50' : "side = 50 AND id % ($rows / 20000) = 0";
+		# 38 versions of every row of a small table, or of some neighbours in a large
+		# one; an index on what changes makes each of them an entry of all indexes
+		my $many = max(10, min(2000, int($most_values / 20 / $draw->{dims})));
+		my $percent = max(1, min(50, int(100 * $many / $rows)));
+		my $each = max(1, int($percent * $rows / 100 / $many));
+		my $some = $rows <= $many ? 'true' : "side >= 50 AND side < 50 + $percent AND id % $each = 0";
 		$sql .= qq{
 			CREATE INDEX ON items (version);
 			DO \$\$ BEGIN FOR i IN 1 .. 38 LOOP UPDATE items SET version = version + 1 WHERE $some; COMMIT; END LOOP; END \$\$;

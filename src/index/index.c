@@ -37,10 +37,29 @@ EMBED_FUNCTION(embed_index_check);
 EMBED_FUNCTION(embed_index_stats);
 EMBED_FUNCTION(embed_index_scan_stats);
 
+/* One violated invariant. */
+typedef struct Finding
+{
+	BlockNumber block;
+	int			number;			/* in the order of their discovery */
+	char	   *text;
+} Finding;
+
 struct IndexReport
 {
 	struct ReturnSetInfo *result;
+	/* of one run of a check: */
+	MemoryContext context;
+	Finding    *findings;
+	int			count;
+	int			room;
 };
+
+/* A run of a check keeps no more findings than this. */
+#define MOST_FINDINGS	100000
+
+/* So often is a check run that finds something, before it is believed. */
+#define CHECK_RUNS		4
 
 IndexScanStatistics last_index_scan;
 
@@ -89,18 +108,39 @@ void
 index_report_problem(IndexReport *report, BlockNumber block,
 					 const char *format,...)
 {
-	Datum		values[2];
-	bool		nulls[2] = {false, false};
 	char		message[512];
 	va_list		args;
+	MemoryContext old;
 
+	if (report->count == MOST_FINDINGS)
+		return;
 	va_start(args, format);
 	vsnprintf(message, sizeof(message), format, args);
 	va_end(args);
 
-	nulls[0] = (block == InvalidBlockNumber);
-	values[0] = Int64GetDatum((int64) block);
-	values[1] = CStringGetTextDatum(message);
+	old = MemoryContextSwitchTo(report->context);
+	if (report->count == report->room)
+	{
+		report->room = Max(2 * report->room, 64);
+		report->findings = report->findings == NULL ?
+			palloc(sizeof(Finding) * report->room) :
+			repalloc(report->findings, sizeof(Finding) * report->room);
+	}
+	report->findings[report->count].block = block;
+	report->findings[report->count].number = report->count;
+	report->findings[report->count++].text = pstrdup(message);
+	MemoryContextSwitchTo(old);
+}
+
+static void
+put_finding(IndexReport *report, const Finding *finding)
+{
+	Datum		values[2];
+	bool		nulls[2] = {false, false};
+
+	nulls[0] = (finding->block == InvalidBlockNumber);
+	values[0] = Int64GetDatum((int64) finding->block);
+	values[1] = CStringGetTextDatum(finding->text);
 	set_result_add(report->result, values, nulls);
 }
 
@@ -260,20 +300,95 @@ check_structure(CheckPart *part)
 	part->room->check(part->index, part->report);
 }
 
+static int
+compare_findings(const void *a, const void *b)
+{
+	const Finding *x = a;
+	const Finding *y = b;
+
+	if (x->block != y->block)
+		return x->block < y->block ? -1 : 1;
+	return strcmp(x->text, y->text);
+}
+
+static int
+compare_numbers(const void *a, const void *b)
+{
+	return ((const Finding *) a)->number - ((const Finding *) b)->number;
+}
+
+/*
+ * check_until_sure
+ *	  Find what is wrong and stays so.
+ *
+ * Writers go on while a check walks through their index: a row's address may
+ * be given back and used again between two pages, the head of a free list be
+ * taken from it.  What a check believes to see then is not there when it looks
+ * again, and damage is.  So what counts is what several runs in a row say in
+ * the same words.
+ */
+static void
+check_until_sure(CheckPart *part)
+{
+	IndexReport *report = part->report;
+	Finding    *sure = NULL;
+	int			sure_count = 0;
+
+	for (int run = 0; run < CHECK_RUNS; run++)
+	{
+		int			kept = 0;
+
+		report->findings = NULL;
+		report->count = report->room = 0;
+		part->block = InvalidBlockNumber;
+		(void) survives(check_structure, part);
+		if (report->count == 0)
+			return;
+		qsort(report->findings, report->count, sizeof(Finding), compare_findings);
+		if (run == 0)
+		{
+			sure = report->findings;
+			sure_count = report->count;
+		}
+		else
+		{
+			for (int i = 0; i < sure_count; i++)
+			{
+				if (bsearch(&sure[i], report->findings, report->count, sizeof(Finding),
+							compare_findings) != NULL)
+					sure[kept++] = sure[i];
+			}
+			sure_count = kept;
+		}
+		if (sure_count == 0)
+			return;
+		pg_usleep(1000L * (run + 1));
+	}
+	qsort(sure, sure_count, sizeof(Finding), compare_numbers);
+	for (int i = 0; i < sure_count; i++)
+		put_finding(report, &sure[i]);
+}
+
 Datum
 embed_index_check(PG_FUNCTION_ARGS)
 {
-	IndexReport report;
+	IndexReport report = {0};
 	CheckPart	part = {0};
 
 	part.index = index_open_ours(PG_GETARG_OID(0), &part.room);
 	part.report = &report;
 	report.result = set_result_begin(fcinfo);
+	report.context = AllocSetContextCreate(CurrentMemoryContext, "index check",
+										   ALLOCSET_DEFAULT_SIZES);
+
 	part.blocks = RelationGetNumberOfBlocks(part.index);
 	while (!survives(read_pages, &part))
 		part.block++;
-	part.block = InvalidBlockNumber;
-	(void) survives(check_structure, &part);
+	for (int i = 0; i < report.count; i++)
+		put_finding(&report, &report.findings[i]);
+
+	check_until_sure(&part);
+	MemoryContextDelete(report.context);
 	index_close(part.index, AccessShareLock);
 	return (Datum) 0;
 }

@@ -119,6 +119,15 @@ extern bool index_rows_fetch(IndexRows *rows, const ItemPointerData *tid, Snapsh
 							 Datum *value, bool *null);
 extern void index_rows_clear(IndexRows *rows);
 
+/* ---------- gone.c: starting anew an index whose rows are all gone ---------- */
+
+typedef struct IndexGone IndexGone;
+
+extern IndexGone *index_gone_begin(Relation heap);
+extern bool index_gone(IndexGone *gone, const ItemPointerData *tid);
+extern void index_gone_end(IndexGone *gone);
+extern bool index_claim(Relation index);
+
 /* ---------- distance.c: exact distances from the table's rows ---------- */
 
 typedef struct IndexDistance IndexDistance;

@@ -195,6 +195,15 @@
 #define relation_locator(relation) ((relation)->rd_node)
 #endif
 
+/* What is left when nothing can be removed any more (utils/snapmgr.h). */
+#if PG_VERSION_NUM >= 140000
+#define init_non_vacuumable_snapshot(snapshot, heap) \
+	InitNonVacuumableSnapshot(snapshot, GlobalVisTestFor(heap))
+#else
+#define init_non_vacuumable_snapshot(snapshot, heap) \
+	InitNonVacuumableSnapshot(snapshot, RecentGlobalXmin)
+#endif
+
 /* VACUUM's cost-based delay, and its check for interrupts. */
 #if PG_VERSION_NUM >= 180000
 #define vacuum_delay()	vacuum_delay_point(false)

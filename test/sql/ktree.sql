@@ -67,7 +67,7 @@ DROP TABLE ktree_test_half;
 CREATE INDEX ktree_test_v ON ktree_test USING ktree (v);
 SET enable_seqscan = off;
 SET enable_sort = off;
-SELECT count(*), count(DISTINCT id), array_agg(id) FILTER (WHERE n > 3000) AS last
+SELECT count(*), count(DISTINCT id), array_agg(id ORDER BY n) FILTER (WHERE n > 3000) AS last
 FROM (SELECT id, row_number() OVER () AS n FROM
 	(SELECT id FROM ktree_test ORDER BY v <=> '[1,0,0,0,0,0,0,1]' OFFSET 0) s) t;
 SELECT rounds > 3 AS several_rounds, returned FROM embed_index_scan_stats();

@@ -6,9 +6,9 @@
 # dimensions, rows, their order of arrival, how the index came about and what
 # happened to it since, a filter, the norm of the questions and embed.recall.
 # It asks as many questions as it takes to tell a broken promise from chance:
-# 100 are enough where recall is not below the line; where it is, the mean must
-# be below it by two standard errors after many more questions, or by four at
-# once.
+# 100 are enough, in a slow case 50, where recall is not below the line; where it
+# is, the mean must be below it by two standard errors after many more questions,
+# or by four at once.
 #
 # EMBED_SEED=n repeats a run; draw i of it has the seed n + i, so EMBED_SEED=n+i
 # EMBED_DRAWS=1 repeats that draw alone.  EMBED_DRAW='kind=zeros metric=<=>'
@@ -95,7 +95,6 @@ sub draw
 	$set->(change => pick('none', 'none', 'deleted', 'deleted vacuumed', 'vacuumed', 'refilled', 'updated', 'updated vacuumed'));
 	$set->(dims => between($least, $most));
 
-	# 38 versions of every row of a small table, or of some rows of a large one
 	my $most_rows = min(100_000, int($most_values / $draw{dims}));
 	$set->(rows => max(between(100, max($most_rows, 200)), between(100, max($most_rows, 200))));
 	$set->(order => pick('natural', 'natural', 'natural', 'sorted'));
@@ -135,8 +134,12 @@ sub story
 	}->{ $draw->{build} };
 	if ($draw->{change} =~ /updated/)
 	{
-		# an index on what changes: every new version is an entry of all indexes
-		my $some = $rows <= 2000 ? 'true' : $rows < 40_000 ? 'side = 50' : "side = 50 AND id % ($rows / 20000) = 0";
+		# 38 versions of every row of a small table, or of some neighbours in a large
+		# one; an index on what changes makes each of them an entry of all indexes
+		my $many = max(10, min(1000, int($most_values / 20 / $draw->{dims})));
+		my $percent = max(1, min(50, int(100 * $many / $rows)));
+		my $each = max(1, int($percent * $rows / 100 / $many));
+		my $some = $rows <= $many ? 'true' : "side >= 50 AND side < 50 + $percent AND id % $each = 0";
 		$sql .= qq{
 			CREATE INDEX ON items (version);
 			DO \$\$ BEGIN FOR i IN 1 .. 38 LOOP UPDATE items SET version = version + 1 WHERE $some; COMMIT; END LOOP; END \$\$;
@@ -226,9 +229,10 @@ foreach my $number (1 .. $draws)
 	my $asked = 0;
 	foreach my $until ($first_questions, int(($first_questions + $most) / 3), $most)
 	{
-		while ($asked < $until && ($asked == 0 || time < $made + $most_seconds))
+		# at least 50, however long that takes
+		while ($asked < $until && ($asked < 50 || time < $made + $most_seconds))
 		{
-			my $next = min($until, $asked + $first_questions);
+			my $next = min($until, $asked + 25);
 			ask($draw, $asked, $next, $sums);
 			$asked = $next;
 		}

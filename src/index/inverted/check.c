@@ -29,6 +29,19 @@ typedef struct Checker
 	char	   *page;
 } Checker;
 
+/* Inserts may have made the index longer since. */
+static void
+see_growth(Checker *checker)
+{
+	BlockNumber now = RelationGetNumberOfBlocks(checker->index);
+
+	if (now <= checker->blocks)
+		return;
+	checker->seen = repalloc_huge(checker->seen, now);
+	memset(checker->seen + checker->blocks, 0, now - checker->blocks);
+	checker->blocks = now;
+}
+
 /*
  * Copy a page and check its special area.  False if it cannot be used.
  */
@@ -40,6 +53,8 @@ check_page(Checker *checker, BlockNumber block, uint64 owner, uint16 kind)
 	PageHeader	header = (PageHeader) checker->page;
 
 	CHECK_FOR_INTERRUPTS();
+	if (block != InvalidBlockNumber && block >= checker->blocks)
+		see_growth(checker);
 	if (block == InvalidBlockNumber || block >= checker->blocks)
 	{
 		index_report_problem(checker->report, block, "page is beyond the end of the index");
@@ -482,9 +497,6 @@ check_tail(Checker *checker, const InvertedTail *tail)
 	{
 		BlockNumber next;
 
-		/* inserts may have made the index longer since */
-		checker->blocks = Max(checker->blocks,
-							  Min(block + 1, RelationGetNumberOfBlocks(checker->index)));
 		if (!check_page(checker, block, tail->id, PAGE_TAIL))
 			return;
 		next = InvertedPageSpecial(checker->page)->next;
@@ -516,9 +528,7 @@ inverted_check(Relation index, IndexReport *report)
 	inverted_read_meta(index, meta);
 	checker.blocks = RelationGetNumberOfBlocks(index);
 
-	/* room for pages that inserts add meanwhile */
-	checker.seen = palloc_extended((Size) checker.blocks + 65536,
-								   MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	checker.seen = palloc_extended(Max(checker.blocks, 1), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	checker.seen[INVERTED_META_BLOCK] = 1;
 	checker.page = palloc(BLCKSZ);
 

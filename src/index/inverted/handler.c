@@ -193,7 +193,7 @@ inverted_insert(Relation index, Datum *values, bool *isnull, ItemPointer tid,
 												  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
 
-	inverted_append(index, tid, isnull[0] ? NULL : DatumGetSparseVector(values[0]));
+	inverted_append(index, heap, tid, isnull[0] ? NULL : DatumGetSparseVector(values[0]));
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);
 	return false;

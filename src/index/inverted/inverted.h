@@ -307,7 +307,7 @@ extern void inverted_check_dims(int expected, int found);
 
 /* ---------- tail.c ---------- */
 
-extern void inverted_append(Relation index, ItemPointer tid, const SparseVector *vector);
+extern void inverted_append(Relation index, Relation heap, ItemPointer tid, const SparseVector *vector);
 
 /*
  * Reads the records of a tail in order.  After tail_next returned false,

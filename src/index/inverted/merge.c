@@ -22,10 +22,13 @@
 #include "server/server.h"
 
 #include "access/generic_xlog.h"
+#include "access/xact.h"
 #include "miscadmin.h"
 #include "port/pg_bitutils.h"
 #include "storage/indexfsm.h"
 #include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/resowner.h"
 
 #include "index/inverted/inverted.h"
 #include "index/inverted/run.h"
@@ -400,6 +403,167 @@ choose_merge(const InvertedMeta *meta, bool vacuum, int *first, int *count)
 	return false;
 }
 
+/* ---------- when the disk is full ---------- */
+
+/* Work that makes the file longer: seal the frozen tail, or merge. */
+typedef struct Growth
+{
+	Relation	index;
+	int			first;
+	int			count;			/* of segments; 0: seal */
+	Size		memory;			/* for that */
+} Growth;
+
+static void
+grow(const Growth *growth)
+{
+	if (growth->count == 0)
+		seal_frozen_tail(growth->index, growth->memory);
+	else
+		merge_segments(growth->index, growth->first, growth->count);
+}
+
+/* Nobody is writing a segment: pages that one was begun on are free. */
+static void
+stop_building(Relation index)
+{
+	Buffer		buffer = ReadBuffer(index, INVERTED_META_BLOCK);
+	GenericXLogState *state;
+
+	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
+	state = GenericXLogStart(index);
+	((InvertedMeta *) InvertedPageData(GenericXLogRegisterBuffer(state, buffer, 0)))->building = 0;
+	GenericXLogFinish(state);
+	UnlockReleaseBuffer(buffer);
+	inverted_free_orphans(index, NULL);
+}
+
+static bool
+says_full(const ErrorData *error)
+{
+	return error->sqlerrcode == ERRCODE_DISK_FULL || error->saved_errno == ENOSPC ||
+		error->saved_errno == EFBIG || error->saved_errno == EDQUOT;
+}
+
+/*
+ * grow_if_possible
+ *	  For VACUUM: false, with a warning, if there is no room for it.
+ *
+ * Only the end of a subtransaction cleans up behind the error.  A parallel
+ * VACUUM cannot have one, and fails.
+ */
+static bool
+grow_if_possible(const Growth *growth)
+{
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	volatile bool result = true;
+
+	if (IsInParallelMode())
+	{
+		grow(growth);
+		return true;
+	}
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(context);
+	PG_TRY();
+	{
+		grow(growth);
+		ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		if (!says_full(error))
+			PG_RE_THROW();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(context);
+		ereport(WARNING,
+				(errmsg("no room to clean up all of index \"%s\"",
+						RelationGetRelationName(growth->index)),
+				 errdetail("%s.", error->message)));
+		FreeErrorData(error);
+		result = false;
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(context);
+	CurrentResourceOwner = owner;
+	if (!result)
+		stop_building(growth->index);
+	return result;
+}
+
+/* A segment of which every document is dead goes without a successor. */
+static bool
+drop_dead_segment(Relation index, const InvertedMeta *meta)
+{
+	InvertedSegmentEntry nothing = {0};
+	InvertedSegment segment;
+
+	for (uint32 i = 0; i < meta->segment_count; i++)
+	{
+		if (meta->segment[i].dead < meta->segment[i].documents)
+			continue;
+		if (!segment_open(index, &meta->segment[i], &segment))
+			inverted_corrupted(index, meta->segment[i].root, "root page has another owner");
+		replace_segments(index, (int) i, 1, &nothing);
+		free_segment_blocks(index, &segment);
+		IndexFreeSpaceMapVacuum(index);
+		segment_close(&segment);
+		return true;
+	}
+	return false;
+}
+
+/*
+ * renew_smallest
+ *	  Where there is no room for what would be best: write the smallest segment
+ *	  anew of which a fifth is dead.  What that frees may be enough for the next.
+ */
+static bool
+renew_smallest(Relation index, const InvertedMeta *meta)
+{
+	Growth		growth = {index, -1, 1};
+
+	for (int i = 0; i < (int) meta->segment_count; i++)
+	{
+		if (meta->segment[i].dead * 5.0 >= meta->segment[i].documents &&
+			(growth.first < 0 || meta->segment[i].pages < meta->segment[growth.first].pages))
+			growth.first = i;
+	}
+	return growth.first >= 0 && grow_if_possible(&growth);
+}
+
+static void
+maintain_for_vacuum(Relation index, InvertedMeta *meta)
+{
+	Growth		growth = {index};
+
+	while (drop_dead_segment(index, meta))
+		inverted_read_meta(index, meta);
+	growth.memory = (Size) Max(maintenance_work_mem, LEAST_SEAL_MEMORY) * 1024;
+	if (meta->frozen.id != 0)
+	{
+		(void) grow_if_possible(&growth);
+		inverted_read_meta(index, meta);
+	}
+	while (choose_merge(meta, true, &growth.first, &growth.count))
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (!grow_if_possible(&growth))
+		{
+			inverted_read_meta(index, meta);
+			if (!renew_smallest(index, meta))
+				break;
+		}
+		inverted_read_meta(index, meta);
+	}
+}
+
 /*
  * inverted_maintain
  *	  Seal the tail if it has grown, and merge what is worth merging.  The
@@ -422,17 +586,21 @@ inverted_maintain(Relation index, bool vacuum)
 		inverted_freeze_tail(index);
 		inverted_read_meta(index, meta);
 	}
-	if (meta->frozen.id != 0)
+	if (vacuum)
+		maintain_for_vacuum(index, meta);
+	else
 	{
-		seal_frozen_tail(index, (Size) Max(vacuum ? maintenance_work_mem : work_mem,
-										   LEAST_SEAL_MEMORY) * 1024);
-		inverted_read_meta(index, meta);
-	}
-	while (choose_merge(meta, vacuum, &first, &count))
-	{
-		CHECK_FOR_INTERRUPTS();
-		merge_segments(index, first, count);
-		inverted_read_meta(index, meta);
+		if (meta->frozen.id != 0)
+		{
+			seal_frozen_tail(index, (Size) Max(work_mem, LEAST_SEAL_MEMORY) * 1024);
+			inverted_read_meta(index, meta);
+		}
+		while (choose_merge(meta, false, &first, &count))
+		{
+			CHECK_FOR_INTERRUPTS();
+			merge_segments(index, first, count);
+			inverted_read_meta(index, meta);
+		}
 	}
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);

@@ -209,7 +209,7 @@ add_tail_pages(Relation index, uint64 owner, uint32 extra, bool *grown)
 
 /* The first vector decides for a column without declared dimensions. */
 static void
-fix_dims(Relation index, int dims)
+fix_dims(Relation index, int from, int to)
 {
 	Buffer		buffer = ReadBuffer(index, INVERTED_META_BLOCK);
 	GenericXLogState *state;
@@ -218,11 +218,123 @@ fix_dims(Relation index, int dims)
 	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
 	state = GenericXLogStart(index);
 	meta = (InvertedMeta *) InvertedPageData(GenericXLogRegisterBuffer(state, buffer, 0));
-	if (meta->dims == 0)
-		meta->dims = dims;
-	dims = meta->dims;
+	if (meta->dims == from)
+		meta->dims = to;
 	GenericXLogFinish(state);
 	UnlockReleaseBuffer(buffer);
+}
+
+static bool
+tail_is_gone(Relation index, const InvertedTail *tail, IndexGone *gone)
+{
+	TailReader *reader = palloc(sizeof(TailReader));
+	InvertedRecord *record;
+	SparseVector *vector;
+	bool		result = true;
+
+	tail_begin(reader, index, tail);
+	while (result && tail_next(reader, &record, &vector))
+	{
+		ItemPointerData tid;
+
+		ItemPointerSet(&tid, record->block, record->offset);
+		result = (record->flags & (DOCUMENT_DEAD | DOCUMENT_NULL)) || index_gone(gone, &tid);
+	}
+	/* one that was overtaken has not seen all */
+	result = result && !reader->stale;
+	pfree(reader);
+	return result;
+}
+
+static bool
+segment_is_gone(Relation index, const InvertedSegmentEntry *entry, IndexGone *gone)
+{
+	InvertedSegment *segment = palloc(sizeof(InvertedSegment));
+	char	   *copy = palloc(BLCKSZ);
+	uint32		per_page = PAGE_ITEMS(InvertedDocument);
+	bool		opened = segment_open(index, entry, segment);
+	bool		result = opened;
+
+	for (uint32 i = 0; result && i < segment->root.documents; i++)
+	{
+		InvertedDocument *document;
+		ItemPointerData tid;
+
+		CHECK_FOR_INTERRUPTS();
+		if (i % per_page == 0 &&
+			!segment_copy_page(index, segment, REGION_DOCUMENTS, i / per_page, copy))
+			inverted_corrupted(index, entry->root, "page of documents has another owner");
+		document = (InvertedDocument *) InvertedPageData(copy) + i % per_page;
+		ItemPointerSet(&tid, document->block, document->offset);
+		result = (document->flags & (DOCUMENT_DEAD | DOCUMENT_NULL)) || index_gone(gone, &tid);
+	}
+	if (opened)
+		segment_close(segment);
+	pfree(copy);
+	pfree(segment);
+	return result;
+}
+
+/* Can nobody see a row with a vector any more?  We have the structure lock. */
+static bool
+all_is_gone(Relation index, Relation heap)
+{
+	InvertedMeta *meta = palloc(sizeof(InvertedMeta));
+	IndexGone  *gone = index_gone_begin(heap);
+	bool		result;
+
+	inverted_read_meta(index, meta);
+	result = tail_is_gone(index, &meta->tail, gone) && tail_is_gone(index, &meta->frozen, gone);
+	for (uint32 i = 0; i < meta->segment_count && result; i++)
+		result = segment_is_gone(index, &meta->segment[i], gone);
+	index_gone_end(gone);
+	pfree(meta);
+	return result;
+}
+
+static bool
+is_gone(ItemPointer tid, void *gone)
+{
+	return index_gone(gone, tid);
+}
+
+/* Mark what is gone dead: searches score what lies in a tail, if it is not. */
+static void
+delete_gone(Relation index, Relation heap)
+{
+	IndexGone  *gone = index_gone_begin(heap);
+	IndexVacuumInfo info = {0};
+
+	info.index = index;
+	pfree(inverted_bulk_delete(&info, NULL, is_gone, gone));
+	index_gone_end(gone);
+}
+
+/*
+ * change_dims
+ *	  A vector of other dimensions than the index has: take over its, if no
+ *	  other row is left.
+ *
+ * The index is looked through before it is claimed, which would keep others
+ * out, and again after that.
+ */
+static void
+change_dims(Relation index, Relation heap, int from, int to)
+{
+	bool		possible = true;
+
+	for (int look = 0; look < 2 && possible; look++)
+	{
+		inverted_lock_structure(index);
+		possible = all_is_gone(index, heap);
+		if (possible && look == 1)
+		{
+			delete_gone(index, heap);
+			fix_dims(index, from, to);
+		}
+		inverted_unlock_structure(index);
+		possible = possible && (look == 1 || index_claim(index));
+	}
 }
 
 /* What an insert needs of the metapage */
@@ -246,7 +358,7 @@ read_tail(Relation index, InvertedTail *tail)
  *	  Add one row to the index; vector is NULL for a NULL.
  */
 void
-inverted_append(Relation index, ItemPointer tid, const SparseVector *vector)
+inverted_append(Relation index, Relation heap, ItemPointer tid, const SparseVector *vector)
 {
 	InvertedRecord record = {0};
 	InvertedTail tail;
@@ -259,10 +371,11 @@ inverted_append(Relation index, ItemPointer tid, const SparseVector *vector)
 	if (vector != NULL)
 	{
 		if (dims == 0)
-		{
-			fix_dims(index, vector->dims);
+			fix_dims(index, 0, vector->dims);
+		else if (dims != vector->dims)
+			change_dims(index, heap, dims, vector->dims);
+		if (dims != vector->dims)
 			dims = read_tail(index, &tail);
-		}
 		inverted_check_dims(dims, vector->dims);
 	}
 

@@ -722,6 +722,9 @@ ktree_build(Relation heap, Relation index, IndexInfo *info)
 	if (RelationNeedsWAL(index))
 		log_newpage_range(index, MAIN_FORKNUM, 0, RelationGetNumberOfBlocks(index), true);
 
+	if (build->cache != NULL)
+		ktree_leave_spare(index, &build->cache->layout);
+
 	phase(KTREE_PHASE_CALIBRATE);
 	ktree_calibrate(index, heap, build->indexed, KTREE_SAMPLES);
 

@@ -5,8 +5,9 @@
  *
  * The checker trusts nothing it reads: every block number, count and level is
  * tested before it is used.  Numbers in messages are those of the invariants
- * in README.  It holds the structure lock, so that splits do not move what
- * it walks over (not on a standby, where a change under way may be reported).
+ * in README.  It holds the structure lock (not on a standby), so that splits
+ * do not move what it walks over.  What changes all the same, it may take for
+ * damage: the caller asks again.
  *
  *-------------------------------------------------------------------------
  */

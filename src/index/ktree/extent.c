@@ -8,6 +8,10 @@
  * in the metapage.  It is WAL-logged, so nothing is lost or given out twice
  * after a crash, and a standby sees the same.
  *
+ * One free extent is left for VACUUM, which never makes the file longer: a full
+ * disk is when it is needed most.  Whatever it copies or merges goes to the
+ * extent that is left, and what that replaces is the next.
+ *
  *-------------------------------------------------------------------------
  */
 #include "server/server.h"
@@ -18,6 +22,9 @@
 #include "utils/rel.h"
 
 #include "index/ktree/ktree.h"
+
+/* Free extents that are left for VACUUM. */
+#define SPARE_EXTENTS 1
 
 /* Make the file longer by contiguous pages of zeros; returns the first. */
 BlockNumber
@@ -55,75 +62,109 @@ init_free_page(Page page, uint32 generation, BlockNumber block)
 	((PageHeader) page)->pd_lower = KTREE_NODE_START;
 }
 
+/* The first extent of the free list; the metapage is locked. */
+static KtreeLink
+take_free(Relation index, Buffer meta_buffer)
+{
+	KtreeMeta  *meta = KtreePageMeta(BufferGetPage(meta_buffer));
+	Buffer		buffer = ReadBuffer(index, meta->free_head);
+	GenericXLogState *state;
+	Page		page;
+	KtreeNode  *node;
+	KtreeLink	link;
+
+	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
+	ktree_check_page(index, buffer, KTREE_PAGE_NODE);
+	if (KtreePageNode(BufferGetPage(buffer))->state == KTREE_LIVE)
+		ereport(ERROR,
+				(errcode(ERRCODE_INDEX_CORRUPTED),
+				 errmsg("free list of index \"%s\" leads to a live node at block %u",
+						RelationGetRelationName(index), meta->free_head),
+				 errhint("Please REINDEX it.")));
+	state = GenericXLogStart(index);
+	meta = KtreePageMeta(GenericXLogRegisterBuffer(state, meta_buffer, 0));
+	page = GenericXLogRegisterBuffer(state, buffer, 0);
+	node = KtreePageNode(page);
+	link.block = meta->free_head;
+	link.generation = KtreePageSpecial(page)->generation + 1;
+	ktree_page_mark(page, link.generation);
+	meta->free_head = node->next_free;
+	meta->free_count--;
+	node->state = KTREE_FREE;
+	node->flags &= ~KTREE_ON_FREE_LIST;
+	node->next_free = InvalidBlockNumber;
+	node->writer = U64FromFullTransactionId(GetTopFullTransactionIdIfAny());
+	GenericXLogFinish(state);
+	UnlockReleaseBuffer(buffer);
+	return link;
+}
+
+/*
+ * A new extent at the end of the file; the metapage is locked.  Its first page
+ * is logged at once, with who took it, so that VACUUM can tell an extent that a
+ * crash left behind from one that is being written.
+ */
+static KtreeLink
+make_extent(Relation index, const KtreeLayout *layout, Buffer meta_buffer)
+{
+	KtreeLink	link = {ktree_extend(index, layout->extent_pages), 1};
+	Buffer		buffer = ReadBuffer(index, link.block);
+	GenericXLogState *state;
+
+	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
+	state = GenericXLogStart(index);
+	KtreePageMeta(GenericXLogRegisterBuffer(state, meta_buffer, 0))->extents++;
+	init_free_page(GenericXLogRegisterBuffer(state, buffer, GENERIC_XLOG_FULL_IMAGE),
+				   link.generation, link.block);
+	GenericXLogFinish(state);
+	UnlockReleaseBuffer(buffer);
+	return link;
+}
+
 /*
  * ktree_take_extent
  *	  An extent for the caller to write.  Its generation is new, so that no
  *	  old pointer reaches it.  The caller holds no buffer lock.
+ *
+ * spare: take also what is left for VACUUM, and none (InvalidBlockNumber)
+ * rather than make the file longer
  */
 KtreeLink
-ktree_take_extent(Relation index, const KtreeLayout *layout)
+ktree_take_extent(Relation index, const KtreeLayout *layout, bool spare)
 {
 	Buffer		meta_buffer = ReadBuffer(index, KTREE_META_BLOCK);
-	GenericXLogState *state;
+	KtreeLink	link = {InvalidBlockNumber, 0};
 	KtreeMeta  *meta;
-	KtreeLink	link;
 
 	LockBuffer(meta_buffer, BUFFER_LOCK_EXCLUSIVE);
 	meta = KtreePageMeta(BufferGetPage(meta_buffer));
-
-	if (meta->free_head != InvalidBlockNumber)
-	{
-		Buffer		buffer = ReadBuffer(index, meta->free_head);
-		Page		page;
-		KtreeNode  *node;
-
-		LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
-		ktree_check_page(index, buffer, KTREE_PAGE_NODE);
-		if (KtreePageNode(BufferGetPage(buffer))->state == KTREE_LIVE)
-			ereport(ERROR,
-					(errcode(ERRCODE_INDEX_CORRUPTED),
-					 errmsg("free list of index \"%s\" leads to a live node at block %u",
-							RelationGetRelationName(index), meta->free_head),
-					 errhint("Please REINDEX it.")));
-		state = GenericXLogStart(index);
-		meta = KtreePageMeta(GenericXLogRegisterBuffer(state, meta_buffer, 0));
-		page = GenericXLogRegisterBuffer(state, buffer, 0);
-		node = KtreePageNode(page);
-		link.block = meta->free_head;
-		link.generation = KtreePageSpecial(page)->generation + 1;
-		ktree_page_mark(page, link.generation);
-		meta->free_head = node->next_free;
-		meta->free_count--;
-		node->state = KTREE_FREE;
-		node->flags &= ~KTREE_ON_FREE_LIST;
-		node->next_free = InvalidBlockNumber;
-		node->writer = U64FromFullTransactionId(GetTopFullTransactionIdIfAny());
-		GenericXLogFinish(state);
-		UnlockReleaseBuffer(buffer);
-		UnlockReleaseBuffer(meta_buffer);
-		return link;
-	}
-
-	/*
-	 * The first page is logged at once, with who took it, so that VACUUM can
-	 * tell an extent that a crash left behind from one that is being written.
-	 */
-	link.block = ktree_extend(index, layout->extent_pages);
-	link.generation = 1;
-	{
-		Buffer		buffer = ReadBuffer(index, link.block);
-
-		LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
-		state = GenericXLogStart(index);
-		meta = KtreePageMeta(GenericXLogRegisterBuffer(state, meta_buffer, 0));
-		meta->extents++;
-		init_free_page(GenericXLogRegisterBuffer(state, buffer, GENERIC_XLOG_FULL_IMAGE),
-					   link.generation, link.block);
-		GenericXLogFinish(state);
-		UnlockReleaseBuffer(buffer);
-	}
+	if (meta->free_head != InvalidBlockNumber && (spare || meta->free_count > SPARE_EXTENTS))
+		link = take_free(index, meta_buffer);
+	else if (!spare)
+		link = make_extent(index, layout, meta_buffer);
 	UnlockReleaseBuffer(meta_buffer);
 	return link;
+}
+
+/*
+ * ktree_leave_spare
+ *	  See to it that there is a free extent for VACUUM, which a tree of one
+ *	  node can do without.
+ */
+void
+ktree_leave_spare(Relation index, const KtreeLayout *layout)
+{
+	Buffer		meta_buffer = ReadBuffer(index, KTREE_META_BLOCK);
+	KtreeLink	link = {InvalidBlockNumber, 0};
+	KtreeMeta  *meta;
+
+	LockBuffer(meta_buffer, BUFFER_LOCK_EXCLUSIVE);
+	meta = KtreePageMeta(BufferGetPage(meta_buffer));
+	if (meta->free_count < SPARE_EXTENTS && meta->extents > 1)
+		link = make_extent(index, layout, meta_buffer);
+	UnlockReleaseBuffer(meta_buffer);
+	if (link.block != InvalidBlockNumber)
+		ktree_give_extent(index, link, KTREE_UNUSED);
 }
 
 /*

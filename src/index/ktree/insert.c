@@ -166,7 +166,7 @@ create_root(Relation index, const KtreeKind *kind, const float *vector, int dims
 	ktree_to_index_space(cache, vector, rotated);
 	image = ktree_image_create(&cache->layout);
 	ktree_image_begin(image, cache, 0, rotated, NULL, -1);
-	image->link = ktree_take_extent(index, &cache->layout);
+	image->link = ktree_take_extent(index, &cache->layout, false);
 	ktree_image_write(index, image);
 	ktree_set_root(index, image->link, 0);
 	ktree_unlock_structure(index);
@@ -311,6 +311,114 @@ append(Relation index, const KtreeLayout *layout, KtreeLink leaf,
 	return true;
 }
 
+/* Are the rows of one leaf all gone? */
+static bool
+leaf_is_gone(const KtreeImage *image, IndexGone *gone)
+{
+	for (int slot = 0; slot < image->node.used; slot++)
+	{
+		ItemPointerData tid;
+
+		CHECK_FOR_INTERRUPTS();
+		memcpy(&tid, ktree_image_pointer(image, slot), sizeof(tid));
+		if (!ktree_slot_dead(&image->node, slot) && !index_gone(gone, &tid))
+			return false;
+	}
+	return true;
+}
+
+/* ... and those on the side list that have a vector? */
+static bool
+side_list_is_gone(Relation index, BlockNumber block, IndexGone *gone)
+{
+	KtreeSideEntry *entries = palloc(sizeof(KtreeSideEntry) * KTREE_SIDE_CAPACITY);
+	uint32		steps = 0;
+	bool		result = true;
+
+	while (block != InvalidBlockNumber && result)
+	{
+		Buffer		buffer = ReadBuffer(index, block);
+		KtreeSidePage *side;
+		uint32		count;
+
+		ktree_side_step(index, &steps);
+		LockBuffer(buffer, BUFFER_LOCK_SHARE);
+		ktree_check_page(index, buffer, KTREE_PAGE_SIDE);
+		side = KtreePageSide(BufferGetPage(buffer));
+		count = Min(side->count, KTREE_SIDE_CAPACITY);
+		memcpy(entries, side->entries, sizeof(KtreeSideEntry) * count);
+		block = side->next;
+		UnlockReleaseBuffer(buffer);
+		for (uint32 i = 0; i < count && result; i++)
+			result = entries[i].reason == KTREE_SIDE_NULL || index_gone(gone, &entries[i].tid);
+	}
+	pfree(entries);
+	return result;
+}
+
+/*
+ * all_is_gone
+ *	  Can nobody see a row with a vector any more?  The caller holds the
+ *	  structure lock, so that leaves stay where they are.
+ */
+static bool
+all_is_gone(Relation index, Relation heap, const KtreeLayout *layout)
+{
+	BlockNumber blocks = RelationGetNumberOfBlocks(index);
+	IndexGone  *gone = index_gone_begin(heap);
+	KtreeImage *image = ktree_image_create(layout);
+	KtreeMeta	meta;
+	bool		result;
+
+	ktree_read_meta(index, &meta);
+	result = side_list_is_gone(index, meta.side_head, gone);
+	for (BlockNumber block = KTREE_META_BLOCK + 1; block < blocks && result; block++)
+	{
+		Buffer		buffer = ReadBuffer(index, block);
+		Page		page = BufferGetPage(buffer);
+		KtreeLink	link = {block, 0};
+		bool		leaf;
+
+		LockBuffer(buffer, BUFFER_LOCK_SHARE);
+		leaf = ktree_page_is(page, KTREE_PAGE_NODE) && KtreePageSpecial(page)->part == 0 &&
+			KtreePageNode(page)->state == KTREE_LIVE && KtreePageNode(page)->level == 0;
+		if (leaf)
+			link.generation = KtreePageSpecial(page)->generation;
+		UnlockReleaseBuffer(buffer);
+		if (leaf)
+			result = ktree_image_read(index, link, image) && leaf_is_gone(image, gone);
+	}
+	ktree_image_free(image);
+	index_gone_end(gone);
+	return result;
+}
+
+/*
+ * other_dims
+ *	  A vector of other dimensions than the index has came: begin anew if no
+ *	  other row is left, else it is an error.
+ *
+ * The index is looked through before it is claimed, which would keep others
+ * out, and again after that.
+ */
+static void
+other_dims(Relation index, Relation heap, const KtreeCache *cache, int dims)
+{
+	bool		possible = true;
+
+	for (int look = 0; look < 2 && possible; look++)
+	{
+		ktree_lock_structure(index);
+		possible = all_is_gone(index, heap, &cache->layout);
+		if (possible && look == 1)
+			ktree_give_up_format(index);
+		ktree_unlock_structure(index);
+		possible = possible && (look == 1 || index_claim(index));
+	}
+	if (!possible)
+		ktree_dims_error(cache->layout.dims, dims);
+}
+
 /* Insert a vector of the normal kind. */
 static void
 insert_vector(Relation index, Relation heap, InsertState *state, const KtreeKind *kind,
@@ -409,7 +517,10 @@ ktree_insert(Relation index, Datum *values, bool *isnull,
 			MemoryContextSwitchTo(state->scratch);
 		}
 		if (state->cache != NULL && dims != state->cache->layout.dims)
-			ktree_dims_error(state->cache->layout.dims, dims);
+		{
+			other_dims(index, heap, state->cache, dims);
+			state->cache = NULL;
+		}
 		switch (ktree_load_vector(kind, value, vector))
 		{
 			case KTREE_NORMAL:

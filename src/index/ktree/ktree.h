@@ -172,7 +172,7 @@ typedef struct KtreeMeta
 	uint64		merges;
 	float		scale;			/* inner product: the usual length of a vector
 								 * when the first rows came */
-	uint32		reserved;
+	uint32		format;			/* another one each time dims are given up */
 	int32		samples;		/* vectors searched for; 0: not calibrated */
 	int32		calibrated_leaves;	/* in the tree then */
 	KtreeCurve	curves[KTREE_MARGINS][KTREE_LIMITS];
@@ -345,6 +345,7 @@ typedef struct KtreeCache
 {
 	KtreeKind	kind;
 	uint32		number;			/* another one in each relcache entry of a session */
+	uint32		format;			/* of the metapage */
 	KtreeLayout layout;
 	float		scale;			/* inner product: the usual length of a vector */
 	Rotation   *rotation;
@@ -399,6 +400,7 @@ extern void ktree_meta_end(KtreeMetaUpdate *update);
 extern void ktree_check_page(Relation index, Buffer buffer, KtreePageKind kind);
 extern KtreeCache *ktree_cache(Relation index);
 extern void ktree_begin_format(Relation index, int dims, const float *origin, float scale);
+extern void ktree_give_up_format(Relation index);
 extern const KtreeKind *ktree_kind(Relation index);
 extern void ktree_set_root(Relation index, KtreeLink root, int height);
 
@@ -419,7 +421,8 @@ pg_noreturn extern void ktree_dims_error(int expected, int found);
 
 /* extent.c */
 extern BlockNumber ktree_extend(Relation index, int pages);
-extern KtreeLink ktree_take_extent(Relation index, const KtreeLayout *layout);
+extern KtreeLink ktree_take_extent(Relation index, const KtreeLayout *layout, bool spare);
+extern void ktree_leave_spare(Relation index, const KtreeLayout *layout);
 
 /* Why an extent is given back; some reasons are counted. */
 typedef enum KtreeGiven

@@ -8,6 +8,7 @@
 #include "server/server.h"
 
 #include "access/xloginsert.h"
+#include "miscadmin.h"
 #include "storage/lmgr.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
@@ -167,16 +168,23 @@ ktree_cache(Relation index)
 	KtreeCache *cache;
 	Size		rotation_bytes;
 	Size		bytes;
+	KtreeMeta	meta;
 
+	ktree_read_meta(index, &meta);
+	if (kept != NULL && (meta.dims == 0 || meta.format != kept->format))
+	{
+		/* the format was given up: no invalidation tells of that */
+		index->rd_amcache = NULL;
+		pfree(kept);
+		kept = NULL;
+	}
+	if (meta.dims == 0)
+		return NULL;
 	if (kept == NULL)
 	{
-		KtreeMeta	meta;
 		KtreeLayout layout;
 		KtreeCache *fresh;
 
-		ktree_read_meta(index, &meta);
-		if (meta.dims == 0)
-			return NULL;
 		ktree_layout_init(&layout, meta.dims);
 		if (layout.padded != meta.padded || layout.coded != meta.coded ||
 			layout.capacity != meta.capacity || layout.extent_pages != meta.extent_pages)
@@ -192,6 +200,7 @@ ktree_cache(Relation index)
 		fresh->kind = *ktree_kind(index);
 		fresh->number = ++number;
 		fresh->scale = meta.scale;
+		fresh->format = meta.format;
 		fresh->layout = layout;
 		fresh->rotation = (Rotation *) ((char *) fresh + MAXALIGN(sizeof(KtreeCache)));
 		fresh->origin = (float *) ((char *) fresh->rotation + rotation_bytes);
@@ -207,6 +216,78 @@ ktree_cache(Relation index)
 	cache->rotation = (Rotation *) ((char *) cache + MAXALIGN(sizeof(KtreeCache)));
 	cache->origin = (float *) ((char *) cache->rotation + rotation_bytes);
 	return cache;
+}
+
+/*
+ * clear_away
+ *	  Pages of a format that was given up become free pages of the side list:
+ *	  nothing may take them for nodes of another size.
+ *
+ * The caller holds the structure lock, and there are no dims.
+ */
+static void
+clear_away(Relation index)
+{
+	BlockNumber blocks = RelationGetNumberOfBlocks(index);
+
+	for (BlockNumber block = KTREE_META_BLOCK + 1; block < blocks; block++)
+	{
+		Buffer		meta_buffer = ReadBuffer(index, KTREE_META_BLOCK);
+		Buffer		buffer = ReadBuffer(index, block);
+
+		CHECK_FOR_INTERRUPTS();
+		LockBuffer(meta_buffer, BUFFER_LOCK_EXCLUSIVE);
+		LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
+		if (ktree_page_is(BufferGetPage(buffer), KTREE_PAGE_NODE) ||
+			ktree_page_is(BufferGetPage(buffer), KTREE_PAGE_ORIGIN))
+		{
+			GenericXLogState *state = GenericXLogStart(index);
+			KtreeMeta  *meta = KtreePageMeta(GenericXLogRegisterBuffer(state, meta_buffer, 0));
+			Page		page = GenericXLogRegisterBuffer(state, buffer, GENERIC_XLOG_FULL_IMAGE);
+			KtreeSidePage *side;
+
+			ktree_page_init(page, KTREE_PAGE_SIDE, 0, block, 0);
+			side = KtreePageSide(page);
+			side->next = InvalidBlockNumber;
+			side->next_free = meta->side_free;
+			side->count = side->reserved = 0;
+			((PageHeader) page)->pd_lower = (LocationIndex) ((char *) side->entries - (char *) page);
+			meta->side_free = block;
+			GenericXLogFinish(state);
+		}
+		UnlockReleaseBuffer(buffer);
+		UnlockReleaseBuffer(meta_buffer);
+	}
+}
+
+/*
+ * ktree_give_up_format
+ *	  Back to before the first row: the tree's rows are all gone.
+ *
+ * The caller has claimed the index, and holds the structure lock.  The next
+ * row clears away what is left of the tree.
+ */
+void
+ktree_give_up_format(Relation index)
+{
+	KtreeMetaUpdate update;
+	KtreeMeta  *meta = ktree_meta_begin(index, &update);
+
+	meta->dims = 0;
+	meta->padded = meta->coded = meta->capacity = meta->extent_pages = 0;
+	meta->origin_block = InvalidBlockNumber;
+	meta->extents = 0;
+	meta->root.block = InvalidBlockNumber;
+	meta->height = -1;
+	meta->free_head = InvalidBlockNumber;
+	meta->free_count = 0;
+	meta->removed = 0;
+	meta->tuples = meta->calibrated_tuples = 0;
+	meta->samples = meta->calibrated_leaves = 0;
+	memset(meta->curves, 0, sizeof(meta->curves));
+	memset(meta->long_curves, 0, sizeof(meta->long_curves));
+	meta->format++;
+	ktree_meta_end(&update);
 }
 
 /*
@@ -227,6 +308,7 @@ ktree_begin_format(Relation index, int dims, const float *origin, float scale)
 	KtreeMetaUpdate update;
 	KtreeMeta  *meta;
 
+	clear_away(index);
 	ktree_layout_init(&layout, dims);
 	first = ktree_extend(index, layout.origin_pages);
 	for (int part = 0; part < layout.origin_pages; part++)

@@ -397,17 +397,21 @@ start_scan(IndexScanDesc scan, KtreeScanState *state)
 		state->query = value;
 		if (state->cache != NULL)
 			declared = state->cache->layout.dims;
-		if (declared > 0 && dims != declared)
+		if (declared > 0 && dims != declared && ktree_column_dims(index) > 0)
 			ereport(ERROR,
 					(errcode(ERRCODE_DATA_EXCEPTION),
 					 errmsg("different %s dimensions %d and %d",
 							kind->element == KTREE_VECTOR ? "vector" : "halfvec",
 							declared, dims)));
 		class = ktree_load_vector(kind, value, vector);
+
+		/* an error for rows that are there, which those of a rollback are not */
+		if (declared > 0 && dims != declared)
+			class = KTREE_HUGE;
 		if (state->cache != NULL)
 		{
 			state->search = ktree_search_create(index, state->cache);
-			if (kind->metric == KTREE_INNER)
+			if (kind->metric == KTREE_INNER && dims == declared)
 			{
 				/* any length will do */
 				class = KTREE_NORMAL;

@@ -320,7 +320,7 @@ write_new_root(Relation index, const KtreeCache *cache, KtreeChange *change)
 		encode_child(cache, root, change->fresh[n], code);
 		ktree_image_add(root, &pointer, code);
 	}
-	link = root->link = ktree_take_extent(index, layout);
+	link = root->link = ktree_take_extent(index, layout, false);
 	ktree_image_write(index, root);
 	ktree_image_free(root);
 	pfree(code);
@@ -373,6 +373,8 @@ put_in_place(Relation index, const KtreeCache *cache, KtreeChange *change, Ktree
 				break;
 			}
 			/* no room for the new entries: the parent goes first */
+			if (change->spare)
+				elog(ERROR, "parent filled up under the structure lock");
 			restructure(index, cache, change->heap, parent, nowhere);
 			ktree_read_meta(index, &meta);
 			hint = nowhere;
@@ -438,7 +440,7 @@ restructure(Relation index, const KtreeCache *cache, Relation heap, KtreeLink li
 	}
 	inner_node = old->node.level > 0;
 	change->new_count = old->node.live < COMPACT_SHARE * cache->layout.capacity ? 1 : 2;
-	ktree_make_new_nodes(index, cache, change);
+	(void) ktree_make_new_nodes(index, cache, change);
 	if (!inner_node)
 		ktree_lock_structure(index);
 	(void) put_in_place(index, cache, change, hint);
@@ -462,8 +464,72 @@ ktree_split(Relation index, const KtreeCache *cache, Relation heap, KtreeLink li
 	LockPage(index, link.block, ExclusiveLock);
 	restructure(index, cache, heap, link, hint);
 	UnlockPage(index, link.block, ExclusiveLock);
+	ktree_leave_spare(index, &cache->layout);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);
+}
+
+static bool copy_node(Relation index, const KtreeCache *cache, KtreeLink link, KtreeLink *copy);
+
+/*
+ * find_room
+ *	  Is there an unused slot in the parent of a node that VACUUM replaces?  If
+ *	  need be the parent is copied without its dead slots; where all of them
+ *	  live it would have to be split, for which VACUUM has no extents.  The
+ *	  structure lock is held.
+ *
+ * parent: where the node's parent is then
+ */
+static bool
+find_room(Relation index, const KtreeCache *cache, KtreeLink node, KtreeLink *parent)
+{
+	KtreeLink	nowhere = {InvalidBlockNumber, 0};
+	KtreeMeta	meta;
+	KtreeImage *image;
+	bool		room;
+	bool		full;
+
+	*parent = nowhere;
+	ktree_read_meta(index, &meta);
+	if (meta.root.block == node.block)
+		return true;
+	find_parent(index, cache, &meta, node, nowhere, parent);
+	image = ktree_image_create(&cache->layout);
+	if (!ktree_image_read_centers(index, *parent, image))
+		elog(ERROR, "parent changed under the structure lock");
+	room = image->node.used < ktree_capacity(&cache->layout, &image->node);
+	/* the copy may be far, and have fewer slots */
+	full = image->node.live >= cache->layout.capacity - KTREE_FAR_SLOTS;
+	ktree_image_free(image);
+	return room || (!full && copy_node(index, cache, *parent, parent));
+}
+
+/*
+ * copy_node
+ *	  Put a copy of a node without its dead slots in its place, for VACUUM,
+ *	  under the structure lock and, if it is a leaf, the leaf's.
+ */
+static bool
+copy_node(Relation index, const KtreeCache *cache, KtreeLink link, KtreeLink *copy)
+{
+	KtreeChange *change = palloc0(sizeof(KtreeChange));
+	KtreeLink	parent;
+	bool		done = false;
+
+	check_stack_depth();
+	change->spare = true;
+	change->old_count = change->new_count = 1;
+	change->old[0] = ktree_image_create(&cache->layout);
+	if (ktree_image_read(index, link, change->old[0]) &&
+		change->old[0]->node.state == KTREE_LIVE &&
+		find_room(index, cache, link, &parent) &&
+		ktree_make_new_nodes(index, cache, change))
+	{
+		*copy = change->fresh[0]->link;
+		done = put_in_place(index, cache, change, parent);
+	}
+	free_change(change);
+	return done;
 }
 
 /*
@@ -487,6 +553,7 @@ ktree_merge(Relation index, const KtreeCache *cache, KtreeLink parent,
 	LockPage(index, low, ExclusiveLock);
 	LockPage(index, high, ExclusiveLock);
 	ktree_lock_structure(index);
+	change->spare = true;
 	change->old_count = 2;
 	change->new_count = 1;
 	change->old[0] = ktree_image_create(&cache->layout);
@@ -500,11 +567,10 @@ ktree_merge(Relation index, const KtreeCache *cache, KtreeLink parent,
 		cache->layout.capacity - KTREE_FAR_SLOTS &&
 		find_child(index, &cache->layout, parent, one, &header) >= 0 &&
 		find_child(index, &cache->layout, parent, other, &header) >= 0 &&
-		header.state == KTREE_LIVE)
-	{
-		ktree_make_new_nodes(index, cache, change);
+		header.state == KTREE_LIVE &&
+		find_room(index, cache, one, &parent) &&
+		ktree_make_new_nodes(index, cache, change))
 		done = put_in_place(index, cache, change, parent);
-	}
 	ktree_unlock_structure(index);
 	UnlockPage(index, high, ExclusiveLock);
 	UnlockPage(index, low, ExclusiveLock);
@@ -520,23 +586,15 @@ ktree_merge(Relation index, const KtreeCache *cache, KtreeLink parent,
 bool
 ktree_compact(Relation index, const KtreeCache *cache, KtreeLink link)
 {
-	KtreeLink	nowhere = {InvalidBlockNumber, 0};
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "ktree compact",
 												  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
-	KtreeChange *change = palloc0(sizeof(KtreeChange));
-	bool		done = false;
+	KtreeLink	copy;
+	bool		done;
 
 	LockPage(index, link.block, ExclusiveLock);
 	ktree_lock_structure(index);
-	change->old_count = change->new_count = 1;
-	change->old[0] = ktree_image_create(&cache->layout);
-	if (ktree_image_read(index, link, change->old[0]) &&
-		change->old[0]->node.state == KTREE_LIVE)
-	{
-		ktree_make_new_nodes(index, cache, change);
-		done = put_in_place(index, cache, change, nowhere);
-	}
+	done = copy_node(index, cache, link, &copy);
 	ktree_unlock_structure(index);
 	UnlockPage(index, link.block, ExclusiveLock);
 	MemoryContextSwitchTo(old);

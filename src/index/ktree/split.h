@@ -17,6 +17,7 @@
 typedef struct KtreeChange
 {
 	Relation	heap;			/* whose rows may be read; NULL: none */
+	bool		spare;			/* for VACUUM: the file may not become longer */
 	int			old_count;
 	KtreeImage *old[2];
 	int			new_count;
@@ -26,7 +27,7 @@ typedef struct KtreeChange
 	int16		moved[2][KTREE_MAX_CAPACITY];
 } KtreeChange;
 
-extern void ktree_make_new_nodes(Relation index, const KtreeCache *cache,
+extern bool ktree_make_new_nodes(Relation index, const KtreeCache *cache,
 								 KtreeChange *change);
 
 #endif							/* KTREE_SPLIT_H */

@@ -503,15 +503,27 @@ needs_rows(const KtreeLayout *layout, const KtreeImage *old, const Members *memb
  * ktree_make_new_nodes
  *	  S2: cluster the old nodes' live slots into change->new_count nodes and
  *	  write those.  Every page of them is logged before anybody can see them.
+ *	  False when the file may not become longer and there is no free extent.
  */
-void
+bool
 ktree_make_new_nodes(Relation index, const KtreeCache *cache, KtreeChange *change)
 {
 	const KtreeLayout *layout = &cache->layout;
 	int			dims = layout->padded;
 	float	   *centers = palloc0(sizeof(float) * 2 * dims);
-	Members    *members = read_members(layout, change);
+	KtreeLink	links[2];
+	Members    *members;
 
+	for (int n = 0; n < change->new_count; n++)
+	{
+		links[n] = ktree_take_extent(index, layout, change->spare);
+		if (links[n].block != InvalidBlockNumber)
+			continue;
+		while (n-- > 0)
+			ktree_give_extent(index, links[n], KTREE_UNUSED);
+		return false;
+	}
+	members = read_members(layout, change);
 	if (change->old[0]->node.level > 0)
 		read_children(index, layout, change, members);
 	else if (needs_rows(layout, change->old[0], members) &&
@@ -525,7 +537,7 @@ ktree_make_new_nodes(Relation index, const KtreeCache *cache, KtreeChange *chang
 	for (int n = 0; n < change->new_count; n++)
 	{
 		change->fresh[n] = make_node(index, cache, change, members, n);
-		change->fresh[n]->link = ktree_take_extent(index, layout);
+		change->fresh[n]->link = links[n];
 		ktree_image_write(index, change->fresh[n]);
 	}
 	pfree(members->vectors);
@@ -536,4 +548,5 @@ ktree_make_new_nodes(Relation index, const KtreeCache *cache, KtreeChange *chang
 	pfree(members->node);
 	pfree(members);
 	pfree(centers);
+	return true;
 }

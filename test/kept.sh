@@ -46,11 +46,26 @@ archive() {
 	origins_of base-files | awk '$2 !~ /-/ { print $1; exit }'
 }
 
-# The key that the system checks that archive with, as an option of a line of
-# sources; nothing if it is one of those that apt trusts for everything.
+# The keys that the system checks that archive with, as an option of a line of
+# sources, from whichever form its own sources have; Debian's keyring where they
+# name none; nothing, and so what apt trusts for everything, elsewhere.
 key_of() {					# key_of URI
-	apt-get indextargets --format '$(REPO_URI) $(SIGNED_BY)' 2>/dev/null |
-		awk -v uri="${1%/}" '{ sub("/$", "", $1) } $1 == uri && $2 ~ /^\// { print "[signed-by=" $2 "]"; exit }'
+	keys=$(awk -v uri="${1%/}" 'BEGIN { RS = "" }
+		index($0, uri) && match($0, /Signed-By:[ \t]*\/[^ \t\n]+/) {
+			keys = substr($0, RSTART, RLENGTH)
+			sub(/^[^\/]*/, "", keys)
+			print keys
+			exit
+		}' /etc/apt/sources.list.d/*.sources 2>/dev/null)
+	[ -n "$keys" ] ||
+		keys=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list 2>/dev/null |
+			sed -n "s|^deb .*signed-by=\([^] ]*\).* ${1%/}/* .*|\1|p" | head -n 1)
+	for ring in /usr/share/keyrings/debian-archive-keyring.pgp /usr/share/keyrings/debian-archive-keyring.gpg; do
+		case $1 in
+			*debian*) [ -n "$keys" ] || [ ! -f "$ring" ] || keys=$ring ;;
+		esac
+	done
+	[ -z "$keys" ] || echo "[signed-by=$keys]"
 }
 
 # fetch_source PACKAGE DIRECTORY: the source package, as its authors released
@@ -123,11 +138,13 @@ make_assert_server() {
 # ---------------------------------------------------------------------------
 
 # Sets pgvector_source.  The releases of Debian before trixie have none, or one
-# without halfvec and sparsevec.
+# without halfvec and sparsevec; trixie's does not know servers from 18 on.
 fetch_pgvector() {
-	pgvector_source=$kept/pgvector-source
+	pgvector_source=$kept/pgvector-source-$pg_version
 	[ ! -f "$pgvector_source/test/sql/vector_type.sql" ] || return 0
-	for suite in trixie sid; do
+	suites='trixie sid'
+	[ "$pg_version" -lt 18 ] || suites='sid trixie'
+	for suite in $suites; do
 		echo "$(archive) $suite main"
 	done | fetch_source pgvector "$pgvector_source"
 }

@@ -15,6 +15,9 @@
 
 #if defined(__x86_64__)
 #include <cpuid.h>
+#elif defined(__aarch64__) && defined(__linux__)
+#include <asm/hwcap.h>
+#include <sys/auxv.h>
 #endif
 
 CpuLevel	cpu_level_found = CPU_UNKNOWN;
@@ -69,6 +72,7 @@ typedef struct CpuFeatures
 	unsigned int leaf7_ecx;
 	unsigned int leaf7_1_eax;
 	unsigned int xcr0;
+	bool		made_by_amd;
 } CpuFeatures;
 
 static CpuFeatures
@@ -80,6 +84,9 @@ cpu_features(void)
 				ecx,
 				edx;
 
+	if (__get_cpuid(0, &eax, &ebx, &ecx, &edx))
+		cpu.made_by_amd = ebx == signature_AMD_ebx &&
+			ecx == signature_AMD_ecx && edx == signature_AMD_edx;
 	if (__get_cpuid(1, &eax, &ebx, &ecx, &edx))
 		cpu.leaf1_ecx = ecx;
 	if (__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx))
@@ -145,8 +152,16 @@ cpu_has(CpuExtension extension)
 			return (cpu.leaf7_ecx & LEAF7_VNNI) != 0;
 		case CPU_AVX512_BF16:
 			return (cpu.leaf7_1_eax & LEAF7_1_BF16) != 0;
+		case CPU_NEON_DOT:
+			return false;
 	}
 	return false;
+}
+
+bool
+cpu_has_fast_bfloat16(void)
+{
+	return cpu_has(CPU_AVX512_BF16) && cpu_features().made_by_amd;
 }
 
 #else
@@ -165,7 +180,17 @@ hardware_missing(CpuLevel level)
 bool
 cpu_has(CpuExtension extension)
 {
+#if defined(__aarch64__) && defined(__linux__)
+	if (extension == CPU_NEON_DOT && cpu_level() == CPU_NEON)
+		return (getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0;
+#endif
 	(void) extension;
+	return false;
+}
+
+bool
+cpu_has_fast_bfloat16(void)
+{
 	return false;
 }
 

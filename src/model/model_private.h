@@ -134,7 +134,10 @@ typedef struct ModelVersion
 	TransactionId xmin;			/* of row 0, as stored (frozen or not) */
 	BlockNumber block;			/* of row 0 */
 	uint32		offset;			/* of row 0 */
-	uint32		unused;			/* zero: versions are compared by bytes */
+	TransactionId shape_xmin;	/* of the catalog's row of column id, as
+								 * stored: coming to a parent and going from
+								 * it changes that, and what the parent did
+								 * in between fired no trigger here */
 	uint64		description_hash;
 } ModelVersion;
 

@@ -27,6 +27,7 @@
 #include "utils/memutils.h"
 #include "utils/relcache.h"
 #include "utils/snapmgr.h"
+#include "utils/syscache.h"
 
 EMBED_FUNCTION(model_version);
 
@@ -96,6 +97,22 @@ copy_header(HeapTuple tuple, TupleDesc shape,
 	}
 }
 
+static TransactionId
+shape_xmin(Relation table, AttrNumber id)
+{
+	HeapTuple	tuple = SearchSysCache2(ATTNUM,
+										ObjectIdGetDatum(RelationGetRelid(table)),
+										Int16GetDatum(id));
+	TransactionId xmin;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for attribute %d of relation %u", id,
+			 RelationGetRelid(table));
+	xmin = HeapTupleHeaderGetRawXmin(tuple->t_data);
+	ReleaseSysCache(tuple);
+	return xmin;
+}
+
 bool
 model_read_header(Relation table, Snapshot snapshot,
 				  const ModelDescription *description,
@@ -122,6 +139,7 @@ model_read_header(Relation table, Snapshot snapshot,
 		version->block = ItemPointerGetBlockNumber(&tuple->t_self);
 		version->offset = ItemPointerGetOffsetNumber(&tuple->t_self);
 		version->description_hash = description->hash;
+		version->shape_xmin = shape_xmin(table, attributes[0]);
 		if (header_values != NULL)
 			copy_header(tuple, RelationGetDescr(table), description,
 						attributes, header_values, header_nulls);

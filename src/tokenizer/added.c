@@ -68,6 +68,7 @@ split_piece(Run *run, const AddedTrie *trie, const Piece *piece, PieceList *list
 	const unsigned char *text = run->text.bytes;
 	uint32_t	last = piece->begin;
 	uint32_t	at = piece->begin;
+	uint32_t	next_stop = at + RUN_UNIT;
 
 	while (at < piece->end)
 	{
@@ -76,6 +77,7 @@ split_piece(Run *run, const AddedTrie *trie, const Piece *piece, PieceList *list
 		uint32_t	begin = at;
 		const ImageAdded *token;
 
+		run_pass(run, at, &next_stop);
 		if (found == 0)
 		{
 			at++;

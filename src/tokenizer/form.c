@@ -156,6 +156,7 @@ normalize_form(Run *run, Text *target, const Piece *piece, uint32_t flags)
 	Former		former = {.run = run, .compose = (flags & FORM_COMPOSE) != 0, .last_combining = -1};
 	bool		compatible = (flags & FORM_COMPATIBLE) != 0;
 	const unsigned char *text = run->text.bytes;
+	uint32_t	stop = piece->begin + RUN_UNIT;
 
 	change_begin(&former.change, &run->text, target, piece);
 	for (uint32_t i = piece->begin; i < piece->end; i += utf8_step(text + i))
@@ -164,6 +165,7 @@ normalize_form(Run *run, Text *target, const Piece *piece, uint32_t flags)
 		uint32_t	code = utf8_code(text + i);
 		int			count = 1;
 
+		run_pass(run, i, &stop);
 		parts[0] = code;
 		if (code >= 0x80 && character_is(code, CHARACTER_DECOMPOSES))
 			count = character_decompose(code, compatible, parts);

@@ -197,6 +197,8 @@ def main():
             records.append(record)
         values.append(index[record])
 
+    first, second, count = stages(values, BLOCK)
+
     w = Writer()
     rule = '-' * 73
     w.out('/*' + rule + '\n *\n * unicode_tables.h\n'
@@ -205,6 +207,7 @@ def main():
           ' *' + rule + '\n */\n\n')
     for bit, name in enumerate(FLAGS):
         w.out('#define CHARACTER_%s 0x%x\n' % (name, 1 << bit))
+    w.out('\n#define CHARACTER_RECORDS %d\n#define CHARACTER_BLOCKS %d\n' % (len(records), count))
     w.out('\nenum\n{\n')
     for short, _ in CATEGORIES:
         w.out('\tCATEGORY_%s,\n' % short.upper())
@@ -231,7 +234,6 @@ def main():
     for record in records:
         w.out('\t{%d, %d, %d, %d, %d},\n' % record)
     w.out('};\n\n')
-    first, second, count = stages(values, BLOCK)
     w.shared('uint16_t character_first[%d]' % len(first), first)
     w.shared('uint16_t character_second[%d]' % len(second), second)
 

@@ -190,7 +190,9 @@ cached_word(Run *run, const unsigned char *word, uint32_t length)
 	}
 	if (!model_word(run, word, length))
 		return false;
-	cache_store(entry, key, length, run->tokens + first_token, run->token_count - first_token);
+	if (run->token_count > first_token)
+		cache_store(entry, key, length, run->tokens + first_token,
+					run->token_count - first_token);
 	return true;
 }
 

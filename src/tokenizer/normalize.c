@@ -151,6 +151,7 @@ static bool
 each_character(Run *run, Text *target, const Piece *piece, const ImageStep *step)
 {
 	const Text *source = &run->text;
+	uint32_t	stop = piece->begin + RUN_UNIT;
 
 	for (uint32_t i = piece->begin; i < piece->end; i += utf8_step(source->bytes + i))
 	{
@@ -158,6 +159,7 @@ each_character(Run *run, Text *target, const Piece *piece, const ImageStep *step
 		Span		span = span_if_wanted(target, source, i);
 		int			action;
 
+		run_pass(run, i, &stop);
 		if (!text_reserve(run, target, 8))
 			return false;
 		switch (step->kind)
@@ -249,6 +251,7 @@ replace_literal(Run *run, Text *target, const Piece *piece, const ImageStep *ste
 {
 	const unsigned char *literal = image_string(run->tokenizer, step->text);
 	uint32_t	at = piece->begin;
+	uint32_t	stop = at + RUN_UNIT;
 
 	for (;;)
 	{
@@ -260,6 +263,7 @@ replace_literal(Run *run, Text *target, const Piece *piece, const ImageStep *ste
 		if (found == piece->end)
 			return true;
 		at = found + step->text.length;
+		run_pass(run, at, &stop);
 		if (!put_content(run, target, piece, at, step->content))
 			return false;
 	}
@@ -430,6 +434,7 @@ bert(Run *run, Text *target, const Piece *piece, uint32_t flags)
 	unsigned char ascii[128];
 	uint32_t	run_source = piece->begin;	/* the last starter */
 	uint32_t	run_target = target->length;
+	uint32_t	stop = piece->begin + RUN_UNIT;
 	int			last_combining = 0;
 
 	for (uint32_t code = 0; code < 128; code++)
@@ -450,6 +455,7 @@ bert(Run *run, Text *target, const Piece *piece, uint32_t flags)
 		bool		chinese;
 		Span		span;
 
+		run_pass(run, i, &stop);
 		if (!text_reserve(run, target, 4 * DECOMPOSITION_MAX + 8))
 			return false;
 		if (code < 0x80)
@@ -520,8 +526,11 @@ bert(Run *run, Text *target, const Piece *piece, uint32_t flags)
 static bool
 byte_level(Run *run, Text *target, const Piece *piece)
 {
+	uint32_t	stop = piece->begin + RUN_UNIT;
+
 	for (uint32_t i = piece->begin; i < piece->end; i++)
 	{
+		run_pass(run, i, &stop);
 		if (!text_reserve(run, target, 4))
 			return false;
 		put_with_span(target, byte_level_character(run->text.bytes[i]),

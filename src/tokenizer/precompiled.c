@@ -185,6 +185,7 @@ normalize_precompiled(Run *run, Text *target, const Piece *piece, const ImageSte
 {
 	const unsigned char *text = run->text.bytes;
 	uint32_t	begin = target->length;
+	uint32_t	stop = piece->begin + RUN_UNIT;
 	Charsmap	map;
 	Writer		writer = {.run = run};
 	bool		changed = false;
@@ -196,6 +197,7 @@ normalize_precompiled(Run *run, Text *target, const Piece *piece, const ImageSte
 	{
 		uint32_t	end;
 
+		run_pass(run, i, &stop);
 		/* most clusters are a letter of ASCII before another */
 		if (text[i] < 0x80 && text[i] >= 0x20 && i + 1 < piece->end && text[i + 1] < 0x80)
 			end = i + 1;

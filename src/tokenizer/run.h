@@ -88,6 +88,17 @@ run_work(Run *run, uint32_t bytes)
 		run_interrupt(run);
 }
 
+/* The same within a long piece: at every unit that a loop passes. */
+static inline void
+run_pass(Run *run, uint32_t at, uint32_t *stop)
+{
+	if (__builtin_expect(at >= *stop, 0))
+	{
+		run_interrupt(run);
+		*stop = at + RUN_UNIT;
+	}
+}
+
 /* ---------- texts ---------- */
 
 /* The longest text after normalizing: offsets fit in 32 bits with room. */

@@ -154,48 +154,63 @@ set_fold(Build *build, Set *set)
 	set_order(set);
 }
 
-/* All characters for which this holds. */
+/* All characters whose record has one of these categories or flags. */
 static void
-add_where(Build *build, Set *set, bool (*holds) (uint32_t code, uint32_t mask), uint32_t mask)
+add_where(Build *build, Set *set, uint32_t categories, uint32_t flags)
 {
+	bool		holds[CHARACTER_RECORDS];
+	uint8_t		kinds[CHARACTER_BLOCKS] = {0};	/* 1: none, 2: all, 3: some */
 	uint32_t	first = 0;
 	bool		inside = false;
 
-	for (uint32_t code = 0; code <= CODE_LIMIT; code++)
+	for (int i = 0; i < CHARACTER_RECORDS; i++)
+		holds[i] = (categories >> character_records[i].category & 1) ||
+			(character_records[i].flags & flags);
+	for (uint32_t code = 0; code <= CODE_LIMIT;)
 	{
-		bool		now = code < CODE_LIMIT && holds(code, mask);
+		uint16_t	block = code < CODE_LIMIT ? character_first[code >> 7] : 0;
+		const uint16_t *records = &character_second[block * 128];
+		bool		now;
 
+		/* whole blocks at once, where they are of one kind */
+		if (code % 128 == 0 && code < CODE_LIMIT)
+		{
+			if (kinds[block] == 0)
+			{
+				for (int i = 0; i < 128; i++)
+					kinds[block] |= holds[records[i]] ? 2 : 1;
+			}
+			if (kinds[block] != 3 && (kinds[block] == 2) == inside)
+			{
+				code += 128;
+				continue;
+			}
+		}
+		now = code < CODE_LIMIT && holds[records[code & 127]];
 		if (now && !inside)
 			first = code;
 		if (!now && inside)
 			set_add(build, set, first, code - 1);
 		inside = now;
+		code++;
 	}
 }
 
-static bool
-has_category(uint32_t code, uint32_t mask)
+/* What a class has for \w; outside of brackets some more: see the README. */
+static void
+add_words(Build *build, Set *set, bool inside)
 {
-	return mask >> character_record(code)->category & 1;
-}
+	static const uint32_t more[][2] = {{0xB2, 0xB3}, {0xB9, 0xB9}, {0xBC, 0xBE}};
+	static uint32_t joiners[1][2] = {{0x200C, 0x200D}};
+	Set			others = {joiners, 1, 1};
+	Set			words = {0};
 
-static bool
-is_pattern_word(uint32_t code, uint32_t mask)
-{
-	return character_is_pattern_word(code);
-}
-
-/* The same as a class has it, without the fractions and superscripts. */
-static bool
-is_word(uint32_t code, uint32_t mask)
-{
-	return character_is(code, CHARACTER_WORD) && code != 0x200C && code != 0x200D;
-}
-
-static bool
-has_flag(uint32_t code, uint32_t mask)
-{
-	return character_is(code, (uint16_t) mask);
+	add_where(build, &words, 0, CHARACTER_WORD);
+	set_invert(build, &others);
+	set_intersect(build, &words, &others);
+	set_add_set(build, set, &words);
+	for (int i = 0; i < 3 && !inside; i++)
+		set_add(build, set, more[i][0], more[i][1]);
 }
 
 #define BIT(name) (UINT32_C(1) << CATEGORY_##name)
@@ -252,18 +267,18 @@ set_add_property(Build *build, Set *set, const char *name, size_t length)
 	{
 		if (strcmp(categories[i].name, plain) == 0)
 		{
-			add_where(build, set, has_category, categories[i].mask);
+			add_where(build, set, categories[i].mask, 0);
 			return true;
 		}
 	}
 	if (strcmp(plain, "ALPHABETIC") == 0 || strcmp(plain, "ALPHA") == 0)
 	{
-		add_where(build, set, has_flag, CHARACTER_ALPHABETIC);
+		add_where(build, set, 0, CHARACTER_ALPHABETIC);
 		return true;
 	}
 	if (strcmp(plain, "SPACE") == 0 || strcmp(plain, "WHITESPACE") == 0)
 	{
-		add_where(build, set, has_flag, CHARACTER_SPACE);
+		add_where(build, set, 0, CHARACTER_SPACE);
 		return true;
 	}
 	if (strcmp(plain, "ANY") == 0)
@@ -296,11 +311,11 @@ set_add_posix(Build *build, Set *set, const char *name, size_t length)
 	else if (length == 4 && memcmp(name, "word", 4) == 0)
 		set_add_escape(build, set, 'w', true);
 	else if (length == 5 && memcmp(name, "alpha", 5) == 0)
-		add_where(build, set, has_flag, CHARACTER_ALPHABETIC);
+		add_where(build, set, 0, CHARACTER_ALPHABETIC);
 	else if (length == 5 && memcmp(name, "alnum", 5) == 0)
 	{
-		add_where(build, set, has_flag, CHARACTER_ALPHABETIC);
-		add_where(build, set, has_category, BIT(ND));
+		add_where(build, set, 0, CHARACTER_ALPHABETIC);
+		add_where(build, set, BIT(ND), 0);
 	}
 	else
 		return false;
@@ -313,13 +328,13 @@ set_add_escape(Build *build, Set *set, char letter, bool inside)
 	switch (letter)
 	{
 		case 'd':
-			add_where(build, set, has_category, BIT(ND));
+			add_where(build, set, BIT(ND), 0);
 			break;
 		case 'w':
-			add_where(build, set, inside ? is_word : is_pattern_word, 0);
+			add_words(build, set, inside);
 			break;
 		case 's':
-			add_where(build, set, has_flag, CHARACTER_SPACE);
+			add_where(build, set, 0, CHARACTER_SPACE);
 			break;
 		case 'h':
 			set_add(build, set, '0', '9');

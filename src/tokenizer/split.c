@@ -124,11 +124,13 @@ split_characters(Splitter *splitter, const ImageStep *step)
 	const unsigned char *text = splitter->run->text.bytes;
 	const Piece *piece = splitter->piece;
 	uint32_t	last = piece->begin;
+	uint32_t	stop = last + RUN_UNIT;
 	uint32_t	next;
 
 	for (uint32_t i = piece->begin; i < piece->end; i = next)
 	{
 		next = i + utf8_step(text + i);
+		run_pass(splitter->run, i, &stop);
 		if (!is_wanted(step, utf8_code(text + i)))
 			continue;
 		if ((last < i && !splitter_part(splitter, last, i, false)) ||
@@ -177,6 +179,7 @@ split_words(Splitter *splitter, bool bert)
 	const Piece *piece = splitter->piece;
 	unsigned char kinds[128];
 	uint32_t	begin = piece->begin;
+	uint32_t	stop = begin + RUN_UNIT;
 	int			last = KIND_SPACE;
 
 	for (uint32_t code = 0; code < 128; code++)
@@ -186,6 +189,7 @@ split_words(Splitter *splitter, bool bert)
 		uint32_t	code = text[i];
 		int			kind;
 
+		run_pass(splitter->run, i, &stop);
 		if (code < 0x80)
 			kind = kinds[code];
 		else
@@ -238,6 +242,7 @@ split_literal(Splitter *splitter, const unsigned char *literal, uint32_t length)
 	const Piece *piece = splitter->piece;
 	uint32_t	last = piece->begin;
 	uint32_t	at = piece->begin;
+	uint32_t	stop = at + RUN_UNIT;
 
 	while (piece->end - at >= length)
 	{
@@ -246,6 +251,7 @@ split_literal(Splitter *splitter, const unsigned char *literal, uint32_t length)
 		if (found == NULL)
 			break;
 		at = (uint32_t) (found - text);
+		run_pass(splitter->run, at, &stop);
 		if (memcmp(found, literal, length) != 0)
 		{
 			at++;
@@ -269,10 +275,12 @@ split_fixed_length(Splitter *splitter, uint32_t length)
 	const unsigned char *text = splitter->run->text.bytes;
 	const Piece *piece = splitter->piece;
 	uint32_t	begin = piece->begin;
+	uint32_t	stop = begin + RUN_UNIT;
 	uint32_t	count = 0;
 
 	for (uint32_t i = piece->begin; i < piece->end;)
 	{
+		run_pass(splitter->run, i, &stop);
 		i += utf8_step(text + i);
 		if (++count == length || i >= piece->end)
 		{
@@ -306,12 +314,14 @@ split_scripts(Splitter *splitter)
 	const unsigned char *text = splitter->run->text.bytes;
 	const Piece *piece = splitter->piece;
 	uint32_t	begin = piece->begin;
+	uint32_t	stop = begin + RUN_UNIT;
 	int			last = -1;
 
 	for (uint32_t i = piece->begin; i < piece->end; i += utf8_step(text + i))
 	{
 		int			script = script_of(utf8_code(text + i));
 
+		run_pass(splitter->run, i, &stop);
 		if (script == SCRIPT_UNKNOWN || script == last)
 			continue;
 		if (last >= 0 && !splitter_add(splitter, begin, i))
@@ -341,6 +351,7 @@ metaspace_text(Run *run, const ImageStep *step)
 		const Piece *piece = &run->pieces[n];
 		const unsigned char *text = run->text.bytes;
 		uint32_t	begin = target.length;
+		uint32_t	stop = piece->begin + RUN_UNIT;
 		bool		marked;
 
 		run_work(run, piece->end - piece->begin);
@@ -362,6 +373,7 @@ metaspace_text(Run *run, const ImageStep *step)
 				((step->flags & METASPACE_ALWAYS) ||
 				 ((step->flags & METASPACE_FIRST) && piece->origin == 0));
 
+			run_pass(run, i, &stop);
 			if (!text_reserve(run, &target, 2 * length))
 				return false;
 			if (front || text[i] == ' ')

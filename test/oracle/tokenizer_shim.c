@@ -92,7 +92,6 @@ shim_vocabulary(const char *text, size_t length, int keep_case)
 													 &shim->image, &fault), &fault);
 }
 
-#ifdef WITH_GGUF
 Shim *
 shim_gguf(const TokenizerGguf *keys)
 {
@@ -102,7 +101,6 @@ shim_gguf(const TokenizerGguf *keys)
 	return finish(shim, tokenizer_compile_gguf(&shim->arena, keys, NULL, &shim->image, &fault),
 				  &fault);
 }
-#endif
 
 const char *
 shim_message(const Shim *shim)

@@ -81,6 +81,15 @@ def code_points():
     return (c for c in range(0x110000) if not 0xD800 <= c < 0xE000)
 
 
+def code_points_alone(step):
+    """Each code point alone, and between letters, blanks and itself."""
+    for number, code in enumerate(code_points()):
+        if number % step == 0 or code < 0x2000:
+            c = chr(code)
+            yield c
+            yield 'a' + c + 'b ' + c + ' ' + c + c + '1'
+
+
 def combining_sequences(count, seed):
     rng = random.Random(seed)
     marks = [c for c in code_points() if unicodedata.combining(chr(c))]

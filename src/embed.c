@@ -11,6 +11,8 @@
  */
 #include "server/server.h"
 
+#include "encoder/network/network.h"
+#include "encoder/static/static.h"
 #include "encoder/vocabulary/vocabulary.h"
 #include "encoder/word2vec/word2vec.h"
 #include "encoder/words/imported.h"
@@ -54,6 +56,8 @@ _PG_init(void)
 	vocabulary_init();
 	word2vec_init();
 	imported_init();
+	network_init();
+	static_init();
 	index_order_init();
 	inverted_init();
 	ktree_init();

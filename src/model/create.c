@@ -372,6 +372,20 @@ prepare_insert(ModelWriter *writer, const ModelDefinition *definition)
 									 types);
 }
 
+/* CREATE TABLE has no word for it before 16. */
+static void
+set_storage(const ModelWriter *writer, const ModelMethod *method)
+{
+	for (int i = 0; i < method->column_count; i++)
+	{
+		if (method->columns[i].uncompressed)
+			execute_command(psprintf("ALTER TABLE ONLY %s ALTER COLUMN %s SET STORAGE EXTERNAL",
+									 writer->name,
+									 quote_identifier(method->columns[i].name)),
+							SPI_OK_UTILITY);
+	}
+}
+
 static void
 create_table(ModelWriter *writer, const ModelDefinition *definition,
 			 Oid schema, const char *name)
@@ -396,6 +410,7 @@ create_table(ModelWriter *writer, const ModelDefinition *definition,
 	}
 	appendStringInfoChar(&command, ')');
 	execute_command(command.data, SPI_OK_UTILITY);
+	set_storage(writer, definition->method);
 
 	/* event triggers have seen the table, and may have changed it */
 	writer->table = get_relname_relid(name, schema);

@@ -56,6 +56,7 @@ typedef struct ModelColumn
 	const char *name;
 	Oid			type;			/* such as TEXTOID, or InvalidOid */
 	const char *type_name;		/* such as "vector", or NULL */
+	bool		uncompressed;	/* STORAGE EXTERNAL: parts of it are read */
 } ModelColumn;
 
 #define MODEL_MAX_COLUMNS	16

@@ -122,9 +122,11 @@ register_model(PG_FUNCTION_ARGS)
 	Oid			relation = PG_GETARG_OID(0);
 	char	   *method_name = text_to_cstring(PG_GETARG_TEXT_PP(1));
 	const ModelMethod *method;
+	ModelDescription *description;
 	List	   *options;
 	Relation	table;
 	AttrNumber	attributes[MODEL_MAX_COLUMNS];
+	bool		has_config;
 
 	(void) choice_index("embedding method", method_name,
 						model_method_names());
@@ -143,14 +145,16 @@ register_model(PG_FUNCTION_ARGS)
 	model_check_table(table);
 	model_check_columns(table, method, attributes);
 	options = parse_options(PG_GETARG_ARRAYTYPE_P(3));
-	if (!has_option(options, "config"))
+	has_config = option_find(method->options, "config") != NULL;
+	if (has_config && !has_option(options, "config"))
 		options = model_option_append(options, "config",
 									  model_config_name(PG_GETARG_OID(2)));
 	add_dims(&options, table, method, attributes);
-	(void) model_option_config(model_describe_options(method,
-													  RelationGetRelationName(table),
-													  options,
-													  "Options are given as 'name=value', such as 'dims=65536'."));
+	description = model_describe_options(method, RelationGetRelationName(table),
+										 options,
+										 "Options are given as 'name=value', such as 'dims=65536'.");
+	if (has_config)
+		(void) model_option_config(description);
 	relation_close(table, NoLock);
 
 	model_create_key(relation);

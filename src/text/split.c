@@ -24,10 +24,9 @@
 #include "text/characters.h"
 #include "text/encoding.h"
 #include "text/gap.h"
+#include "text/split.h"
 #include "text/token.h"
 #include "text/unicode.h"
-
-#define SPLIT_MAX_TOKENS	1000000
 
 EMBED_FUNCTION(split_text);
 
@@ -39,17 +38,14 @@ typedef struct Unit
 	Gap			before;			/* the gap that ends at its start */
 } Unit;
 
-typedef struct Splitter
+struct Splitter
 {
 	const char *input;
 	int			length;			/* without white space at the end */
 	int			max_tokens;
 	int			overlap;
 	CharacterSource *source;
-	TokenStream *stream;
-	Token		batch[TOKEN_BATCH];
-	int			batch_count;
-	int			batch_next;
+	SplitTokens *source_of_tokens;
 	bool		ended;			/* no token is left */
 
 	/* units from the start of the next passage on; the last may still grow */
@@ -60,9 +56,25 @@ typedef struct Splitter
 	int			tokens;			/* of all these units */
 
 	bool		done;
+};
+
+/* Tokens of a text search configuration */
+typedef struct ConfigTokens
+{
+	SplitTokens tokens;
+	TokenStream *stream;
+	Token		batch[TOKEN_BATCH];
+	int			batch_count;
+	int			batch_next;
+} ConfigTokens;
+
+/* What split_text keeps between its rows */
+typedef struct Split
+{
+	Splitter   *splitter;
 	CharacterCounter counter;
 	int			passages;
-} Splitter;
+} Split;
 
 /* Where white space ends at or after "from". */
 static int
@@ -106,22 +118,27 @@ trim_end(Splitter *splitter, int word_end)
 }
 
 static bool
-next_token(Splitter *splitter, Token **token)
+next_of_config(SplitTokens *tokens, SplitToken *token)
 {
-	if (splitter->batch_next == splitter->batch_count)
+	ConfigTokens *config = (ConfigTokens *) tokens;
+	const Token *found;
+
+	if (config->batch_next == config->batch_count)
 	{
-		splitter->batch_count = token_stream_next(splitter->stream,
-												  splitter->batch, TOKEN_BATCH);
-		splitter->batch_next = 0;
-		if (splitter->batch_count == 0)
+		config->batch_count = token_stream_next(config->stream, config->batch,
+												TOKEN_BATCH);
+		config->batch_next = 0;
+		if (config->batch_count == 0)
 			return false;
 	}
-	*token = &splitter->batch[splitter->batch_next++];
+	found = &config->batch[config->batch_next++];
+	token->start = found->start;
+	token->end = found->start + found->source_length;
 	return true;
 }
 
 static void
-add_unit(Splitter *splitter, const Token *token)
+add_unit(Splitter *splitter, const SplitToken *token)
 {
 	Unit	   *unit;
 
@@ -140,7 +157,7 @@ add_unit(Splitter *splitter, const Token *token)
 	}
 	unit = &splitter->units[splitter->first + splitter->count];
 	unit->start = token->start;
-	unit->end = token->start + token->source_length;
+	unit->end = token->end;
 	unit->tokens = 1;
 	if (splitter->count > 0)
 		unit->before = gap_examine(splitter->source, splitter->input,
@@ -164,21 +181,21 @@ read_units(Splitter *splitter)
 	while (!splitter->ended)
 	{
 		Unit	   *last = splitter->units + splitter->first + splitter->count - 1;
-		Token	   *token;
+		SplitToken	token;
 
 		if (splitter->count > 1 &&
 			splitter->tokens - last->tokens > splitter->max_tokens)
 			break;
-		if (!next_token(splitter, &token))
+		if (!splitter->source_of_tokens->next(splitter->source_of_tokens, &token))
 			splitter->ended = true;
-		else if (splitter->count > 0 && token->start < last->end)
+		else if (splitter->count > 0 && token.start < last->end)
 		{
-			last->end = Max(last->end, token->start + token->source_length);
+			last->end = Max(last->end, token.end);
 			last->tokens++;
 			splitter->tokens++;
 		}
 		else
-			add_unit(splitter, token);
+			add_unit(splitter, &token);
 	}
 }
 
@@ -229,8 +246,9 @@ advance(Splitter *splitter, int taken)
 	splitter->count -= keep;
 }
 
-static Splitter *
-splitter_create(text *input, int max_tokens, int overlap, Oid config)
+Splitter *
+splitter_create(const char *input, int length, int max_tokens, int overlap,
+				SplitTokens *tokens)
 {
 	Splitter   *splitter = palloc0(sizeof(Splitter));
 
@@ -246,22 +264,48 @@ splitter_create(text *input, int max_tokens, int overlap, Oid config)
 				 errdetail("overlap is %d, max_tokens is %d.", overlap, max_tokens),
 				 errhint("Use overlap => 0 for passages that share nothing.")));
 
-	splitter->input = VARDATA_ANY(input);
-	splitter->length = VARSIZE_ANY_EXHDR(input);
+	splitter->input = input;
+	splitter->length = length;
 	splitter->max_tokens = max_tokens;
 	splitter->overlap = overlap;
 	splitter->source = database_character_source();
 	splitter->capacity = 256;
 	splitter->units = palloc(sizeof(Unit) * splitter->capacity);
-	splitter->stream = token_stream_create(config);
-	token_stream_begin(splitter->stream, splitter->input, splitter->length);
-	character_counter_begin(&splitter->counter, splitter->input);
+	splitter->source_of_tokens = tokens;
 	return splitter;
 }
 
-/* Find the next passage in bytes; false at the end. */
-static bool
-next_passage(Splitter *splitter, int *start, int *end)
+/* Where a passage of so many units ends. */
+static int
+end_of_passage(Splitter *splitter, int taken)
+{
+	Unit	   *units = splitter->units + splitter->first;
+
+	if (splitter->ended && taken == splitter->count)
+		return trim_end(splitter, units[taken - 1].end);
+	return units[taken].before.left_end;
+}
+
+/*
+ * A passage read alone may have more tokens than it had in the text: units
+ * are left out at its end until it has not.
+ */
+static int
+fit(Splitter *splitter, int start, int taken)
+{
+	SplitTokens *tokens = splitter->source_of_tokens;
+
+	if (tokens->fits == NULL)
+		return taken;
+	while (taken > 1 &&
+		   !tokens->fits(tokens, start, end_of_passage(splitter, taken),
+						 splitter->max_tokens))
+		taken--;
+	return taken;
+}
+
+bool
+splitter_next(Splitter *splitter, int *start, int *end)
 {
 	int			taken;
 
@@ -270,22 +314,38 @@ next_passage(Splitter *splitter, int *start, int *end)
 	read_units(splitter);
 	if (splitter->count == 0)
 		return false;			/* no token at all */
-	taken = choose_end(splitter);
 	*start = splitter->units[splitter->first].before.right_start;
+	taken = fit(splitter, *start, choose_end(splitter));
+	*end = end_of_passage(splitter, taken);
 	splitter->done = splitter->ended && taken == splitter->count;
-	if (splitter->done)
-		*end = trim_end(splitter, splitter->units[splitter->first + taken - 1].end);
-	else
-		*end = splitter->units[splitter->first + taken].before.left_end;
 	advance(splitter, taken);
 	return true;
+}
+
+/* ---------- SQL ---------- */
+
+static Split *
+split_by_config(text *input, int max_tokens, int overlap, Oid config)
+{
+	Split	   *split = palloc0(sizeof(Split));
+	ConfigTokens *tokens = palloc0(sizeof(ConfigTokens));
+	char	   *bytes = VARDATA_ANY(input);
+	int			length = VARSIZE_ANY_EXHDR(input);
+
+	split->splitter = splitter_create(bytes, length, max_tokens, overlap,
+									  &tokens->tokens);
+	tokens->tokens.next = next_of_config;
+	tokens->stream = token_stream_create(config);
+	token_stream_begin(tokens->stream, bytes, length);
+	character_counter_begin(&split->counter, bytes);
+	return split;
 }
 
 Datum
 split_text(PG_FUNCTION_ARGS)
 {
 	FuncCallContext *call;
-	Splitter   *splitter;
+	Split	   *split;
 	MemoryContext caller;
 	Datum		values[4];
 	bool		nulls[4] = {false};
@@ -301,25 +361,25 @@ split_text(PG_FUNCTION_ARGS)
 		if (get_call_result_type(fcinfo, NULL, &call->tuple_desc) != TYPEFUNC_COMPOSITE)
 			elog(ERROR, "return type must be a row type");
 		call->tuple_desc = BlessTupleDesc(call->tuple_desc);
-		call->user_fctx = splitter_create(PG_GETARG_TEXT_P_COPY(0),
+		call->user_fctx = split_by_config(PG_GETARG_TEXT_P_COPY(0),
 										  PG_GETARG_INT32(1), PG_GETARG_INT32(2),
 										  PG_GETARG_OID(3));
 		MemoryContextSwitchTo(caller);
 	}
 	call = SRF_PERCALL_SETUP();
-	splitter = call->user_fctx;
+	split = call->user_fctx;
 
 	caller = MemoryContextSwitchTo(call->multi_call_memory_ctx);
-	found = next_passage(splitter, &start, &end);
+	found = splitter_next(split->splitter, &start, &end);
 	MemoryContextSwitchTo(caller);
 	if (!found)
 		SRF_RETURN_DONE(call);
 
-	before = character_count(&splitter->counter, start);
-	values[0] = Int32GetDatum(++splitter->passages);
+	before = character_count(&split->counter, start);
+	values[0] = Int32GetDatum(++split->passages);
 	values[1] = Int32GetDatum(before + 1);
-	values[2] = Int32GetDatum(character_count_ahead(&splitter->counter, end) - before);
-	values[3] = PointerGetDatum(cstring_to_text_with_len(splitter->input + start,
+	values[2] = Int32GetDatum(character_count_ahead(&split->counter, end) - before);
+	values[3] = PointerGetDatum(cstring_to_text_with_len(split->splitter->input + start,
 														 end - start));
 	SRF_RETURN_NEXT(call, HeapTupleGetDatum(heap_form_tuple(call->tuple_desc,
 															values, nulls)));

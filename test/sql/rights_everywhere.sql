@@ -12,6 +12,7 @@ SET ROLE rights_owner;
 SET search_path = rights, public;
 SELECT train_vocabulary('v', 'SELECT ''alpha beta gamma''::text', capacity => 16);
 SELECT train_word2vec('w', 'SELECT ''alpha beta gamma alpha beta gamma''::text', dims => 2, min_count => 1, epochs => 1, seed => 1);
+SELECT import_model('n', data => '{"model": {"type": "WordLevel", "vocab": {"alpha": 0, "x": 1}, "unk_token": "x"}}');
 CREATE TABLE items (id integer PRIMARY KEY, e vector(2), s sparsevec(16));
 INSERT INTO items SELECT i, ARRAY[i, 1]::vector, '{1:1}/16' FROM generate_series(1, 10) i;
 CREATE INDEX items_e ON items USING ktree (e);
@@ -37,6 +38,14 @@ INSERT INTO public.rights_calls VALUES
 	('import_word_vectors', $$import_word_vectors('rights.w', data => 'mine 1 2', replace => true)$$),
 	('import_word_vectors', $$import_word_vectors('mine', file => '/etc/hostname')$$),
 	('export_word_vectors', $$export_word_vectors('rights.w')$$),
+	('import_model', $$import_model('rights.w', data => 'mine 1 2', replace => true)$$),
+	('import_model', $$import_model('mine', directory => '/etc')$$),
+	('import_model', $$import_model('mine', files => 'SELECT ''x'', word::bytea FROM rights.w')$$),
+	('export_model', $$export_model('rights.n')$$),
+	('model_files', $$model_files('rights.n')$$),
+	('model_tokens', $$model_tokens('rights.n', 'alpha')$$),
+	('count_tokens', $$count_tokens('rights.n', 'alpha')$$),
+	('split_text', $$split_text('alpha', model => 'rights.n', max_tokens => 3)$$),
 	('add_documents', $$add_documents('rights.v', 'SELECT ''mine''::text')$$),
 	('one_hot', $$one_hot('rights.v', 'alpha')$$),
 	('count_vector', $$count_vector('rights.v', 'alpha')$$),

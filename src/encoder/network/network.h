@@ -1,0 +1,177 @@
+/*-------------------------------------------------------------------------
+ *
+ * network.h
+ *	  Models that are a published folder, kept as a table of tensors.
+ *
+ * A tokenizer, a static model, a transformer come as a folder of files and
+ * become a table that holds all of it (see README).  This room writes such
+ * tables, reads them as files again, compiles their tokenizers and has the
+ * functions that need no more than a tokenizer.  What is computed from the
+ * tensors is another room's, which registers a NetworkMethod.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef NETWORK_NETWORK_H
+#define NETWORK_NETWORK_H
+
+#include "server/server.h"
+
+#include "format/folder.h"
+#include "lib/stringinfo.h"
+#include "model/model.h"
+#include "tokenizer/tokenizer.h"
+
+/* columns of the table, in this order */
+enum
+{
+	NETWORK_ID,					/* 0: header */
+	NETWORK_NAME,
+	NETWORK_PART,				/* from 1 on */
+	NETWORK_ELEMENT,			/* see below, or a type such as "F32" */
+	NETWORK_SHAPE,				/* of a tensor; else the bytes of all parts */
+	NETWORK_DATA,
+	NETWORK_COLUMNS
+};
+
+extern const ModelColumn network_columns[NETWORK_COLUMNS];
+
+/* Elements of rows that are no tensors; names are those of files. */
+#define ELEMENT_FILE	"file"	/* a file */
+#define ELEMENT_HEAD	"head"	/* what a file of tensors begins with */
+#define ELEMENT_GAP		"gap"	/* bytes of it that belong to no tensor */
+
+#define NETWORK_PART_BYTES (16 * 1024 * 1024)
+
+/* ---------- a folder, wherever its files lie (folder.c) ---------- */
+
+typedef struct NetworkFolder
+{
+	const char *model;			/* its name, for messages */
+	bool		is_table;		/* a fault is one of its rows */
+	const FolderFile *files;
+	int			count;
+	MemoryContext context;
+	Arena		arena;
+	ModelFolder folder;
+} NetworkFolder;
+
+/* An arena whose blocks belong to a memory context. */
+extern void network_arena_begin(Arena *arena, MemoryContext context, size_t limit);
+
+/* Find out what the files are; every fault is an error. */
+extern void network_folder_read(NetworkFolder *network);
+
+/* An error that names the model and the file, which may be NULL. */
+pg_noreturn extern void network_folder_fault(const NetworkFolder *network, const char *file,
+											 const FormatFault *fault);
+
+/* The same for what a method cannot take; detail is a whole sentence. */
+pg_noreturn extern void network_folder_refuse(const NetworkFolder *network, FormatStatus status,
+											  const char *detail);
+
+/* All of a file, palloc'd and ended by a zero byte. */
+extern char *network_folder_text(const NetworkFolder *network, int file, size_t *length);
+
+/* tensor_to_floats of a piece after the other, whose values are finite. */
+typedef void (*NetworkReceive) (void *argument, const float *values, size_t count);
+extern void network_folder_floats(const NetworkFolder *network, const Tensor *tensor,
+								  NetworkReceive receive, void *argument);
+
+/* tensor_to_floats keeps no whole numbers above 2^24: these are exact. */
+extern int64 *network_folder_integers(const NetworkFolder *network, const Tensor *tensor);
+
+/* The folder's tokenizer (compile.c); the bytes are palloc'd. */
+extern void network_folder_compile(const NetworkFolder *network, TokenizerImage *image);
+
+/* ---------- a table as files (table.c) ---------- */
+
+typedef struct NetworkTable NetworkTable;
+
+extern NetworkTable *network_table_begin(const char *model);
+extern void network_table_add(NetworkTable *table, const Datum *values, const bool *nulls);
+extern FolderFile *network_table_finish(NetworkTable *table, int *count);
+
+/* Are the rows of tensors what the files say? */
+extern void network_table_check(const NetworkTable *table, const NetworkFolder *network);
+
+/* For build_image: all of it. */
+extern NetworkFolder *network_folder_of_table(ModelReader *reader);
+
+/* ---------- methods (method.c) ---------- */
+
+typedef struct NetworkRequest
+{
+	const char *precision;		/* one of network_precisions */
+	int			max_tokens;		/* 0: as the folder says */
+} NetworkRequest;
+
+typedef struct NetworkMethod
+{
+	const ModelMethod *method;
+	FolderKind	kind;
+
+	/*
+	 * Checks a folder that is to become a model, sets options, and adds to
+	 * what the user is told.
+	 */
+	void		(*take) (const NetworkFolder *network, const NetworkRequest *request,
+						 ModelDefinition *definition, StringInfo notice);
+} NetworkMethod;
+
+extern const char *const network_precisions[];
+
+extern void network_method_register(const NetworkMethod *method);
+extern const NetworkMethod *network_method_of(FolderKind kind); /* or NULL */
+extern void network_init(void);
+
+/* option "max_tokens", for all of them; 0 is none */
+#define NETWORK_MOST_TOKENS 1000000000
+#define NETWORK_OPTIONS \
+	OPTION_INTEGER_OF("max_tokens", 1, NETWORK_MOST_TOKENS, 0)
+
+/* ---------- image: what all methods have ---------- */
+
+enum
+{
+	NETWORK_SECTION_TOKENIZER,	/* a TokenizerImage */
+	NETWORK_SECTION_LIMITS,		/* one NetworkLimits */
+	NETWORK_SECTIONS			/* the first of the method's own */
+};
+
+typedef struct NetworkLimits
+{
+	int32		max_tokens;		/* that the model reads, special tokens with
+								 * them; 0: no limit */
+	int32		special_tokens; /* that it adds to a text: 0 or 1 */
+} NetworkLimits;
+
+extern void network_build_tokenizer(ImageBuilder *builder, const TokenizerImage *image,
+									const NetworkLimits *limits);
+
+/* ---------- tokens (tokens.c) ---------- */
+
+/* The tokenizer of a call site; filled anew by network_tokenizer. */
+typedef struct NetworkTokenizer
+{
+	Model	   *model;
+	const NetworkLimits *limits;
+	Tokenizer	tokenizer;
+	TokenizerScratch scratch;
+	uint64		version;
+	char	   *converted;		/* the present text, if it is not the caller's */
+} NetworkTokenizer;
+
+extern NetworkTokenizer *network_tokenizer(FmgrInfo *flinfo, Model *model);
+
+/* A text in UTF-8, until the next one; length is changed. */
+extern const char *network_text(NetworkTokenizer *tokenizer, const char *text, int *length);
+
+/* Tokens of a text in UTF-8, until the next call. */
+extern void network_encode(NetworkTokenizer *tokenizer, const char *text, int length,
+						   const TokenizerEncoding *encoding, TokenizerTokens *tokens);
+
+/* The text of a token in the server's encoding, palloc'd. */
+extern char *network_token_text(const NetworkTokenizer *tokenizer, const TokenizerTokens *tokens,
+								int number, int *length);
+
+#endif							/* NETWORK_NETWORK_H */

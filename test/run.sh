@@ -135,7 +135,7 @@ do_build_pure() {
 			echo "$source"
 		else
 			case $source in
-				src/math/* | src/format/* | src/tokenizer/*)
+				src/math/* | src/format/* | src/tokenizer/* | src/network/*)
 					cat "$work/pure/why"
 					say "$source belongs to the pure core and must compile alone" >&2
 					touch "$work/pure/impure" ;;

@@ -398,16 +398,20 @@ product_interrupted(ProductInterrupt *interrupt, double work)
 #define ROWS_OF_BLOCK(bytes) ((bytes) > 0 ? 1000000 / (bytes) : 0)
 
 /*
- * One panel with some rows, in tiles of nearly equal height.  Only the first
- * tile fetches the next panel; all others are busy with what is there.
+ * One panel with some rows, in tiles of nearly equal height.  Each tile fetches
+ * its part of the next panel, which may have to come from memory: fetched in
+ * the first tile alone it would keep that tile waiting.
  */
 static void
 panel_product(const ProductKernel *kernel, const ProductRows *rows, int first, int count,
 			  size_t steps, const char *panel, size_t panel_bytes, const LayerFinish *finish)
 {
 	int			tiles = (count + kernel->rows - 1) / kernel->rows;
+	size_t		step_bytes = panel_bytes / steps;
+	size_t		ahead = (step_bytes / 2 + tiles - 1) / tiles;
 	LayerFinish how = *finish;
 
+	ahead = (ahead + 7) / 8 * 8;
 	for (int tile = 0; tile < tiles; tile++)
 	{
 		int			begin = (int) ((int64_t) count * tile / tiles);
@@ -416,7 +420,7 @@ panel_product(const ProductKernel *kernel, const ProductRows *rows, int first, i
 		float		sums[MOST_ROWS * MOST_COLUMNS] __attribute__((aligned(64)));
 
 		kernel->tile[height - 1] ((const char *) rows->values + row * rows->stride, rows->stride,
-								  panel, tile == 0 ? panel + panel_bytes : panel, steps,
+								  panel, panel + panel_bytes + tile * steps * 2 * ahead, ahead, steps,
 								  sums, kernel->columns * sizeof(float), 0);
 		how.to = finish->to + row * finish->stride;
 		if (how.integer)
@@ -498,6 +502,6 @@ void
 product_float_tile(int rows, const float *values, size_t stride, const float *panel, int inner,
 				   float *sums, size_t sum_stride, bool add)
 {
-	kernels[PRODUCT_FLOAT32]->tile[rows - 1] (values, stride * sizeof(float), panel, panel, inner,
+	kernels[PRODUCT_FLOAT32]->tile[rows - 1] (values, stride * sizeof(float), panel, panel, 0, inner,
 											  sums, sum_stride * sizeof(float), add);
 }

@@ -255,7 +255,7 @@ dot_sums(const int rows, const bool unused, const void *values, size_t stride,
 #define TILE(name, rows, call, kind, TARGET) \
 TARGET static void \
 name##_##rows(const void *values, size_t stride, const void *panel, const void *next, \
-			  size_t steps, void *sums, size_t sum_stride, int add) \
+			  size_t ahead, size_t steps, void *sums, size_t sum_stride, int add) \
 { \
 	call(rows, kind, values, stride, panel, steps, sums, sum_stride, add); \
 }

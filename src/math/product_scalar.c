@@ -119,7 +119,7 @@ integer_sums(const int rows, const bool is_byte, const void *values, size_t stri
 #define TILE(name, rows, call) \
 static void \
 name##_##rows(const void *values, size_t stride, const void *panel, const void *next, \
-			  size_t steps, void *sums, size_t sum_stride, int add) \
+			  size_t ahead, size_t steps, void *sums, size_t sum_stride, int add) \
 { \
 	call(rows, name##_kind, values, stride, panel, steps, sums, sum_stride, add); \
 }

@@ -22,11 +22,11 @@
  * sums = values x panel, or sums + values x panel, for a fixed number of rows.
  *
  * steps: of the panel, see ProductKernel
- * next: what to fetch meanwhile, as long as the panel
+ * next: what to fetch meanwhile, 2 * ahead bytes in each step
  * sums: floats, or integers of 32 bits
  */
 typedef void (*ProductTile) (const void *values, size_t stride, const void *panel,
-							 const void *next, size_t steps,
+							 const void *next, size_t ahead, size_t steps,
 							 void *sums, size_t sum_stride, int add);
 
 typedef enum ValueKind

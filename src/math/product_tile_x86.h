@@ -67,23 +67,24 @@
 	"vmovups " y ", " WIDTH "(%[sums])\n" \
 	"add %[sum_stride], %[sums]\n"
 
-/* the next two cache lines, or one, of what comes after this panel */
-#define FETCH_AHEAD(k, panel_bytes) \
-	"prefetcht0 " k "*" panel_bytes "(%[next])\n" \
-	"prefetcht0 " k "*" panel_bytes "+" panel_bytes "/2(%[next])\n"
+/* what comes after this panel, a part of it in each tile: see panel_product */
+#define FETCH_AHEAD \
+	"prefetcht1 (%[next])\n" \
+	"prefetcht1 (%[next],%[ahead])\n" \
+	"lea (%[next],%[ahead],2), %[next]\n"
 
 #define ADVANCE(steps_done, value_bytes, panel_bytes) \
 	"add $" steps_done "*" value_bytes ", %[a0]\n" \
 	"add $" steps_done "*" value_bytes ", %[a1]\n" \
 	"add $" steps_done "*" value_bytes ", %[a2]\n" \
 	"add $" steps_done "*" value_bytes ", %[a3]\n" \
-	"add $" steps_done "*" panel_bytes ", %[panel]\n" \
-	"add $" steps_done "*" panel_bytes ", %[next]\n"
+	"add $" steps_done "*" panel_bytes ", %[panel]\n"
 
 #define TILE(name, rows, STEP, value_bytes, panel_bytes) \
 TILE_TARGET static void \
 name##_##rows(const void *values, size_t stride, const void *panel, \
-			  const void *next, size_t steps, void *sums, size_t sum_stride, int add) \
+			  const void *next, size_t ahead, size_t steps, void *sums, size_t sum_stride, \
+			  int add) \
 { \
 	const void *a1; \
 	const void *a2; \
@@ -109,13 +110,13 @@ name##_##rows(const void *values, size_t stride, const void *panel, \
 					 "jl 4f\n" \
 					 ".p2align 5\n" \
 					 "3:\n" \
-					 FETCH_AHEAD("0", panel_bytes) \
+					 FETCH_AHEAD \
 					 STEP(ROWS_##rows, "0") \
-					 FETCH_AHEAD("1", panel_bytes) \
+					 FETCH_AHEAD \
 					 STEP(ROWS_##rows, "1") \
-					 FETCH_AHEAD("2", panel_bytes) \
+					 FETCH_AHEAD \
 					 STEP(ROWS_##rows, "2") \
-					 FETCH_AHEAD("3", panel_bytes) \
+					 FETCH_AHEAD \
 					 STEP(ROWS_##rows, "3") \
 					 ADVANCE("4", value_bytes, panel_bytes) \
 					 "sub $4, %[steps]\n" \
@@ -134,7 +135,7 @@ name##_##rows(const void *values, size_t stride, const void *panel, \
 					 :[a0] "+r"(values),[panel] "+r"(panel),[next] "+r"(next), \
 					 [steps] "+r"(steps),[sums] "+r"(sums), \
 					 [a1] "=&r"(a1),[a2] "=&r"(a2),[a3] "=&r"(a3) \
-					 :[stride] "r"(stride),[sum_stride] "r"(sum_stride),[add] "r"(add), \
+					 :[stride] "r"(stride),[ahead] "r"(ahead),[sum_stride] "r"(sum_stride),[add] "r"(add), \
 					 [constant] "m"(TILE_CONSTANT) \
 					 :"memory", "cc", SUM_CLOBBERS); \
 }

@@ -17,317 +17,11 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "network/transformer_families.h"
+#include "network/transformer_run.h"
 
 #include <limits.h>
 #include <math.h>
 #include <string.h>
-
-#include "network/attention.h"
-
-#define GROUP_TOKENS 256
-#define FUSED_TOKENS 512
-#define BLOCK_ROWS ATTENTION_QUERIES
-
-/* Relative positions beyond this distance share a bucket (Raffel et al. 2019). */
-#define RELATIVE_DISTANCE 128
-
-/* Everything that one call has at hand. */
-typedef struct Run
-{
-	const TransformerPlan *plan;
-	const char *packed;
-	const TransformerBatch *batch;
-	const TransformerOutput *output;
-	ProductInterrupt *interrupt;
-
-	size_t		width;			/* floats of a row of the residual */
-	size_t		fused_width;	/* of queries, keys and values */
-	size_t		unit_width;
-
-	/* scratch */
-	float	   *x;				/* the residual, of all tokens of the group */
-	float	   *normed;			/* a block, normalized */
-	float	   *fused;			/* queries, keys, values */
-	float	   *units;			/* a block in the inner layer */
-	float	   *embedding;		/* a block of embeddings that are projected */
-	void	   *rounded;		/* a block as the products take it */
-	float	   *heads;			/* keys and values, packed */
-	float	   *attention;		/* attention's own */
-	float	   *turns[2];		/* cosines and sines of each place; of local layers */
-	float	   *relative;		/* bias by distance, of each head */
-	float	   *bias;			/* the same for one head and text */
-
-	/* the group */
-	int			first;			/* its texts */
-	int			texts;
-	size_t		begin;			/* its tokens */
-	int			tokens;
-} Run;
-
-/* Where a layer's weights lie. */
-typedef struct LayerWeights
-{
-	const Run  *run;
-	const char *base;
-	bool		is_local;
-	bool		norm_missing;
-} LayerWeights;
-
-static size_t
-aligned(size_t size)
-{
-	return (size + PRODUCT_ALIGNMENT - 1) / PRODUCT_ALIGNMENT * PRODUCT_ALIGNMENT;
-}
-
-static int
-at_most(int a, int b)
-{
-	return a < b ? a : b;
-}
-
-/*
- * Rows are a multiple of registers wide; not of 4096 bytes, for twelve rows
- * that many bytes apart would share a few lines of the first cache.
- */
-static size_t
-row_width(int dims)
-{
-	size_t		width = ((size_t) dims + 15) / 16 * 16;
-
-	return width % 256 == 0 ? width + 16 : width;
-}
-
-/*
- * Scratch
- */
-
-typedef struct ScratchSizes
-{
-	size_t		x,
-				normed,
-				fused,
-				units,
-				embedding,
-				rounded,
-				heads,
-				attention,
-				turns,
-				relative,
-				bias;
-} ScratchSizes;
-
-static bool
-has_relative(const TransformerPlan *plan)
-{
-	return plan->config.family->relative || plan->config.family->positions == POSITION_ALIBI;
-}
-
-static ScratchSizes
-scratch_sizes(const TransformerPlan *plan, size_t tokens)
-{
-	const TransformerConfig *config = &plan->config;
-	ScratchSizes sizes = {0};
-	size_t		group = tokens > GROUP_TOKENS ? tokens : GROUP_TOKENS;
-	size_t		fused_rows = group > FUSED_TOKENS ? FUSED_TOKENS : group;
-	size_t		heads = group > FUSED_TOKENS ? config->key_heads : 1;
-	int			widest = config->hidden > config->units ? config->hidden : config->units;
-
-	if (plan->query_dims > widest)
-		widest = plan->query_dims;
-	if (config->embedding > widest)
-		widest = config->embedding;
-	sizes.x = group * row_width(config->hidden) * sizeof(float);
-	sizes.normed = BLOCK_ROWS * row_width(config->hidden) * sizeof(float);
-	sizes.fused = fused_rows * row_width(plan->query_dims + 2 * plan->key_dims) * sizeof(float);
-	sizes.units = BLOCK_ROWS * row_width(config->units) * sizeof(float);
-	sizes.embedding = BLOCK_ROWS * row_width(config->embedding) * sizeof(float);
-	sizes.rounded = product_rows_bytes(plan->precision, widest, BLOCK_ROWS);
-	sizes.heads = heads * aligned(sizeof(float) * attention_head_floats((int) group, config->head_dims));
-	sizes.attention = sizeof(float) * attention_scratch_floats(config->head_dims);
-	if (config->family->positions == POSITION_ROTARY)
-		sizes.turns = group * config->head_dims * sizeof(float);
-	if (has_relative(plan))
-	{
-		sizes.relative = sizeof(float) * config->heads * (2 * RELATIVE_DISTANCE + 1);
-		sizes.bias = sizeof(float) * (2 * group + 16);
-	}
-	return sizes;
-}
-
-static size_t
-scratch_total(const ScratchSizes *sizes)
-{
-	return aligned(sizes->x) + aligned(sizes->normed) + aligned(sizes->fused) + aligned(sizes->units) +
-		aligned(sizes->embedding) + aligned(sizes->rounded) + aligned(sizes->heads) +
-		aligned(sizes->attention) + 2 * aligned(sizes->turns) + aligned(sizes->relative) +
-		aligned(sizes->bias);
-}
-
-size_t
-transformer_scratch_bytes(const TransformerPlan *plan, size_t tokens)
-{
-	ScratchSizes sizes = scratch_sizes(plan, tokens);
-
-	return scratch_total(&sizes) + 2 * PRODUCT_ALIGNMENT;
-}
-
-static void *
-take(char **at, size_t size)
-{
-	void	   *block = *at;
-
-	*at += aligned(size);
-	return block;
-}
-
-static void
-divide_scratch(Run *run, size_t longest, void *scratch)
-{
-	ScratchSizes sizes = scratch_sizes(run->plan, longest);
-	char	   *at = (char *) aligned((size_t) scratch);
-
-	run->x = take(&at, sizes.x);
-	run->normed = take(&at, sizes.normed);
-	run->fused = take(&at, sizes.fused);
-	run->units = take(&at, sizes.units);
-	run->embedding = take(&at, sizes.embedding);
-	run->rounded = take(&at, sizes.rounded);
-	run->heads = take(&at, sizes.heads);
-	run->attention = take(&at, sizes.attention);
-	run->turns[0] = take(&at, sizes.turns);
-	run->turns[1] = take(&at, sizes.turns);
-	run->relative = take(&at, sizes.relative);
-	run->bias = take(&at, sizes.bias);
-	run->width = row_width(run->plan->config.hidden);
-	run->fused_width = row_width(run->plan->query_dims + 2 * run->plan->key_dims);
-	run->unit_width = row_width(run->plan->config.units);
-}
-
-/*
- * Positions
- */
-
-/* Frequencies are stretched as the option says; Llama 3's: arXiv 2407.21783. */
-static float
-stretched(const RotaryStretch *stretch, float frequency)
-{
-	double		wave = 2 * M_PI / frequency;
-	double		smooth;
-
-	switch (stretch->kind)
-	{
-		case STRETCH_NONE:
-			break;
-		case STRETCH_LINEAR:
-			return (float) (frequency / stretch->factor);
-		case STRETCH_LLAMA3:
-			if (wave < stretch->original_places / stretch->high_factor)
-				break;
-			if (wave > stretch->original_places / stretch->low_factor)
-				return (float) (frequency / stretch->factor);
-			smooth = (stretch->original_places / wave - stretch->low_factor) /
-				(stretch->high_factor - stretch->low_factor);
-			return (float) ((1 - smooth) * frequency / stretch->factor + smooth * frequency);
-	}
-	return frequency;
-}
-
-/*
- * For each place the cosines and then the sines of all angles.  Frequencies
- * and angles are floats, as in the reference: at place 8,000 an angle in
- * double would be another one.
- */
-static void
-fill_turns(const TransformerConfig *config, bool is_local, size_t places, float *turns)
-{
-	int			half = (int) (config->head_dims * config->rotary_share) / 2;
-	double		theta = is_local ? config->local_theta : config->theta;
-	const RotaryStretch *stretch = is_local ? &config->local_stretch : &config->stretch;
-
-	for (int i = 0; i < half; i++)
-	{
-		float		frequency = 1.0f / powf((float) theta, (float) (2 * i) / (float) (2 * half));
-
-		frequency = stretched(stretch, frequency);
-		for (size_t place = 0; place < places; place++)
-		{
-			float		angle = (float) place * frequency;
-
-			turns[place * 2 * half + i] = cosf(angle);
-			turns[place * 2 * half + half + i] = sinf(angle);
-		}
-	}
-}
-
-/*
- * The bucket of a distance j - i: Raffel et al. 2019 (arXiv 1910.10683), in
- * both directions; in floats, as the reference computes it.
- */
-static int
-relative_bucket(int distance, int buckets)
-{
-	int			half = buckets / 2;
-	int			exact = half / 2;
-	int			bucket = distance > 0 ? half : 0;
-	int			size = distance < 0 ? -distance : distance;
-	int			large;
-
-	if (size < exact)
-		return bucket + size;
-	large = exact + (int) (logf((float) size / exact) / (float) log((double) RELATIVE_DISTANCE / exact) *
-						   (half - exact));
-	return bucket + at_most(large, half - 1);
-}
-
-/* The bias of each head for distances up to RELATIVE_DISTANCE either way. */
-static void
-fill_relative(Run *run)
-{
-	const TransformerConfig *config = &run->plan->config;
-	const float *table = (const float *) (run->packed + run->plan->model[TENSOR_RELATIVE].offset);
-
-	for (int head = 0; head < config->heads; head++)
-	{
-		float	   *bias = run->relative + (size_t) head * (2 * RELATIVE_DISTANCE + 1) + RELATIVE_DISTANCE;
-
-		for (int d = -RELATIVE_DISTANCE; d <= RELATIVE_DISTANCE; d++)
-			bias[d] = table[relative_bucket(d, config->buckets) * config->heads + head];
-	}
-}
-
-/* The bias of one head for all distances in a text; the middle is distance 0. */
-static const float *
-bias_of_head(const Run *run, int head, int tokens)
-{
-	const TransformerConfig *config = &run->plan->config;
-	float	   *middle = run->bias + tokens;
-
-	if (!has_relative(run->plan))
-		return NULL;
-	if (config->family->relative)
-	{
-		const float *near = run->relative + (size_t) head * (2 * RELATIVE_DISTANCE + 1) + RELATIVE_DISTANCE;
-
-		for (int d = 1 - tokens; d < tokens; d++)
-			middle[d] = near[d < -RELATIVE_DISTANCE ? -RELATIVE_DISTANCE :
-							 d > RELATIVE_DISTANCE ? RELATIVE_DISTANCE : d];
-	}
-	else
-	{
-		/* slopes are powers of 2^(-8 / heads), for the next power of two below, then between */
-		int			power = 1;
-		double		slope;
-
-		while (power * 2 <= config->heads)
-			power *= 2;
-		slope = head < power ? pow(2, -8.0 * (head + 1) / power)
-			: pow(2, -4.0 * (2 * (head - power) + 1) / power);
-		for (int d = 1 - tokens; d < tokens; d++)
-			middle[d] = (float) (-slope * (d < 0 ? -d : d));
-	}
-	return middle;
-}
 
 /*
  * Weights
@@ -421,7 +115,7 @@ embed_rows(const Run *run, const int32_t *ids, const uint8_t *types, const int *
 	const float *place_table = model_floats(run, TENSOR_PLACES);
 	const float *type_table = model_floats(run, TENSOR_TYPES);
 	bool		projected = plan->model[TENSOR_PROJECTION].bytes > 0;
-	size_t		stride = projected ? row_width(dims) : run->width;
+	size_t		stride = projected ? transformer_row_width(dims) : run->width;
 	float	   *x = projected ? run->embedding : to;
 	ProductMatrix matrix = {plan->precision, dims, config->hidden,
 		run->packed + plan->model[TENSOR_PROJECTION].offset, model_floats(run, TENSOR_PROJECTION_BIAS)};
@@ -571,10 +265,11 @@ attend_text(const LayerWeights *weights, float *fused, int tokens, int first, in
 		AttentionHead head = attention_head_in(tokens, config->head_dims, run->heads);
 		float	   *keys = fused + run->plan->query_dims + (size_t) k * config->head_dims;
 
-		attention_pack(&head, 0, tokens, keys, keys + run->plan->key_dims, run->fused_width, score_scale(run));
+		attention_pack(&head, 0, tokens, keys, keys + run->plan->key_dims, run->fused_width,
+					   score_scale(run));
 		for (int h = k * shared; h < (k + 1) * shared; h++)
 		{
-			if (!attend(weights, &head, h, first, count, queries, bias_of_head(run, h, tokens)))
+			if (!attend(weights, &head, h, first, count, queries, transformer_bias_of_head(run, h, tokens)))
 				return false;
 		}
 	}
@@ -709,7 +404,8 @@ prepare_rows(const LayerWeights *weights, int rows, size_t first, float *fused, 
 		if (queries)
 			prepare_heads(weights, row, config->heads, TENSOR_QUERY_NORM, first + r);
 		if (keys)
-			prepare_heads(weights, row + run->plan->query_dims, config->key_heads, TENSOR_KEY_NORM, first + r);
+			prepare_heads(weights, row + run->plan->query_dims, config->key_heads, TENSOR_KEY_NORM,
+						  first + r);
 	}
 }
 
@@ -818,10 +514,10 @@ last_layer_of_group(const LayerWeights *weights, bool last_token)
 static AttentionHead
 long_head(const Run *run, int number)
 {
-	size_t		floats = aligned(sizeof(float) * attention_head_floats(run->tokens, run->plan->config.head_dims)) /
-		sizeof(float);
+	int			dims = run->plan->config.head_dims;
+	size_t		floats = aligned(sizeof(float) * attention_head_floats(run->tokens, dims)) / sizeof(float);
 
-	return attention_head_in(run->tokens, run->plan->config.head_dims, run->heads + number * floats);
+	return attention_head_in(run->tokens, dims, run->heads + number * floats);
 }
 
 /* A layer of one long text: all tokens, or the one at place "only". */
@@ -863,7 +559,8 @@ layer_of_long_text(const LayerWeights *weights, int only)
 		{
 			AttentionHead head = long_head(run, h / shared);
 
-			if (!attend(weights, &head, h, row, rows, run->fused, bias_of_head(run, h, run->tokens)))
+			if (!attend(weights, &head, h, row, rows, run->fused,
+						transformer_bias_of_head(run, h, run->tokens)))
 				return false;
 		}
 		if (!finish_rows(weights, rows, run->fused, run->x + row * run->width))
@@ -1001,14 +698,8 @@ transformer_encode(const TransformerPlan *plan, const void *packed, const Transf
 
 		longest = count > longest ? count : longest;
 	}
-	divide_scratch(&run, longest, scratch);
-	if (plan->config.family->positions == POSITION_ROTARY)
-	{
-		fill_turns(&plan->config, false, longest, run.turns[0]);
-		fill_turns(&plan->config, true, longest, run.turns[1]);
-	}
-	if (plan->config.family->relative)
-		fill_relative(&run);
+	transformer_divide_scratch(&run, longest, scratch);
+	transformer_fill_positions(&run, longest);
 	while (run.first < batch->texts)
 	{
 		run.begin = batch->offsets[run.first];

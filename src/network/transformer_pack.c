@@ -489,8 +489,8 @@ take_matrix(TransformerPacker *packer, TensorRole role, const float *values, siz
 		packer->column = 0;
 		packer->row++;
 		packer->gathered_rows++;
-		if ((packer->gathered_rows == product_panel_columns(packer->plan->precision) || packer->row == rows) &&
-			!write_panel(packer, role))
+		if ((packer->gathered_rows == product_panel_columns(packer->plan->precision) ||
+			 packer->row == rows) && !write_panel(packer, role))
 			return 0;
 	}
 	return taken;

@@ -4,6 +4,7 @@
  *	  against OpenBLAS, for the shapes of MiniLM and of BERT base.
  *
  * usage: products [SET...]		(default: the set chosen for this machine)
+ *		  products --peak		only the peaks, by precision
  *
  * Weights of six layers in turn, as a model uses them; GFLOP/s, and the share
  * of what this processor's multiplications of the same kind can do in
@@ -183,6 +184,12 @@ main(int argc, char **argv)
 	static const int counts[] = {1, 8, 11, 16, 32, 91, 128, 256};
 
 	product_init();
+	if (argc > 1 && strcmp(argv[1], "--peak") == 0)
+	{
+		for (int precision = 0; precision < PRODUCT_PRECISIONS; precision++)
+			printf("%.1f\n", peak_of(precision));
+		return 0;
+	}
 	for (int set = 1; set < argc || set == 1; set++)
 	{
 		if (argc > 1 && product_select(argv[set]) != NULL)

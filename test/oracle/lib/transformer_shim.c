@@ -127,7 +127,8 @@ shim_tensor(Shim *shim, const char *name, int dims, const int64_t *shape,
 	TransformerStatus status = transformer_tensor_begin(shim->packer, name, dims, shape);
 
 	for (size_t at = 0; status == TRANSFORMER_OK && at < count; at += piece)
-		status = transformer_tensor_values(shim->packer, values + at, count - at < piece ? count - at : piece);
+		status = transformer_tensor_values(shim->packer, values + at,
+										   count - at < piece ? count - at : piece);
 	return status == TRANSFORMER_OK ? transformer_tensor_end(shim->packer) : status;
 }
 

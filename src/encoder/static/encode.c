@@ -20,8 +20,12 @@
 #include "server/extension.h"
 #include "utils/memutils.h"
 
-/* Rows summed as floats; sums of these as doubles. */
-#define BLOCK_TOKENS 256
+/*
+ * Rows are summed as floats, one after the other, as the references do with
+ * all of them: so vectors of texts up to this length are theirs to the last
+ * digits.  Sums of these are doubles, which a longer text needs.
+ */
+#define BLOCK_TOKENS 512
 
 static const char *const poolings[] = {"mean", NULL};
 

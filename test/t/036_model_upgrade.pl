@@ -44,7 +44,7 @@ is($new->safe_psql('postgres', q{SELECT * FROM embed_index_check('news.vectors_s
 is($new->safe_psql('postgres', q{
 	UPDATE news.terms SET term = 'fox' WHERE term = 'elk';
 	SELECT one_hot('news.terms', 'fox') IS NOT NULL, one_hot('news.terms', 'elk') IS NOT NULL}), 't|f', 'a change is noticed');
-is($new->safe_psql('postgres', q{SELECT string_agg(format('%s %s', model, config), ', ' ORDER BY model::text) FROM embed_models}),
+is($new->safe_psql('postgres', q{SELECT string_agg(format('%s %s', model, config), ', ' ORDER BY model::text) FROM embed_models()}),
 	'news.terms news.simply, news.words public.embed_words', 'the descriptions name what they named');
 
 $new->stop;

@@ -92,6 +92,9 @@ extern IndexAmRoutine *index_routine(void);
 extern bool index_validate(Oid opclass, const char *access_method, int strategies,
 						   int functions, bool (*right) (Form_pg_amproc function));
 
+extern bool index_validate_conditions(Oid opclass, const char *access_method, int first,
+									  int last);
+
 /* ---------- rows.c: the table's rows, read again ---------- */
 
 typedef struct IndexRows IndexRows;

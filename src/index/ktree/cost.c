@@ -3,12 +3,13 @@
  * cost.c
  *	  What the planner is told about a scan.
  *
- * A round costs the leaves that the calibration says it visits, and its
- * exact distances.  When a filter keeps one row in a hundred, a LIMIT of ten
- * needs a thousand rows and several rounds; reading the whole index in order
- * costs a row's fetch and distance for each row, dearer than a sequential
- * scan and a sort.  So the first round is start-up cost, and the rest grows
- * with the rows: the planner divides by what the LIMIT takes.
+ * The first window costs the leaves that the calibration says it visits, more
+ * of them when conditions of the index let few rows pass.  When a filter of
+ * the executor keeps one row in a hundred, a LIMIT of ten needs a thousand
+ * rows; each costs its share of the leaves that a long answer visits, and
+ * distances of nearly two rows of the table.  So the first window is start-up
+ * cost, and the rest grows with the rows: the planner divides by what the
+ * LIMIT takes.
  *
  *-------------------------------------------------------------------------
  */
@@ -30,6 +31,15 @@
 /* Cost of scoring one code, in operator evaluations. */
 #define CODE_OPERATIONS		0.02
 
+/* Rows whose distance is computed for each that is handed out, ... */
+#define DISTANCES_A_ROW		1.7
+
+/* ... and the part of a random page that reading one costs, much of it cached. */
+#define PAGE_OF_A_ROW		0.4
+
+/* By this power of what does not pass, leaves grow with conditions (search.c). */
+#define FILTER_POWER		0.45
+
 /* Cost of an exact distance, in operator evaluations: the functions' COST. */
 #define DISTANCE_OPERATIONS 10.0
 
@@ -46,14 +56,18 @@ ktree_cost_estimate(struct PlannerInfo *root, struct IndexPath *path, double loo
 	double		leaves;
 	double		leaf_pages;
 	double		all_leaves;
-	double		first_rows;
-	double		round_cost;
+	double		long_leaves;
+	double		passing;
+	double		window_cost;
+	double		leaf_cost;
 	double		row_cost;
 	double		spc_random_page_cost;
 	double		page_cost;
 
 	*correlation = 0;
-	*selectivity = 1.0;
+	passing = clauselist_selectivity(root, get_quals_from_indexclauses(path->indexclauses),
+									 info->rel->relid, JOIN_INNER, NULL);
+	*selectivity = passing;
 	*pages = info->pages;
 	if (path->indexorderbys == NIL)
 	{
@@ -80,14 +94,17 @@ ktree_cost_estimate(struct PlannerInfo *root, struct IndexPath *path, double loo
 		*startup = *total = cpu_operator_cost;
 		return;
 	}
-	ktree_layout_init(&layout, meta.dims);
+	ktree_layout_init(&layout, meta.dims, (int) meta.filters);
 	get_tablespace_page_costs(info->reltablespace, &spc_random_page_cost, NULL);
 
 	all_leaves = Max(tuples / (0.7 * layout.capacity), 1);
-	leaves = Min(ktree_expected_leaves(&meta, embed_candidates, embed_recall), all_leaves);
+	leaves = ktree_expected_leaves(&meta, embed_candidates, embed_recall);
+	long_leaves = ktree_expected_leaves(&meta, 1000, embed_recall);
 	if (embed_probes > 0)
-		leaves = Min(embed_probes, all_leaves);
-	first_rows = Min(embed_candidates, tuples);
+		leaves = embed_probes;
+	if (path->indexclauses != NIL)
+		leaves *= pow(Max(passing, 1 / tuples), -FILTER_POWER);
+	leaves = Min(leaves, all_leaves);
 
 	/*
 	 * Leaves visited by many queries stay in cache: pages are charged as what
@@ -98,19 +115,16 @@ ktree_cost_estimate(struct PlannerInfo *root, struct IndexPath *path, double loo
 	page_cost = index_pages_fetched(leaf_pages * Max(loop_count, 1), info->pages,
 									info->pages, root) / Max(loop_count, 1) *
 		spc_random_page_cost;
-	round_cost = page_cost +
+	window_cost = page_cost +
 		(leaves * layout.capacity * 0.7 * CODE_OPERATIONS * (1 + layout.padded / 256.0) +
-		 first_rows) * cpu_operator_cost;
+		 embed_candidates) * cpu_operator_cost;
+	leaf_cost = window_cost / leaves;
 
-	/*
-	 * Each row handed out was read from the table once here, for its exact
-	 * distance (the executor's own fetch is charged by cost_index).  Rounds
-	 * double, so all together cost about twice the last, and each repeats the
-	 * share of the tree that its rows need.
-	 */
-	row_cost = spc_random_page_cost * 0.25 + (DISTANCE_OPERATIONS + 2) * cpu_operator_cost +
-		cpu_tuple_cost + 2 * round_cost / first_rows;
+	/* the executor's own fetch is charged by cost_index */
+	row_cost = DISTANCES_A_ROW * (spc_random_page_cost * PAGE_OF_A_ROW +
+								  DISTANCE_OPERATIONS * cpu_operator_cost + cpu_tuple_cost) +
+		Max(long_leaves - leaves, 0) / 1000 * leaf_cost;
 
-	*startup = round_cost;
-	*total = round_cost + tuples * row_cost;
+	*startup = window_cost;
+	*total = window_cost + tuples * passing * row_cost;
 }

@@ -172,8 +172,9 @@ ktree_cache(Relation index)
 		ktree_read_meta(index, &meta);
 		if (meta.dims == 0)
 			return NULL;
-		ktree_layout_init(&layout, meta.dims);
+		ktree_layout_init(&layout, meta.dims, ktree_filter_count(index));
 		if (layout.padded != meta.padded || layout.coded != meta.coded ||
+			(uint32) layout.filters != meta.filters ||
 			layout.capacity != meta.capacity || layout.extent_pages != meta.extent_pages)
 			ereport(ERROR,
 					(errcode(ERRCODE_INDEX_CORRUPTED),
@@ -222,7 +223,7 @@ ktree_begin_format(Relation index, int dims, const float *origin, float scale)
 	KtreeMetaUpdate update;
 	KtreeMeta  *meta;
 
-	ktree_layout_init(&layout, dims);
+	ktree_layout_init(&layout, dims, ktree_filter_count(index));
 	first = ktree_extend(index, layout.origin_pages);
 	for (int part = 0; part < layout.origin_pages; part++)
 	{
@@ -249,6 +250,7 @@ ktree_begin_format(Relation index, int dims, const float *origin, float scale)
 	meta->extent_pages = (uint16) layout.extent_pages;
 	meta->origin_block = first;
 	meta->scale = scale;
+	meta->filters = (uint32) layout.filters;
 	ktree_meta_end(&update);
 }
 

@@ -89,8 +89,8 @@ index_is_approximate(const IndexOptInfo *info)
 
 /*
  * index_routine
- *	  Both answer ORDER BY by distance and nothing else: one column, rows in
- *	  ascending order only, no conditions.
+ *	  Both answer ORDER BY by distance and nothing else, rows in ascending
+ *	  order only; ktree adds conditions on further columns to that.
  */
 IndexAmRoutine *
 index_routine(void)

@@ -107,6 +107,9 @@ extern void index_refuse(struct IndexPath *path, Cost *startup, Cost *total);
 extern bool index_validate(Oid opclass, const char *access_method, int strategies,
 						   int functions, bool (*right) (Form_pg_amproc function));
 
+extern bool index_validate_conditions(Oid opclass, const char *access_method, int first,
+									  int last);
+
 /* ---------- rows.c: the table's rows, read again ---------- */
 
 typedef struct IndexRows IndexRows;

@@ -130,3 +130,37 @@ index_validate(Oid opclass, const char *access_method, int strategies, int funct
 	check_functions(&validation, family, functions, right);
 	return validation.valid;
 }
+
+/*
+ * index_validate_conditions
+ *	  For amvalidate of a class that has search operators only, numbered from
+ *	  "first" to "last", and no support functions.
+ */
+bool
+index_validate_conditions(Oid opclass, const char *access_method, int first, int last)
+{
+	Oid			family = get_opclass_family(opclass);
+	Validation	validation = {access_method, family_name(family),
+	get_opclass_input_type(opclass), true};
+	CatCList   *operators = SearchSysCacheList1(AMOPSTRATEGY, ObjectIdGetDatum(family));
+	int			of_type = 0;
+
+	for (int i = 0; i < operators->n_members; i++)
+	{
+		Form_pg_amop operator = (Form_pg_amop) GETSTRUCT(&operators->members[i]->tuple);
+
+		if (operator->amopstrategy < first || operator->amopstrategy > last)
+			complain(&validation, "contains an operator with an unknown strategy number");
+		if (operator->amoppurpose != AMOP_SEARCH)
+			complain(&validation, "contains an ordering operator: only conditions are supported");
+		if (!check_amop_signature(operator->amopopr, BOOLOID, operator->amoplefttype,
+								  operator->amoprighttype))
+			complain(&validation, "contains an operator with a wrong signature");
+		of_type += operator->amoplefttype == validation.type &&
+			operator->amoprighttype == validation.type;
+	}
+	ReleaseCatCacheList(operators);
+	if (of_type < 1)
+		complain(&validation, "must contain an operator between values of its type");
+	return validation.valid;
+}

@@ -218,7 +218,7 @@ static int
 rows_in_memory(const BuildState *build)
 {
 	Size		bytes = sizeof(float) * build->layout->padded + sizeof(ItemPointerData) +
-		2 * sizeof(int32);
+		2 * sizeof(int32) + (build->layout->filters > 0 ? sizeof(KtreeFilters) : 0);
 	Size		rows = build->memory / 2 / bytes;
 
 	return (int) Min(Max(rows, (Size) build->layout->capacity * 2), INT_MAX / 2);
@@ -293,7 +293,7 @@ add_side_row(BuildState *build, ItemPointer tid, KtreeSideReason reason)
 }
 
 static void
-keep_row(BuildState *build, const float *vector, ItemPointer tid)
+keep_row(BuildState *build, const float *vector, ItemPointer tid, const KtreeFilters *filters)
 {
 	if (build->vectors == NULL)
 	{
@@ -302,11 +302,16 @@ keep_row(BuildState *build, const float *vector, ItemPointer tid)
 												build->layout->padded);
 		build->tids = MemoryContextAllocHuge(GetMemoryChunkContext(build),
 											 sizeof(ItemPointerData) * (Size) build->room);
+		if (build->layout->filters > 0)
+			build->filters = MemoryContextAllocHuge(GetMemoryChunkContext(build),
+													sizeof(KtreeFilters) * (Size) build->room);
 	}
 	if (build->count == build->room)
 		ktree_build_portion(build, false);
 	memcpy(build->vectors + (Size) build->count * build->layout->padded, vector,
 		   sizeof(float) * build->layout->padded);
+	if (build->filters != NULL)
+		build->filters[build->count] = *filters;
 	build->tids[build->count++] = *tid;
 }
 
@@ -321,7 +326,7 @@ flush_batch(BuildState *build)
 				   nearest, NULL);
 	for (int i = 0; i < build->batch_count; i++)
 		ktree_spool_add(build->spool, nearest[i], build->batch + (Size) i * dims,
-						&build->batch_tids[i]);
+						&build->batch_tids[i], &build->batch_filters[i]);
 	build->batch_count = 0;
 }
 
@@ -362,10 +367,11 @@ load_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool aliv
 		}
 		ktree_to_index_space(build->cache, vector,
 							 build->batch + (Size) build->batch_count * build->layout->padded);
+		ktree_filters_of_row(index, values, isnull, &build->batch_filters[build->batch_count]);
 		if (build->spool == NULL)
 		{
 			MemoryContextSwitchTo(GetMemoryChunkContext(build));
-			keep_row(build, build->batch, tid);
+			keep_row(build, build->batch, tid, &build->batch_filters[0]);
 		}
 		else
 		{
@@ -383,9 +389,9 @@ load_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool aliv
 }
 
 static void
-take_row(void *state, const float *vector, ItemPointer tid)
+take_row(void *state, const float *vector, ItemPointer tid, const KtreeFilters *filters)
 {
-	keep_row(state, vector, tid);
+	keep_row(state, vector, tid, filters);
 }
 
 static char *
@@ -475,7 +481,7 @@ load_and_cluster(BuildState *build, IndexBuildProcess *process)
 	double		rows;
 
 	if (build->partitions > 1)
-		build->spool = ktree_spool_create(build->partitions, build->layout->padded,
+		build->spool = ktree_spool_create(build->partitions, build->layout,
 										  build->memory / 2,
 										  shared ? &shared->files : NULL, build->number);
 	rows = index_build_read(process, load_row, build);
@@ -491,7 +497,7 @@ load_and_cluster(BuildState *build, IndexBuildProcess *process)
 	if (shared != NULL)
 	{
 		wait_for_all(shared);
-		reader = ktree_spool_read_shared(build->partitions, build->layout->padded,
+		reader = ktree_spool_read_shared(build->partitions, build->layout,
 										 &shared->files,
 										 (int) pg_atomic_read_u32(&shared->processes));
 	}
@@ -645,6 +651,7 @@ create_meta(Relation index, ForkNumber fork)
 void
 ktree_build_empty(Relation index)
 {
+	ktree_check_columns(index);
 	create_meta(index, INIT_FORKNUM);
 }
 
@@ -683,6 +690,7 @@ ktree_build(Relation heap, Relation index, IndexInfo *info)
 
 	if (RelationGetNumberOfBlocks(index) != 0)
 		elog(ERROR, "index \"%s\" already contains data", RelationGetRelationName(index));
+	ktree_check_columns(index);
 	build = create_state(&process, (Size) maintenance_work_mem * 1024);
 	create_meta(index, MAIN_FORKNUM);
 

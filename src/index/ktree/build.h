@@ -67,11 +67,13 @@ typedef struct BuildState
 	/* rows waiting for their partition */
 	float	   *batch;
 	ItemPointerData batch_tids[BATCH];
+	KtreeFilters batch_filters[BATCH];
 	int			batch_count;
 
 	/* rows of the partition at hand */
 	float	   *vectors;
 	ItemPointerData *tids;
+	KtreeFilters *filters;		/* NULL: no further key columns */
 	int			count;
 	int			room;
 

@@ -76,6 +76,7 @@ typedef struct Members
 	const float *vectors;
 	const KtreePointer *pointers;
 	const float *radius;		/* of nodes; NULL: they are rows */
+	const KtreeFilters *filters;	/* of rows, or NULL */
 	int			level;			/* of the nodes to be made */
 } Members;
 
@@ -97,6 +98,10 @@ write_node(BuildState *build, const Members *members, const int32 *which, int co
 		if (members->level > 0)
 			build->code->four_bit.error = ktree_pack_radius(build->code->four_bit.error,
 															members->radius[which[i]]);
+		if (members->filters != NULL)
+			build->code->filters = members->filters[which[i]];
+		else
+			memset(&build->code->filters, 0, sizeof(KtreeFilters));
 		ktree_image_add(image, &members->pointers[which[i]], build->code);
 	}
 	write_image(build, image);
@@ -343,6 +348,7 @@ ktree_build_level(BuildState *build, int from, int level)
 	members.vectors = vectors;
 	members.pointers = pointers;
 	members.radius = radius;
+	members.filters = NULL;
 	members.level = level;
 	write_level(build, &members, count, INNER_FILL);
 	pfree(vectors);
@@ -392,12 +398,20 @@ ktree_build_portion(BuildState *build, bool only)
 		tid = build->tids[i];
 		build->tids[i] = build->tids[j];
 		build->tids[j] = tid;
+		if (build->filters != NULL)
+		{
+			KtreeFilters filters = build->filters[i];
+
+			build->filters[i] = build->filters[j];
+			build->filters[j] = filters;
+		}
 	}
 	pfree(swap);
 
 	members.vectors = build->vectors;
 	members.pointers = (KtreePointer *) build->tids;
 	members.radius = NULL;
+	members.filters = build->filters;
 	members.level = 0;
 	write_level(build, &members, build->count, LEAF_FILL);
 	build->count = 0;

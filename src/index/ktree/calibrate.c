@@ -165,7 +165,8 @@ ktree_expected_leaves(const KtreeMeta *meta, double count, double recall)
 {
 	double		patience = ktree_patience(meta, count, recall);
 	int			limit = count > 30 ? 2 : count > 3 ? 1 : 0;
-	const KtreeCurve *curve = &meta->curves[recall >= HIGH_RECALL][limit];
+	const KtreeCurve *curve = count >= LONG_LIMIT ?
+		&meta->long_curves[recall >= HIGH_RECALL] : &meta->curves[recall >= HIGH_RECALL][limit];
 	int			i = 0;
 
 	if (meta->samples == 0)

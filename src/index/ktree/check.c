@@ -432,8 +432,9 @@ check_meta(CheckState *check)
 		PROBLEM(check, KTREE_META_BLOCK, "1: %d dimensions", meta->dims);
 		return false;
 	}
-	ktree_layout_init(&check->layout, meta->dims);
-	if (check->layout.padded != meta->padded || check->layout.coded != meta->coded ||
+	ktree_layout_init(&check->layout, meta->dims, ktree_filter_count(check->index));
+	if ((uint32) check->layout.filters != meta->filters ||
+		check->layout.padded != meta->padded || check->layout.coded != meta->coded ||
 		check->layout.capacity != meta->capacity ||
 		check->layout.extent_pages != meta->extent_pages ||
 		meta->page_size_kb != BLCKSZ / 1024)

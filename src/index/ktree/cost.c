@@ -3,12 +3,13 @@
  * cost.c
  *	  What the planner is told about a scan.
  *
- * The first window costs the leaves that the calibration says it visits.  When
- * a filter of the executor keeps one row in a hundred, a LIMIT of ten needs a
- * thousand rows; each costs its share of the leaves that a long answer visits,
- * and distances of nearly two rows of the table.  So the first window is
- * start-up cost, and the rest grows with the rows: the planner divides by what
- * the LIMIT takes.
+ * The first window costs the leaves that the calibration says it visits, more
+ * of them when conditions of the index let few rows pass.  When a filter of
+ * the executor keeps one row in a hundred, a LIMIT of ten needs a thousand
+ * rows; each costs its share of the leaves that a long answer visits, and
+ * distances of nearly two rows of the table.  So the first window is start-up
+ * cost, and the rest grows with the rows: the planner divides by what the
+ * LIMIT takes.
  *
  *-------------------------------------------------------------------------
  */
@@ -36,6 +37,9 @@
 /* ... and the part of a random page that reading one costs, much of it cached. */
 #define PAGE_OF_A_ROW		0.4
 
+/* By this power of what does not pass, leaves grow with conditions (search.c). */
+#define FILTER_POWER		0.45
+
 /* Cost of an exact distance, in operator evaluations: the functions' COST. */
 #define DISTANCE_OPERATIONS 10.0
 
@@ -53,6 +57,7 @@ ktree_cost_estimate(struct PlannerInfo *root, struct IndexPath *path, double loo
 	double		leaf_pages;
 	double		all_leaves;
 	double		long_leaves;
+	double		passing;
 	double		window_cost;
 	double		leaf_cost;
 	double		row_cost;
@@ -60,7 +65,9 @@ ktree_cost_estimate(struct PlannerInfo *root, struct IndexPath *path, double loo
 	double		page_cost;
 
 	*correlation = 0;
-	*selectivity = 1.0;
+	passing = clauselist_selectivity(root, get_quals_from_indexclauses(path->indexclauses),
+									 info->rel->relid, JOIN_INNER, NULL);
+	*selectivity = passing;
 	*pages = info->pages;
 	if (!index_order(root, path, true))
 	{
@@ -83,7 +90,7 @@ ktree_cost_estimate(struct PlannerInfo *root, struct IndexPath *path, double loo
 		*startup = *total = cpu_operator_cost;
 		return;
 	}
-	ktree_layout_init(&layout, meta.dims);
+	ktree_layout_init(&layout, meta.dims, info->nkeycolumns - 1);
 	get_tablespace_page_costs(info->reltablespace, &spc_random_page_cost, NULL);
 
 	all_leaves = Max(tuples / (0.7 * layout.capacity), 1);
@@ -91,6 +98,8 @@ ktree_cost_estimate(struct PlannerInfo *root, struct IndexPath *path, double loo
 	long_leaves = ktree_expected_leaves(&meta, 1000, embed_recall);
 	if (embed_probes > 0)
 		leaves = embed_probes;
+	if (path->indexclauses != NIL)
+		leaves *= pow(Max(passing, 1 / tuples), -FILTER_POWER);
 	leaves = Min(leaves, all_leaves);
 
 	/*
@@ -113,5 +122,5 @@ ktree_cost_estimate(struct PlannerInfo *root, struct IndexPath *path, double loo
 		Max(long_leaves - leaves, 0) / 1000 * leaf_cost;
 
 	*startup = window_cost;
-	*total = window_cost + tuples * row_cost;
+	*total = window_cost + tuples * passing * row_cost;
 }

@@ -16,6 +16,7 @@
 #include "catalog/pg_type.h"
 #include "commands/progress.h"
 #include "utils/guc.h"
+#include "utils/lsyscache.h"
 
 #include "index/ktree/ktree.h"
 
@@ -99,6 +100,12 @@ right_signature(Form_pg_amproc function)
 static bool
 ktree_validate(Oid opclass)
 {
+	Oid			family = get_opclass_family(opclass);
+	Oid			type = get_opclass_input_type(opclass);
+
+	/* a class to filter by has conditions only */
+	if (!OidIsValid(get_opfamily_proc(family, type, type, KTREE_KIND_PROC)))
+		return index_validate_conditions(opclass, "ktree", KTREE_LESS, KTREE_GREATER);
 	return index_validate(opclass, "ktree", 1, KTREE_PROCS, right_signature);
 }
 
@@ -107,7 +114,10 @@ ktree_handler(PG_FUNCTION_ARGS)
 {
 	IndexAmRoutine *routine = index_routine();
 
-	routine->amstrategies = 1;
+	routine->amstrategies = KTREE_STRATEGIES;
+	routine->amcanmulticol = true;
+	routine->amsearcharray = true;
+	routine->amsearchnulls = true;
 	routine->amsupport = KTREE_PROCS;
 #if PG_VERSION_NUM >= 170000
 	routine->amcanbuildparallel = true;

@@ -422,7 +422,7 @@ other_dims(Relation index, Relation heap, const KtreeCache *cache, int dims)
 /* Insert a vector of the normal kind. */
 static void
 insert_vector(Relation index, Relation heap, InsertState *state, const KtreeKind *kind,
-			  const float *vector, int dims, ItemPointer tid)
+			  const float *vector, int dims, const KtreeFilters *filters, ItemPointer tid)
 {
 	KtreePointer pointer;
 	KtreeImage *image;
@@ -470,6 +470,7 @@ insert_vector(Relation index, Relation heap, InsertState *state, const KtreeKind
 			continue;
 		if (image->node.used < ktree_capacity(&state->cache->layout, &image->node))
 		{
+			state->code->filters = *filters;
 			ktree_encode(image, state->query->vector, 0, kind->metric == KTREE_INNER,
 						 state->code);
 			if (append(index, &state->cache->layout, leaf, &pointer, state->code, &full))
@@ -504,6 +505,7 @@ ktree_insert(Relation index, Datum *values, bool *isnull,
 		Datum		value = PointerGetDatum(PG_DETOAST_DATUM(values[0]));
 		int			dims = ktree_datum_dims(kind, value);
 		float	   *vector = palloc(sizeof(float) * dims);
+		KtreeFilters filters;
 
 		if (state->cache == NULL)
 		{
@@ -524,7 +526,8 @@ ktree_insert(Relation index, Datum *values, bool *isnull,
 		switch (ktree_load_vector(kind, value, vector))
 		{
 			case KTREE_NORMAL:
-				insert_vector(index, heap, state, kind, vector, dims, tid);
+				ktree_filters_of_row(index, values, isnull, &filters);
+				insert_vector(index, heap, state, kind, vector, dims, &filters, tid);
 				break;
 			case KTREE_ZERO:
 				ktree_side_add(index, tid, KTREE_SIDE_ZERO);

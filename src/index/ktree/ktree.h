@@ -47,6 +47,17 @@
 #define KTREE_KIND_PROC		2	/* which type and which metric: KtreeKind */
 #define KTREE_PROCS			2
 
+/* Operators: 1 orders by distance, the others are conditions. */
+#define KTREE_LESS			2
+#define KTREE_LESS_EQUAL	3
+#define KTREE_EQUAL			4
+#define KTREE_GREATER_EQUAL	5
+#define KTREE_GREATER		6
+#define KTREE_STRATEGIES	6
+
+/* Further key columns, by which a scan filters. */
+#define KTREE_MAX_FILTERS	8
+
 typedef enum KtreeMetric
 {
 	KTREE_COSINE = 1,
@@ -173,6 +184,7 @@ typedef struct KtreeMeta
 	float		scale;			/* inner product: the usual length of a vector
 								 * when the first rows came */
 	uint32		format;			/* another one each time dims are given up */
+	uint32		filters;		/* further key columns */
 	int32		samples;		/* vectors searched for; 0: not calibrated */
 	int32		calibrated_leaves;	/* in the tree then */
 	KtreeCurve	curves[KTREE_MARGINS][KTREE_LIMITS];
@@ -182,8 +194,8 @@ typedef struct KtreeMeta
 StaticAssertDecl(offsetof(KtreeMeta, dims) == 12, "ktree metapage");
 StaticAssertDecl(offsetof(KtreeMeta, origin_block) == 32, "ktree metapage");
 StaticAssertDecl(offsetof(KtreeMeta, tuples) == 72, "ktree metapage");
-StaticAssertDecl(offsetof(KtreeMeta, curves) == 128, "ktree metapage");
-StaticAssertDecl(sizeof(KtreeMeta) == 1856, "ktree metapage");
+StaticAssertDecl(offsetof(KtreeMeta, curves) == 132, "ktree metapage");
+StaticAssertDecl(sizeof(KtreeMeta) == 1864, "ktree metapage");
 
 typedef enum KtreeState
 {
@@ -258,6 +270,9 @@ StaticAssertDecl(sizeof(ItemPointerData) == 6, "ktree pointer");
 #define KTREE_BLOCK_POINTERS(coded) (RABITQ_BLOCK_BYTES(coded) + 8 * RABITQ_BLOCK)
 #define KTREE_BLOCK_BYTES(coded) \
 	(KTREE_BLOCK_POINTERS(coded) + sizeof(KtreePointer) * RABITQ_BLOCK)
+
+/* Behind those, for each further key column: value[32], nulls, padding. */
+#define KTREE_FILTER_BYTES	320
 
 /* A four-bit entry: factors, then the code. */
 #define KTREE_REFINE_BYTES(padded)	(sizeof(RabitqFactors) + RABITQ_REFINE_BYTES(padded))
@@ -338,6 +353,8 @@ typedef struct KtreeLayout
 	int			refine_page;	/* entries on each of the others */
 	int			block_bytes;
 	int			refine_bytes;
+	int			filters;		/* further key columns */
+	int			filter_offset;	/* of their values in a block */
 } KtreeLayout;
 
 /* Cached in rd_amcache of the index: nothing in it ever changes. */
@@ -375,7 +392,7 @@ typedef struct KtreeEntry
 } KtreeEntry;
 
 /* layout.c */
-extern void ktree_layout_init(KtreeLayout *layout, int dims);
+extern void ktree_layout_init(KtreeLayout *layout, int dims, int filters);
 extern void ktree_block_position(const KtreeLayout *layout, int block, int *part, int *offset);
 extern void ktree_refine_position(const KtreeLayout *layout, int slot, int *part, int *offset);
 extern int	ktree_center_piece(const KtreeLayout *layout, int part, int *from, int *offset);
@@ -501,6 +518,28 @@ ktree_unpack_radius(float packed, float *error, float *radius)
 	memcpy(radius, &half, sizeof(half));
 }
 
+/* Values of a row's further key columns (filter.c). */
+typedef struct KtreeFilters
+{
+	int64		value[KTREE_MAX_FILTERS];
+	uint8		nulls;			/* a bit for each */
+} KtreeFilters;
+
+struct KtreeFilter;
+
+extern int	ktree_filter_count(Relation index);
+extern void ktree_check_columns(Relation index);
+extern void ktree_filters_of_row(Relation index, const Datum *values, const bool *isnull,
+								 KtreeFilters *filters);
+extern void ktree_put_filters(const KtreeLayout *layout, uint8 *block, int slot,
+							  const KtreeFilters *filters);
+extern void ktree_get_filters(const KtreeLayout *layout, const uint8 *block, int slot,
+							  KtreeFilters *filters);
+extern struct KtreeFilter *ktree_filter_create(Relation index, ScanKey keys, int count);
+extern bool ktree_filter_lossy(const struct KtreeFilter *filter);
+extern uint32 ktree_filter_block(const struct KtreeFilter *filter, const KtreeLayout *layout,
+								 const uint8 *block);
+
 /* A code on its way into a slot. */
 typedef struct KtreeCode
 {
@@ -508,6 +547,7 @@ typedef struct KtreeCode
 	RabitqFactors one_bit;
 	RabitqFactors four_bit;
 	uint8		refine[KTREE_MAX_DIMS / 2 + 64];
+	KtreeFilters filters;		/* of a row */
 } KtreeCode;
 
 /* Lock a page of a node; InvalidBuffer when the extent was reused. */
@@ -631,6 +671,7 @@ typedef struct KtreeStop
 
 extern KtreeSearch *ktree_search_create(Relation index, const KtreeCache *cache);
 extern KtreeQuery *ktree_search_query(KtreeSearch *search);
+extern void ktree_search_filter(KtreeSearch *search, const struct KtreeFilter *filter);
 extern void ktree_search_begin(KtreeSearch *search, struct TidSet *exclude);
 extern void ktree_search_window(KtreeSearch *search, const KtreeStop *stop);
 extern KtreeRow *ktree_search_rows(KtreeSearch *search, int *count);

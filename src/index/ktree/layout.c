@@ -19,35 +19,39 @@
 #define FIRST_ROOM	((int) (KTREE_PAGE_END - KTREE_NODE_START))
 
 void
-ktree_layout_init(KtreeLayout *layout, int dims)
+ktree_layout_init(KtreeLayout *layout, int dims, int filters)
 {
 	int			blocks;
 	int			most;
 	int			base;
 	int			rest;
+	int			rest_of_block;
 
 	Assert(dims > 0 && dims <= KTREE_MAX_DIMS);
 	memset(layout, 0, sizeof(*layout));
 	layout->dims = dims;
+	layout->filters = filters;
 	layout->padded = ROTATION_PADDED(dims);
 
+	rest_of_block = (int) KTREE_BLOCK_BYTES(0) + filters * KTREE_FILTER_BYTES;
 	layout->blocks_start = KTREE_PAGE_START;
 	if (layout->padded <= KTREE_INLINE_CENTER)
 	{
 		layout->blocks_start = KTREE_NODE_START + layout->padded;
 		if (layout->padded <= KTREE_INLINE_BASE)
 			layout->blocks_start += layout->padded;
-		most = ((int) KTREE_PAGE_END - layout->blocks_start - (int) KTREE_BLOCK_BYTES(0)) / 4;
+		most = ((int) KTREE_PAGE_END - layout->blocks_start - rest_of_block) / 4;
 		layout->center_pages = 0;
 	}
 	else
 	{
-		most = (PAGE_ROOM - (int) KTREE_BLOCK_BYTES(0)) / 4;
+		most = (PAGE_ROOM - rest_of_block) / 4;
 		layout->center_pages = layout->padded <= FIRST_ROOM ? 1 : 2;
 	}
 	most = Min(most / ROTATION_MULTIPLE * ROTATION_MULTIPLE, KTREE_MAX_CODED);
 	layout->coded = Min(layout->padded, most);
-	layout->block_bytes = (int) KTREE_BLOCK_BYTES(layout->coded);
+	layout->filter_offset = (int) KTREE_BLOCK_BYTES(layout->coded);
+	layout->block_bytes = layout->filter_offset + filters * KTREE_FILTER_BYTES;
 	layout->page_blocks = PAGE_ROOM / layout->block_bytes;
 	layout->first_blocks = ((int) KTREE_PAGE_END - layout->blocks_start) / layout->block_bytes;
 

@@ -185,8 +185,9 @@ ktree_cache(Relation index)
 		KtreeLayout layout;
 		KtreeCache *fresh;
 
-		ktree_layout_init(&layout, meta.dims);
+		ktree_layout_init(&layout, meta.dims, ktree_filter_count(index));
 		if (layout.padded != meta.padded || layout.coded != meta.coded ||
+			(uint32) layout.filters != meta.filters ||
 			layout.capacity != meta.capacity || layout.extent_pages != meta.extent_pages)
 			ereport(ERROR,
 					(errcode(ERRCODE_INDEX_CORRUPTED),
@@ -309,7 +310,7 @@ ktree_begin_format(Relation index, int dims, const float *origin, float scale)
 	KtreeMeta  *meta;
 
 	clear_away(index);
-	ktree_layout_init(&layout, dims);
+	ktree_layout_init(&layout, dims, ktree_filter_count(index));
 	first = ktree_extend(index, layout.origin_pages);
 	for (int part = 0; part < layout.origin_pages; part++)
 	{
@@ -336,6 +337,7 @@ ktree_begin_format(Relation index, int dims, const float *origin, float scale)
 	meta->extent_pages = (uint16) layout.extent_pages;
 	meta->origin_block = first;
 	meta->scale = scale;
+	meta->filters = (uint32) layout.filters;
 	ktree_meta_end(&update);
 }
 

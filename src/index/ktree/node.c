@@ -344,6 +344,7 @@ put_block_slot(const KtreeLayout *layout, uint8 *block, int slot,
 	factors[slot] = code->one_bit.add;
 	factors[RABITQ_BLOCK + slot] = code->one_bit.scale;
 	pointers[slot] = *pointer;
+	ktree_put_filters(layout, block, slot, &code->filters);
 }
 
 static void

@@ -78,6 +78,7 @@ typedef struct KtreeScanState
 	KtreeMeta	meta;
 	KtreeCache *cache;
 	KtreeSearch *search;
+	struct KtreeFilter *filter; /* conditions, or NULL */
 	Datum		query;
 	struct TidSet *returned;	/* handed out, late, or not to be seen */
 	bool		searching;		/* the search can be continued */
@@ -169,6 +170,8 @@ ktree_rescan(IndexScanDesc scan, ScanKey keys, int nkeys, ScanKey orderbys, int 
 {
 	KtreeScanState  *state = scan->opaque;
 
+	if (keys != NULL && scan->numberOfKeys > 0)
+		memmove(scan->keyData, keys, sizeof(ScanKeyData) * scan->numberOfKeys);
 	if (orderbys != NULL && scan->numberOfOrderBys > 0)
 		memmove(scan->orderByData, orderbys, sizeof(ScanKeyData) * scan->numberOfOrderBys);
 	MemoryContextReset(state->context);
@@ -445,6 +448,9 @@ start_scan(IndexScanDesc scan, KtreeScanState *state)
 	state->everything = class == KTREE_HUGE;
 	state->count = 0;
 	state->exhausted = (state->search == NULL);
+	state->filter = ktree_filter_create(index, scan->keyData, scan->numberOfKeys);
+	if (state->search != NULL)
+		ktree_search_filter(state->search, state->filter);
 	MemoryContextSwitchTo(old);
 }
 
@@ -624,7 +630,9 @@ hand_out(IndexScanDesc scan, KtreeScanState *state, const Row *row)
 {
 	forget_row(state, row);
 	scan->xs_heaptid = row->tid;
-	scan->xs_recheck = false;
+	/* hashes are not values, and the side list has neither */
+	scan->xs_recheck = state->filter != NULL &&
+		(row->known < 0 || ktree_filter_lossy(state->filter));
 	scan->xs_recheckorderby = false;
 	last_index_scan.returned++;
 	state->handed++;

@@ -30,6 +30,13 @@
 /* Each needs a split between two reads: so many in a search mean damage. */
 #define MAX_RESTARTS 10000
 
+/* Patience of a scan with a filter, at least, and its growth (patience_now). */
+#define LEAST_FILTERED	8
+#define FILTER_POWER	0.45
+
+/* Patience of such a part of all nodes visits nearly all of them anyway. */
+#define MOST_OF_ALL		4
+
 /* Of each page of the next leaf; then the processor sees where we are going. */
 #define PREFETCH_BYTES 192
 
@@ -157,6 +164,7 @@ push_root(KtreeSearch *search)
 				 errmsg("index \"%s\" claims a height of %d",
 						RelationGetRelationName(search->index), meta.height)));
 	search->height = Max(search->height, meta.height);
+	search->nodes = (double) meta.extents - meta.free_count;
 	root.key = -FLT_MAX;
 	root.radius = 0;
 	root.link = meta.root;
@@ -294,6 +302,37 @@ next_leaf(KtreeSearch *search, KtreeWaiting *leaf)
 }
 
 /*
+ * ktree_search_filter
+ *	  Find only rows that pass.
+ */
+void
+ktree_search_filter(KtreeSearch *search, const struct KtreeFilter *filter)
+{
+	search->filter = filter;
+}
+
+/*
+ * patience_now
+ *	  Leaves without a change after which the window is over.
+ *
+ * The fewer rows pass, the more leaves hold the nearest of them: for rows that
+ * pass at random as the number of leaves that hold so many times the rows
+ * grows, with a power of .35; where a filter goes with the vectors more.
+ */
+static double
+patience_now(const KtreeSearch *search, const KtreeStop *stop)
+{
+	double		patience;
+
+	if (search->filter == NULL || stop->patience <= 0)
+		return stop->patience;
+	patience = Max(stop->patience, LEAST_FILTERED) *
+		pow((search->filtered + 1) / (search->passed + 1), FILTER_POWER);
+	/* a few rows in all: they are found, and sorted, by one look at each leaf */
+	return patience * MOST_OF_ALL < search->nodes ? patience : INFINITY;
+}
+
+/*
  * ktree_search_begin
  *	  Start a search for the query that the caller has prepared, among rows
  *	  that are not in "exclude".
@@ -314,6 +353,7 @@ ktree_search_begin(KtreeSearch *search, struct TidSet *exclude)
 	search->row_count = 0;
 	search->leaves = 0;
 	search->restarts = 0;
+	search->filtered = search->passed = 0;
 	search->forgot = search->complete = search->cut = false;
 	search->query_length = sqrtf(search->query->code.norm_squared);
 	push_root(search);
@@ -365,7 +405,7 @@ ktree_search_window(KtreeSearch *search, const KtreeStop *stop)
 					break;
 			}
 			else if (stop->patience > 0 &&
-					 search->leaves - search->last_change >= stop->patience)
+					 search->leaves - search->last_change >= patience_now(search, stop))
 				break;
 		}
 		if (stop->leaf_limit > 0 && search->leaves >= stop->leaf_limit)

@@ -98,6 +98,10 @@ struct KtreeSearch
 	int			opened_room;
 	struct visited_hash *visited_nodes;
 	struct TidSet *exclude;
+	const struct KtreeFilter *filter;	/* NULL: all rows pass */
+	double		nodes;			/* of the tree */
+	double		filtered;		/* rows asked whether they pass, */
+	double		passed;			/* and those that did */
 	uint8	   *codes;			/* D: scratch */
 	float	   *center;			/* D: scratch */
 

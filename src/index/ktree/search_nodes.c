@@ -345,6 +345,20 @@ scan_block(KtreeSearch *search, const RabitqQuery *query, const uint8 *codes, ui
 	uint32		mask;
 	int			count = 0;
 
+	if (search->filter != NULL)
+	{
+		uint32		passing = ktree_filter_block(search->filter, layout, codes) & ~dead;
+
+		search->filtered += __builtin_popcount(~dead);
+		search->passed += __builtin_popcount(passing);
+		dead = ~passing;
+		if (passing == 0)
+		{
+			for (int i = 0; bounds != NULL && i < RABITQ_BLOCK; i++)
+				bounds[i] = FLT_MAX;
+			return 0;
+		}
+	}
 	mask = rabitq_scan(query, codes, lead, margin, ktree_threshold(search), scores);
 	if (bounds == NULL)
 		search->forgot |= ((mask | dead) != PG_UINT32_MAX);

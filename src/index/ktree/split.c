@@ -147,6 +147,7 @@ encode_child(const KtreeCache *cache, KtreeImage *parent, const KtreeImage *chil
 			 KtreeCode *code)
 {
 	ktree_encode(parent, child->center, 0, cache->kind.metric == KTREE_INNER, code);
+	memset(&code->filters, 0, sizeof(code->filters));
 	code->four_bit.error = ktree_pack_radius(code->four_bit.error, child->node.spread);
 }
 

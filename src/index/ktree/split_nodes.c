@@ -364,6 +364,9 @@ encode_member(const KtreeCache *cache, const KtreeChange *change, const Members 
 	float		lost = members->lost[i];
 
 	ktree_encode(image, member_vector(members, layout, i), lost, inner, code);
+	ktree_get_filters(layout, change->old[members->node[i]]->blocks +
+					  members->slot[i] / RABITQ_BLOCK * layout->block_bytes,
+					  members->slot[i] % RABITQ_BLOCK, &code->filters);
 	if (keep_base)
 	{
 		const uint8 *entry = ktree_image_refine(change->old[members->node[i]],

@@ -43,11 +43,12 @@ typedef struct RowHead
 {
 	float		largest;
 	ItemPointerData tid;
-	uint16		unused;
+	uint16		nulls;			/* of the further key columns */
 } RowHead;
 
 struct KtreeSpool
 {
+	const KtreeLayout *layout;
 	int			partitions;
 	int			dims;
 	Size		row_bytes;
@@ -73,6 +74,7 @@ typedef struct Source
 
 struct KtreeSpoolReader
 {
+	const KtreeLayout *layout;
 	int			dims;
 	Size		row_bytes;
 	int			source_count;
@@ -81,10 +83,17 @@ struct KtreeSpoolReader
 	float	   *vector;
 };
 
+/* Where the values of the further key columns are in a row. */
 static Size
-row_bytes(int dims)
+filters_offset(int dims)
 {
 	return MAXALIGN(sizeof(RowHead) + sizeof(half) * dims);
+}
+
+static Size
+row_bytes(const KtreeLayout *layout)
+{
+	return filters_offset(layout->padded) + sizeof(int64) * layout->filters;
 }
 
 static char *
@@ -100,20 +109,22 @@ directory_name(int number)
 }
 
 KtreeSpool *
-ktree_spool_create(int partitions, int dims, Size memory, SharedFileSet *files, int number)
+ktree_spool_create(int partitions, const KtreeLayout *layout, Size memory,
+				   SharedFileSet *files, int number)
 {
 	KtreeSpool *spool = palloc0(sizeof(KtreeSpool));
 
 	spool->partitions = partitions;
-	spool->dims = dims;
-	spool->row_bytes = row_bytes(dims);
+	spool->layout = layout;
+	spool->dims = layout->padded;
+	spool->row_bytes = row_bytes(layout);
 	spool->chunk_rows = (int) Min(Max(memory / ((Size) partitions * spool->row_bytes), 1),
 								  LARGEST_CHUNK);
 	spool->rows = MemoryContextAllocHuge(CurrentMemoryContext,
 										 (Size) partitions * spool->chunk_rows *
 										 spool->row_bytes);
 	spool->filled = palloc0(sizeof(int) * partitions);
-	spool->scaled = palloc(sizeof(float) * dims);
+	spool->scaled = palloc(sizeof(float) * spool->dims);
 	spool->files = files;
 	spool->number = number;
 	spool->file = files == NULL ? BufFileCreateTemp(false) :
@@ -173,7 +184,8 @@ largest_magnitude(const float *vector, int dims)
 }
 
 void
-ktree_spool_add(KtreeSpool *spool, int partition, const float *vector, ItemPointer tid)
+ktree_spool_add(KtreeSpool *spool, int partition, const float *vector, ItemPointer tid,
+				const KtreeFilters *filters)
 {
 	char	   *row = rows_of(spool, partition) + spool->filled[partition] * spool->row_bytes;
 	RowHead    *head = (RowHead *) row;
@@ -188,7 +200,8 @@ ktree_spool_add(KtreeSpool *spool, int partition, const float *vector, ItemPoint
 		scaled[d] = vector[d] * inverse;
 	head->largest = largest;
 	head->tid = *tid;
-	head->unused = 0;
+	head->nulls = filters->nulls;
+	memcpy(row + filters_offset(dims), filters->value, sizeof(int64) * spool->layout->filters);
 	float_to_half_kernel(spool->dims, spool->scaled, (half *) (head + 1));
 	if (++spool->filled[partition] == spool->chunk_rows)
 		write_chunk(spool, partition);
@@ -233,23 +246,24 @@ link_chunks(Source *source, int count, int partitions)
 }
 
 static KtreeSpoolReader *
-create_reader(int dims, int sources)
+create_reader(const KtreeLayout *layout, int sources)
 {
 	KtreeSpoolReader *reader = palloc0(sizeof(KtreeSpoolReader));
 
-	reader->dims = dims;
-	reader->row_bytes = row_bytes(dims);
+	reader->layout = layout;
+	reader->dims = layout->padded;
+	reader->row_bytes = row_bytes(layout);
 	reader->source_count = sources;
 	reader->sources = palloc0(sizeof(Source) * sources);
 	reader->rows = palloc(reader->row_bytes * LARGEST_CHUNK);
-	reader->vector = palloc(sizeof(float) * dims);
+	reader->vector = palloc(sizeof(float) * reader->dims);
 	return reader;
 }
 
 KtreeSpoolReader *
 ktree_spool_read_own(KtreeSpool *spool)
 {
-	KtreeSpoolReader *reader = create_reader(spool->dims, 1);
+	KtreeSpoolReader *reader = create_reader(spool->layout, 1);
 
 	reader->sources[0].file = spool->file;
 	reader->sources[0].chunks = spool->chunks;
@@ -258,9 +272,10 @@ ktree_spool_read_own(KtreeSpool *spool)
 }
 
 KtreeSpoolReader *
-ktree_spool_read_shared(int partitions, int dims, SharedFileSet *files, int processes)
+ktree_spool_read_shared(int partitions, const KtreeLayout *layout, SharedFileSet *files,
+						int processes)
 {
-	KtreeSpoolReader *reader = create_reader(dims, processes);
+	KtreeSpoolReader *reader = create_reader(layout, processes);
 
 	for (int i = 0; i < processes; i++)
 	{
@@ -301,11 +316,16 @@ ktree_spool_partition(KtreeSpoolReader *reader, int partition, KtreeSpoolTake ta
 			for (int r = 0; r < chunk->rows; r++)
 			{
 				RowHead    *head = (RowHead *) (reader->rows + r * reader->row_bytes);
+				KtreeFilters filters;
 
 				half_to_float_kernel(reader->dims, (half *) (head + 1), reader->vector);
 				for (int d = 0; d < reader->dims; d++)
 					reader->vector[d] *= head->largest;
-				take(state, reader->vector, &head->tid);
+				memset(&filters, 0, sizeof(filters));
+				filters.nulls = (uint8) head->nulls;
+				memcpy(filters.value, (char *) head + filters_offset(reader->dims),
+					   sizeof(int64) * reader->layout->filters);
+				take(state, reader->vector, &head->tid, &filters);
 			}
 		}
 	}

@@ -10,6 +10,7 @@
 
 #include "server/server.h"
 
+#include "index/ktree/ktree.h"
 #include "storage/itemptr.h"
 #include "storage/sharedfileset.h"
 
@@ -17,17 +18,18 @@ typedef struct KtreeSpool KtreeSpool;
 typedef struct KtreeSpoolReader KtreeSpoolReader;
 
 /* Receives one row. */
-typedef void (*KtreeSpoolTake) (void *state, const float *vector, ItemPointer tid);
+typedef void (*KtreeSpoolTake) (void *state, const float *vector, ItemPointer tid,
+								const KtreeFilters *filters);
 
 /*
  * ktree_spool_create
  *	  Writing needs no more than "memory" bytes, but at least a row for each
  *	  partition.  files: NULL if nobody else will read; number: of this process
  */
-extern KtreeSpool *ktree_spool_create(int partitions, int dims, Size memory,
+extern KtreeSpool *ktree_spool_create(int partitions, const KtreeLayout *layout, Size memory,
 									  SharedFileSet *files, int number);
 extern void ktree_spool_add(KtreeSpool *spool, int partition, const float *vector,
-							ItemPointer tid);
+							ItemPointer tid, const KtreeFilters *filters);
 
 /* All rows have come: memory is given back, other processes may read. */
 extern void ktree_spool_finish(KtreeSpool *spool);
@@ -35,7 +37,7 @@ extern void ktree_spool_finish(KtreeSpool *spool);
 /* Read one's own spool, which was not shared ... */
 extern KtreeSpoolReader *ktree_spool_read_own(KtreeSpool *spool);
 /* ... or those of all processes. */
-extern KtreeSpoolReader *ktree_spool_read_shared(int partitions, int dims,
+extern KtreeSpoolReader *ktree_spool_read_shared(int partitions, const KtreeLayout *layout,
 												 SharedFileSet *files, int processes);
 extern void ktree_spool_partition(KtreeSpoolReader *reader, int partition,
 								  KtreeSpoolTake take, void *state);

@@ -303,7 +303,7 @@ begin_vacuum(VacuumState *vacuum, IndexVacuumInfo *info, IndexBulkDeleteResult *
 	vacuum->index = info->index;
 	vacuum->stats = stats;
 	if (meta->dims > 0)
-		ktree_layout_init(&vacuum->layout, meta->dims);
+		ktree_layout_init(&vacuum->layout, meta->dims, ktree_filter_count(info->index));
 	vacuum->seen = seen_create(CurrentMemoryContext, 1024, NULL);
 }
 

@@ -35,10 +35,10 @@ class Gguf(C.Structure):
 def build(top, directory):
     """Compiles the core and the shim; returns the library."""
     target = os.path.join(directory, 'tokenizer.so')
-    sources = glob.glob(top + '/src/tokenizer/*.c') + glob.glob(top + '/src/format/*.c') + \
-        [top + '/test/oracle/tokenizer_shim.c']
+    sources = [path for pattern in ('tokenizer/*.c', 'format/*.c', 'math/distance*.c', 'math/cpu.c', 'math/random.c')
+               for path in glob.glob(top + '/src/' + pattern)] + [top + '/test/oracle/tokenizer_shim.c']
     subprocess.run([os.environ.get('CC', 'gcc')] + FLAGS + ['-I' + top + '/src', '-o', target] +
-                   sources + ['-lm'], check=True)
+                   sources + ['-lm', '-ldl'], check=True)
     library = C.CDLL(target)
     handle, text, size = C.c_void_p, C.c_char_p, C.c_size_t
     for name, result, arguments in (

@@ -31,6 +31,16 @@ theirs=$(cd "$PGVECTOR_SOURCE/test" && pwd)
 their_tests="bit btree cast copy halfvec sparsevec vector_type"
 our_tests=$(cd "$here/sql" && ls type_*.sql | sed 's/\.sql$//')
 
+# Deliberate differences, in a copy of what pgvector's tests expect.  Distances
+# of huge vectors are computed in double precision here and do not overflow.
+expected_here=$here/tmp/pgvector-expected
+rm -rf "$expected_here"
+mkdir -p "$expected_here"
+cp -R "$theirs/sql" "$theirs/expected" "$expected_here/"
+awk '/^SELECT cosine_distance\(.\[3e38\]/ { huge = 1 }
+	huge && /^ +NaN$/ { sub(/NaN/, "  0"); huge = 0 } { print }' \
+	"$theirs/expected/vector_type.out" >"$expected_here/expected/vector_type.out"
+
 ask() { "$bindir/psql" -X -A -t -v ON_ERROR_STOP=1 "$@"; }
 
 # suite TITLE EXTENSION PRELOADED-LIBRARIES INPUT TEST...
@@ -54,7 +64,7 @@ suite() {
 	fi
 }
 
-suite "pgvector's tests, embed" embed "" "$theirs" $their_tests
+suite "pgvector's tests, embed" embed "" "$expected_here" $their_tests
 
 if [ "$(ask -c "SELECT count(*) FROM pg_available_extensions WHERE name = 'vector'")" = 0 ]; then
 	echo "skipped: both in one backend: the server has no pgvector"
@@ -63,7 +73,7 @@ fi
 
 for order in vector,embed embed,vector; do
 	suite "pgvector's tests, pgvector, loaded $order" vector $order "$theirs" $their_tests
-	suite "pgvector's tests, embed, loaded $order" embed $order "$theirs" $their_tests
+	suite "pgvector's tests, embed, loaded $order" embed $order "$expected_here" $their_tests
 	suite "our tests, embed, loaded $order" embed $order "$here" $our_tests
 done
 

@@ -110,7 +110,7 @@ extern bool index_validate(Oid opclass, const char *access_method, int strategie
 extern bool index_validate_conditions(Oid opclass, const char *access_method, int first,
 									  int last);
 
-/* ---------- rows.c: the table's rows, read again ---------- */
+/* ---------- index_rows.c: the table's rows, read again ---------- */
 
 typedef struct IndexRows IndexRows;
 
@@ -131,7 +131,7 @@ extern bool index_gone(IndexGone *gone, const ItemPointerData *tid);
 extern void index_gone_end(IndexGone *gone);
 extern bool index_claim(Relation index);
 
-/* ---------- distance.c: exact distances from the table's rows ---------- */
+/* ---------- index_distance.c: exact distances from the table's rows ---------- */
 
 typedef struct IndexDistance IndexDistance;
 

@@ -10,7 +10,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "tokenizer/run.h"
+#include "tokenizer/tokenizer_run.h"
 
 typedef struct AddedTrie
 {

@@ -17,7 +17,7 @@
  *-------------------------------------------------------------------------
  */
 #include "math/hash.h"
-#include "tokenizer/run.h"
+#include "tokenizer/tokenizer_run.h"
 
 #define SHORT_WORD	40			/* symbols */
 #define MAX_AFFIXED 64			/* bytes of a character with prefix and suffix */

@@ -7,8 +7,8 @@
  */
 #include <math.h>
 
-#include "tokenizer/build.h"
-#include "tokenizer/run.h"
+#include "tokenizer/tokenizer_build.h"
+#include "tokenizer/tokenizer_run.h"
 
 #define UNKNOWN_PENALTY 10.0	/* below the least score, as SentencePiece has it */
 #define PER_INTERRUPT	16384

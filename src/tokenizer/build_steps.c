@@ -9,8 +9,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "tokenizer/build.h"
-#include "tokenizer/run.h"
+#include "tokenizer/tokenizer_build.h"
+#include "tokenizer/tokenizer_run.h"
 
 #define GPT2_PATTERN \
 	"'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+"

@@ -8,7 +8,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "tokenizer/run.h"
+#include "tokenizer/tokenizer_run.h"
 
 static bool
 stands_for_itself(uint32_t byte)

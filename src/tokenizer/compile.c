@@ -9,8 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "tokenizer/build.h"
-#include "tokenizer/run.h"
+#include "tokenizer/tokenizer_build.h"
+#include "tokenizer/tokenizer_run.h"
 
 #define MAX_PIECES	(1 << 23)
 #define MAX_AFFIX	24

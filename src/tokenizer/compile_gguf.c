@@ -18,8 +18,8 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "tokenizer/build.h"
-#include "tokenizer/run.h"
+#include "tokenizer/tokenizer_build.h"
+#include "tokenizer/tokenizer_run.h"
 
 /* tokenizer.ggml.token_type */
 #define TYPE_UNKNOWN	2

@@ -7,8 +7,8 @@
  *-------------------------------------------------------------------------
  */
 #include "math/hash.h"
-#include "tokenizer/build.h"
-#include "tokenizer/run.h"
+#include "tokenizer/tokenizer_build.h"
+#include "tokenizer/tokenizer_run.h"
 
 /* ---------- ids of added tokens ---------- */
 

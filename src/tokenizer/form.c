@@ -12,7 +12,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "tokenizer/run.h"
+#include "tokenizer/tokenizer_run.h"
 
 typedef struct Part
 {

@@ -60,7 +60,7 @@ CATEGORIES = [
 BREAKS = ['Other', 'CR', 'LF', 'Control', 'Extend', 'ZWJ', 'Prepend',
           'SpacingMark', 'Regional_Indicator', 'L', 'V', 'T', 'LV', 'LVT']
 
-# characters.h knows these by the same names
+# tokenizer_characters.h knows these by the same names
 FLAGS = ['SPACE', 'PUNCTUATION', 'REMOVED', 'NONSPACING', 'MARK', 'NUMERIC',
          'WORD', 'KNOWN', 'DECOMPOSES', 'COMPOSES', 'PICTOGRAPHIC',
          'CONSONANT', 'LINKER', 'CONJUNCT_EXTEND', 'ALPHABETIC']
@@ -183,7 +183,7 @@ def main():
             for code in get(17, 'Grapheme_Cluster_Break', name):
                 breaks[code] = number
     lower = dict(data['Simple_Case_Mapping/Lowercase'])
-    lower[0x130] = 0x69                 # and a dot above: see characters.h
+    lower[0x130] = 0x69                 # and a dot above: see tokenizer_characters.h
 
     records, index, values = [], {}, []
     for code in range(LIMIT):

@@ -5,7 +5,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "tokenizer/run.h"
+#include "tokenizer/tokenizer_run.h"
 
 static bool
 is_control(int kind)

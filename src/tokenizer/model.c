@@ -11,7 +11,7 @@
  *-------------------------------------------------------------------------
  */
 #include "math/hash.h"
-#include "tokenizer/run.h"
+#include "tokenizer/tokenizer_run.h"
 
 #define CACHE_KEY	32
 #define CACHE_TOKENS 6

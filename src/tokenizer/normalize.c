@@ -8,7 +8,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "tokenizer/run.h"
+#include "tokenizer/tokenizer_run.h"
 
 /* ---------- what the Nmt normalizer does ---------- */
 

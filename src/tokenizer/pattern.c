@@ -10,7 +10,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "tokenizer/run.h"
+#include "tokenizer/tokenizer_run.h"
 
 /* Oniguruma gives up after as many retries in one match. */
 #define MAX_STEPS	UINT32_C(10000000)

@@ -7,7 +7,7 @@
  */
 #include "tokenizer/pattern_parse.h"
 
-#include "tokenizer/characters.h"
+#include "tokenizer/tokenizer_characters.h"
 
 #define MAX_CODE	20000
 #define MAX_WIDTH	100000

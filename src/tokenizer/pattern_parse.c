@@ -16,7 +16,7 @@
  */
 #include "tokenizer/pattern_parse.h"
 
-#include "tokenizer/characters.h"
+#include "tokenizer/tokenizer_characters.h"
 
 #define MAX_DEPTH	32
 #define MAX_REPEAT	1000

@@ -8,7 +8,7 @@
 #ifndef TOKENIZER_PATTERN_PARSE_H
 #define TOKENIZER_PATTERN_PARSE_H
 
-#include "tokenizer/build.h"
+#include "tokenizer/tokenizer_build.h"
 
 typedef enum NodeKind
 {

@@ -15,7 +15,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "tokenizer/run.h"
+#include "tokenizer/tokenizer_run.h"
 
 typedef struct Charsmap
 {

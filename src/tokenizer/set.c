@@ -9,11 +9,11 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "tokenizer/build.h"
+#include "tokenizer/tokenizer_build.h"
 
 #include <stdlib.h>
 
-#include "tokenizer/characters.h"
+#include "tokenizer/tokenizer_characters.h"
 
 #define MAX_CLASSES 512
 

@@ -5,7 +5,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "tokenizer/run.h"
+#include "tokenizer/tokenizer_run.h"
 
 #define SMALLEST_BUFFER 4096
 

@@ -10,7 +10,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "tokenizer/build.h"
+#include "tokenizer/tokenizer_build.h"
 
 #include <stdlib.h>
 

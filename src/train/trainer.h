@@ -4,7 +4,7 @@
  *	  Several processes train one model in shared memory.
  *
  * Parallel mode forbids SQL writes, so training goes in four phases: the
- * corpus is read and encoded (encode.h), workers train on memory of their
+ * corpus is read and encoded (encode_corpus.h), workers train on memory of their
  * own making (trainer_run), they end, and the leader writes the table.
  *
  * The memory is a segment that the leader creates before and reads after

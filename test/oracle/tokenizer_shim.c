@@ -12,7 +12,7 @@
 #include <time.h>
 
 #include "format/utf8.h"
-#include "tokenizer/run.h"
+#include "tokenizer/tokenizer_run.h"
 
 typedef struct Shim
 {

@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "check.h"
-#include "tokenizer/run.h"
+#include "tokenizer/tokenizer_run.h"
 
 static const struct
 {

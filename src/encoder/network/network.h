@@ -42,7 +42,7 @@ extern const ModelColumn network_columns[NETWORK_COLUMNS];
 
 #define NETWORK_PART_BYTES (16 * 1024 * 1024)
 
-/* ---------- a folder, wherever its files lie (folder.c) ---------- */
+/* ---------- a folder, wherever its files lie (network_folder.c) ---------- */
 
 typedef struct NetworkFolder
 {
@@ -80,7 +80,7 @@ extern void network_folder_floats(const NetworkFolder *network, const Tensor *te
 /* tensor_to_floats keeps no whole numbers above 2^24: these are exact. */
 extern int64 *network_folder_integers(const NetworkFolder *network, const Tensor *tensor);
 
-/* The folder's tokenizer (compile.c); the bytes are palloc'd. */
+/* The folder's tokenizer (network_compile.c); the bytes are palloc'd. */
 extern void network_folder_compile(const NetworkFolder *network, TokenizerImage *image);
 
 /* ---------- a table as files (table.c) ---------- */
@@ -97,7 +97,7 @@ extern void network_table_check(const NetworkTable *table, const NetworkFolder *
 /* For build_image: all of it. */
 extern NetworkFolder *network_folder_of_table(ModelReader *reader);
 
-/* ---------- methods (method.c) ---------- */
+/* ---------- methods (network_method.c) ---------- */
 
 typedef struct NetworkRequest
 {

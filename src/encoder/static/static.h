@@ -50,7 +50,7 @@ typedef struct StaticModel
 extern void static_read(const NetworkFolder *network, int64 max_tokens, StaticModel *model);
 extern void static_build_image(ImageBuilder *builder, ModelReader *reader);
 
-extern const Encoder static_encoder;	/* encode.c */
+extern const Encoder static_encoder;	/* static_encode.c */
 
 extern void static_init(void);
 

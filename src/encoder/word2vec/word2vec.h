@@ -12,7 +12,7 @@
 
 #include "encoder/word2vec/sgd.h"
 #include "model/model.h"
-#include "train/encode.h"
+#include "train/encode_corpus.h"
 #include "train/trainer.h"
 
 #define WORD2VEC_MAX_NEGATIVE	(STEP_MAX_TARGETS - 1)

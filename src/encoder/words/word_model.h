@@ -14,7 +14,7 @@
 
 #include "server/server.h"
 
-#include "train/encode.h"
+#include "train/encode_corpus.h"
 #include "text/token.h"
 #include "model/model.h"
 #include "type/vector.h"

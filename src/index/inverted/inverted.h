@@ -270,7 +270,7 @@ StaticAssertDecl(sizeof(InvertedRecord) == 16, "inverted tail layout");
 /* The tail is sealed when it has this many pages. */
 #define TAIL_PAGES			32
 
-/* ---------- handler.c: options and names ---------- */
+/* ---------- inverted_handler.c: options and names ---------- */
 
 typedef struct InvertedOptions
 {
@@ -369,7 +369,7 @@ pg_noreturn extern void inverted_corrupted(Relation index, BlockNumber block,
 										   const char *what);
 extern uint64 inverted_pages_read;
 
-/* ---------- source.c: postings in the order of terms ---------- */
+/* ---------- inverted_source.c: postings in the order of terms ---------- */
 
 typedef struct PostingSource PostingSource;
 struct PostingSource

@@ -31,7 +31,7 @@
 #include "utils/resowner.h"
 
 #include "index/inverted/inverted.h"
-#include "index/inverted/run.h"
+#include "index/inverted/inverted_run.h"
 
 /* Neighbours of a level that are merged into one of the next */
 #define MERGE_WIDTH			8

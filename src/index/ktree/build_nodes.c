@@ -12,7 +12,7 @@
 
 #include <math.h>
 
-#include "index/ktree/build.h"
+#include "index/ktree/ktree_build.h"
 #include "math/distance.h"
 #include "math/kmeans.h"
 #include "storage/bufmgr.h"

@@ -26,7 +26,7 @@
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
-#include "index/ktree/search.h"
+#include "index/ktree/ktree_search.h"
 
 /*
  * A search for the truth ends when so many leaves have changed nothing, or,

@@ -22,7 +22,7 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
-#include "index/ktree/search.h"
+#include "index/ktree/ktree_search.h"
 
 typedef struct KeptNode
 {

@@ -12,7 +12,7 @@
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
-#include "index/ktree/search.h"
+#include "index/ktree/ktree_search.h"
 #include "type/vector.h"
 
 /* Nodes of each level that a descent keeps. */

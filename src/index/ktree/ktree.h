@@ -588,7 +588,7 @@ extern bool ktree_insert(Relation index, Datum *values, bool *isnull,
 extern void ktree_side_step(Relation index, uint32 *steps);
 extern void ktree_side_add(Relation index, ItemPointer tid, KtreeSideReason reason);
 
-/* split.c, split_nodes.c */
+/* ktree_split.c, split_nodes.c */
 extern void ktree_two_means(const float *vectors, int count, int dims, uint8 *side,
 							float *centers);
 extern bool ktree_rows_at_hand(Relation index, Relation heap);
@@ -601,7 +601,7 @@ extern void ktree_shrink_root(Relation index, const KtreeCache *cache);
 extern void ktree_lock_structure(Relation index);
 extern void ktree_unlock_structure(Relation index);
 
-/* query.c: a vector against the slots of one node */
+/* ktree_query.c: a vector against the slots of one node */
 typedef struct KtreeQuery
 {
 	RabitqQuery code;
@@ -624,7 +624,7 @@ extern KtreeQuery *ktree_query_create(const KtreeLayout *layout);
 extern const RabitqQuery *ktree_local_query(const KtreeLayout *layout, KtreeQuery *query,
 											const float *center);
 
-/* search.c: best-first search */
+/* ktree_search.c: best-first search */
 typedef enum KtreeRowState
 {
 	KTREE_ROW_FOUND,			/* to be handed out */
@@ -686,13 +686,13 @@ extern struct TidSet *tidset_create(void);
 extern bool tidset_has(struct TidSet *set, ItemPointer tid);
 extern void tidset_add(struct TidSet *set, ItemPointer tid);
 
-/* GUCs (handler.c) */
+/* GUCs (ktree_handler.c) */
 extern double embed_recall;
 extern int	embed_candidates;
 extern int	embed_probes;
 extern int	embed_max_leaves;
 
-/* scan.c */
+/* ktree_scan.c */
 extern IndexScanDesc ktree_beginscan(Relation index, int nkeys, int norderbys);
 extern void ktree_rescan(IndexScanDesc scan, ScanKey keys, int nkeys,
 						 ScanKey orderbys, int norderbys);
@@ -709,7 +709,7 @@ extern double ktree_expected_leaves(const KtreeMeta *meta, double count, double 
 #define KTREE_SAMPLES		240	/* for a calibration by a build or VACUUM, */
 #define KTREE_FEW_SAMPLES	96	/* and by an insertion */
 
-/* build.c */
+/* ktree_build.c */
 #define KTREE_PHASE_SAMPLE		2
 #define KTREE_PHASE_LOAD		3
 #define KTREE_PHASE_CLUSTER		4
@@ -719,14 +719,14 @@ extern double ktree_expected_leaves(const KtreeMeta *meta, double count, double 
 extern IndexBuildResult *ktree_build(Relation heap, Relation index, IndexInfo *info);
 extern void ktree_build_empty(Relation index);
 
-/* vacuum.c */
+/* ktree_vacuum.c */
 extern IndexBulkDeleteResult *ktree_bulk_delete(IndexVacuumInfo *info,
 												IndexBulkDeleteResult *stats,
 												IndexBulkDeleteCallback callback, void *state);
 extern IndexBulkDeleteResult *ktree_vacuum_cleanup(IndexVacuumInfo *info,
 												   IndexBulkDeleteResult *stats);
 
-/* cost.c, validate.c, check.c */
+/* ktree_cost.c, validate.c, ktree_check.c */
 extern void ktree_cost_estimate(struct PlannerInfo *root, struct IndexPath *path,
 								double loop_count, Cost *startup, Cost *total,
 								Selectivity *selectivity, double *correlation,
@@ -734,7 +734,7 @@ extern void ktree_cost_estimate(struct PlannerInfo *root, struct IndexPath *path
 extern void ktree_check(Relation index, IndexReport *report);
 extern void ktree_statistics(Relation index, IndexReport *report);
 
-/* handler.c; called from _PG_init */
+/* ktree_handler.c; called from _PG_init */
 extern void ktree_init(void);
 
 #endif							/* KTREE_H */

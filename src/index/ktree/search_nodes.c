@@ -15,7 +15,7 @@
 
 #include "port/pg_bswap.h"
 
-#include "index/ktree/search.h"
+#include "index/ktree/ktree_search.h"
 
 /*
  * How far, as a cosine, the best child may lie in the query's direction from

@@ -21,7 +21,7 @@
 
 #include "utils/memutils.h"
 
-#include "index/ktree/search.h"
+#include "index/ktree/ktree_search.h"
 
 /* A score is taken as it is when it errs by less than this part of its size. */
 #define GOOD_CODE		0.1f

@@ -19,7 +19,7 @@
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
-#include "index/ktree/split.h"
+#include "index/ktree/ktree_split.h"
 #include "math/distance.h"
 
 /*

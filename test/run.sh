@@ -247,7 +247,7 @@ do_discard() {
 	return $result
 }
 
-discard_leaves_out='bm25 import_word_vectors tfidf_once_per_scan inverted_hybrid inverted_lifecycle inverted_property ktree ktree_grown ktree_order
+discard_leaves_out='bm25 import_word_vectors tfidf_once_per_scan inverted_hybrid inverted_lifecycle inverted_property ktree ktree_filter ktree_grown ktree_order
 	ktree_planner model_call_site model_changes pooling_embed text_caught_errors text_split text_tokens tfidf_weightings type_cast
 	type_compare type_fuzz vocabulary_add_documents vocabulary_train word2vec_train'
 

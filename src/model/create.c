@@ -126,19 +126,6 @@ model_definition_config(ModelDefinition *definition, Oid config)
 	model_definition_text(definition, "config", model_config_name(config));
 }
 
-static bool
-has_option(const List *options, const char *name)
-{
-	ListCell   *cell;
-
-	foreach(cell, options)
-	{
-		if (strcmp(((ModelOption *) lfirst(cell))->name, name) == 0)
-			return true;
-	}
-	return false;
-}
-
 void
 model_definition_keep(ModelDefinition *definition,
 					  const ModelDescription *from)
@@ -150,7 +137,7 @@ model_definition_keep(ModelDefinition *definition,
 		option_find(definition->method->options, option->name);
 
 		if (declaration != NULL && declaration->kept &&
-			!has_option(definition->options, option->name))
+			!model_option_given(definition->options, option->name))
 			definition->options = model_option_append(definition->options,
 													  option->name,
 													  model_option(from, option->name)->text);

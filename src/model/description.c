@@ -284,6 +284,19 @@ model_option(const ModelDescription *description, const char *name)
 	return &description->values[declaration - declarations];
 }
 
+bool
+model_option_given(const List *options, const char *name)
+{
+	ListCell   *cell;
+
+	foreach(cell, options)
+	{
+		if (strcmp(((ModelOption *) lfirst(cell))->name, name) == 0)
+			return true;
+	}
+	return false;
+}
+
 List *
 model_option_append(List *options, const char *name, const char *value)
 {

@@ -42,6 +42,9 @@ extern ModelDescription *model_describe_options(const ModelMethod *method,
 /* any relation, which must exist; close it with relation_close */
 extern Relation model_table_open(Oid relation, LOCKMODE mode);
 
+/* whether one of the options, a list of ModelOption, has this name */
+extern bool model_option_given(const List *options, const char *name);
+
 /* options with one more, copied */
 extern List *model_option_append(List *options, const char *name,
 								 const char *value);

@@ -42,25 +42,12 @@ parse_options(ArrayType *array)
 	return options;
 }
 
-static bool
-has_option(const List *options, const char *name)
-{
-	ListCell   *cell;
-
-	foreach(cell, options)
-	{
-		if (strcmp(((ModelOption *) lfirst(cell))->name, name) == 0)
-			return true;
-	}
-	return false;
-}
-
 /* A method that has dimensions takes them from its vector(n) column */
 static void
 add_dims(List **options, Relation table, const ModelMethod *method,
 		 const AttrNumber *attributes)
 {
-	if (has_option(*options, "dims"))
+	if (model_option_given(*options, "dims"))
 		return;
 	for (int i = 0; i < method->column_count; i++)
 	{
@@ -146,7 +133,7 @@ register_model(PG_FUNCTION_ARGS)
 	model_check_columns(table, method, attributes);
 	options = parse_options(PG_GETARG_ARRAYTYPE_P(3));
 	has_config = option_find(method->options, "config") != NULL;
-	if (has_config && !has_option(options, "config"))
+	if (has_config && !model_option_given(options, "config"))
 		options = model_option_append(options, "config",
 									  model_config_name(PG_GETARG_OID(2)));
 	add_dims(&options, table, method, attributes);

@@ -46,7 +46,8 @@ index_gone(IndexGone *gone, const ItemPointerData *tid)
 	ItemPointerData at = *tid;
 	bool		again = false;
 	bool		all_dead = false;
-	bool		found = table_index_fetch_tuple(gone->fetch, &at, &gone->snapshot, gone->slot,
+	bool		found = table_index_fetch_tuple(gone->fetch, &at,
+												&gone->snapshot, gone->slot,
 												&again, &all_dead);
 
 	ExecClearTuple(gone->slot);
@@ -62,12 +63,12 @@ index_gone_end(IndexGone *gone)
 }
 
 /*
- * index_claim
- *	  Get an index for ourselves alone until the transaction ends; false if
- *	  another session, or another statement of ours, is using it.
+ * Get an index for ourselves alone until the transaction ends; false if
+ * another session, or another statement of ours, is using it.
  */
 bool
 index_claim(Relation index)
 {
-	return index->rd_refcnt == 1 && ConditionalLockRelation(index, AccessExclusiveLock);
+	return index->rd_refcnt == 1 &&
+		   ConditionalLockRelation(index, AccessExclusiveLock);
 }

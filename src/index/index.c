@@ -81,16 +81,16 @@ index_is_approximate(const IndexOptInfo *info)
 	for (int i = 0; i < room_count; i++)
 	{
 		if (rooms[i]->approximate != NULL &&
-			(amcostestimate_function) info->amcostestimate == rooms[i]->approximate)
+			(amcostestimate_function) info->amcostestimate ==
+				rooms[i]->approximate)
 			return true;
 	}
 	return false;
 }
 
 /*
- * index_routine
- *	  Both answer ORDER BY by distance and nothing else, rows in ascending
- *	  order only; ktree adds conditions on further columns to that.
+ * Both answer ORDER BY by distance and nothing else, rows in ascending
+ * order only; ktree adds conditions on further columns to that.
  */
 IndexAmRoutine *
 index_routine(void)
@@ -156,9 +156,8 @@ index_report_property(IndexReport *report, const char *property, double value)
 }
 
 /*
- * lock_table_of
- *	  Lock an index's table, which everybody locks before the index; who must
- *	  be allowed to read it.  The lock stays to the end of the transaction.
+ * Lock an index's table, which everybody locks before the index; who must
+ * be allowed to read it.  The lock stays to the end of the transaction.
  */
 static void
 lock_table_of(Oid index)
@@ -168,7 +167,8 @@ lock_table_of(Oid index)
 	if (OidIsValid(table))
 	{
 		if (pg_class_aclcheck(table, GetUserId(), ACL_SELECT) != ACLCHECK_OK)
-			aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_TABLE, get_rel_name(table));
+			aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_TABLE,
+						   get_rel_name(table));
 		LockRelationOid(table, AccessShareLock);
 	}
 	/* whoever had the lock may have dropped them */
@@ -180,15 +180,13 @@ lock_table_of(Oid index)
 }
 
 /*
- * index_open_ours
- *	  Open an index of one of our access methods for reading and find the
- *	  room that knows it.  The caller must be allowed to read the table.
+ * Open an index of one of our access methods for reading and find the
+ * room that knows it.  The caller must be allowed to read the table.
  */
 Relation
 index_open_ours(Oid oid, const IndexRoom **room)
 {
 	Relation	index;
-	char	   *name;
 
 	if (get_rel_relkind(oid) != RELKIND_INDEX)
 		ereport(ERROR,
@@ -200,12 +198,10 @@ index_open_ours(Oid oid, const IndexRoom **room)
 
 	lock_table_of(oid);
 	index = index_open(oid, AccessShareLock);
-	name = get_am_name(index->rd_rel->relam);
-
 	*room = NULL;
 	for (int i = 0; i < room_count; i++)
 	{
-		if (name != NULL && strcmp(rooms[i]->access_method, name) == 0)
+		if (index->rd_indam->ambuild == rooms[i]->build)
 			*room = rooms[i];
 	}
 	if (*room == NULL)
@@ -213,7 +209,8 @@ index_open_ours(Oid oid, const IndexRoom **room)
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("index \"%s\" does not belong to an access method of this extension",
 						RelationGetRelationName(index)),
-				 errdetail("Its access method is \"%s\".", name ? name : "?")));
+				 errdetail("Its access method is \"%s\".",
+						   get_am_name(index->rd_rel->relam))));
 
 	if (RELATION_IS_OTHER_TEMP(index))
 		ereport(ERROR,
@@ -235,9 +232,8 @@ typedef struct CheckPart
 } CheckPart;
 
 /*
- * survives
- *	  Run a part of a check; false, with a finding in the report, if damage
- *	  made it an error.
+ * Run a part of a check; false, with a finding in the report, if damage
+ * made it an error.
  *
  * The server itself refuses pages whose header makes no sense, or whose
  * checksum is wrong, and files that have become too short.  Only the end of a
@@ -288,8 +284,8 @@ read_pages(CheckPart *part)
 	for (; part->block < part->blocks; part->block++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		ReleaseBuffer(ReadBufferExtended(part->index, MAIN_FORKNUM, part->block,
-										 RBM_NORMAL, strategy));
+		ReleaseBuffer(ReadBufferExtended(part->index, MAIN_FORKNUM,
+										 part->block, RBM_NORMAL, strategy));
 	}
 	FreeAccessStrategy(strategy);
 }
@@ -318,8 +314,7 @@ compare_numbers(const void *a, const void *b)
 }
 
 /*
- * check_until_sure
- *	  Find what is wrong and stays so.
+ * Find what is wrong and stays so.
  *
  * Writers go on while a check walks through their index: a row's address may
  * be given back and used again between two pages, the head of a free list be
@@ -344,7 +339,8 @@ check_until_sure(CheckPart *part)
 		(void) survives(check_structure, part);
 		if (report->count == 0)
 			return;
-		qsort(report->findings, report->count, sizeof(Finding), compare_findings);
+		qsort(report->findings, report->count, sizeof(Finding),
+			  compare_findings);
 		if (run == 0)
 		{
 			sure = report->findings;
@@ -354,8 +350,8 @@ check_until_sure(CheckPart *part)
 		{
 			for (int i = 0; i < sure_count; i++)
 			{
-				if (bsearch(&sure[i], report->findings, report->count, sizeof(Finding),
-							compare_findings) != NULL)
+				if (bsearch(&sure[i], report->findings, report->count,
+							sizeof(Finding), compare_findings) != NULL)
 					sure[kept++] = sure[i];
 			}
 			sure_count = kept;

@@ -3,7 +3,7 @@
  * index.h
  *	  What the access methods of this extension share.
  *
- * An access method registers itself by name when the library is loaded; the
+ * An access method registers itself when the library is loaded; the
  * SQL functions embed_index_check, embed_index_stats, embed_index_recall and
  * embed_index_scan_stats are written once, here, over that registration.
  *
@@ -50,7 +50,8 @@ extern IndexScanStatistics last_index_scan;
 /* Receives one violated invariant: where (or InvalidBlockNumber) and what. */
 typedef struct IndexReport IndexReport;
 extern void index_report_problem(IndexReport *report, BlockNumber block,
-								 const char *format,...) pg_attribute_printf(3, 4);
+								 const char *format, ...)
+	pg_attribute_printf(3, 4);
 
 /* Receives one property of an index. */
 extern void index_report_property(IndexReport *report, const char *property,
@@ -64,12 +65,14 @@ extern void index_report_property(IndexReport *report, const char *property,
  * and the processor's cache filled ahead of need.
  */
 extern Buffer index_read_buffer(Relation index, BlockNumber block);
-extern void index_remember_buffer(Relation relation, BlockNumber block, Buffer buffer);
-extern void index_prefetch(Relation relation, BlockNumber block, int offset, int bytes);
+extern void index_remember_buffer(Relation relation, BlockNumber block,
+								  Buffer buffer);
+extern void index_prefetch(Relation relation, BlockNumber block, int offset,
+						   int bytes);
 
 typedef struct IndexRoom
 {
-	const char *access_method;
+	ambuild_function build;		/* by which its indexes are known */
 	/* reports every violated invariant; must survive any damage */
 	void		(*check) (Relation index, IndexReport *report);
 	/* reports height, fill and whatever else describes the index */
@@ -99,16 +102,36 @@ extern bool index_is_approximate(const struct IndexOptInfo *info);
 
 /* order.c: where a plan may rely on the order of an index */
 extern void index_order_init(void);
-extern bool index_order(struct PlannerInfo *root, struct IndexPath *path, bool approximate);
+extern bool index_order(struct PlannerInfo *root, struct IndexPath *path,
+						bool approximate);
 extern bool index_order_is_approximate(struct Path *path);
 extern void index_refuse(struct IndexPath *path, Cost *startup, Cost *total);
 
-/* validate.c */
-extern bool index_validate(Oid opclass, const char *access_method, int strategies,
-						   int functions, bool (*right) (Form_pg_amproc function));
+/* ---------- demand.c: how many rows of a scan its query wants ---------- */
 
-extern bool index_validate_conditions(Oid opclass, const char *access_method, int first,
-									  int last);
+typedef struct IndexDemand
+{
+	bool		known;			/* else nothing below means anything */
+	double		rows;			/* the limit's and what it passes over;
+								 * infinite: all; 0: nobody knows, as of a
+								 * cursor */
+	double		first;			/* of a cursor: rows of the first FETCH; 0: all
+								 * of them, or nobody knows */
+	bool		filtered;		/* some of the rows are dropped, */
+	const int64 *passed;		/* so many came through to the Limit */
+	double		passing;		/* and so many of all expected to pass */
+} IndexDemand;
+
+extern void index_demand_init(void);
+extern void index_demand(IndexScanDesc scan, IndexDemand *demand);
+
+/* validate.c */
+extern bool index_validate(Oid opclass, const char *access_method,
+						   int strategies, int functions,
+						   bool (*right) (Form_pg_amproc function));
+
+extern bool index_validate_conditions(Oid opclass, const char *access_method,
+									  int first, int last);
 
 /* ---------- index_rows.c: the table's rows, read again ---------- */
 
@@ -118,11 +141,15 @@ extern IndexRows *index_rows_begin(Relation heap, Relation index);
 extern void index_rows_reset(IndexRows *rows);
 extern void index_rows_end(IndexRows *rows);
 extern MemoryContext index_rows_scratch(IndexRows *rows);
-extern bool index_rows_fetch(IndexRows *rows, const ItemPointerData *tid, Snapshot snapshot,
-							 Datum *value, bool *null);
+extern bool index_rows_fetch(IndexRows *rows, const ItemPointerData *tid,
+							 Snapshot snapshot, Datum *value, bool *null);
+extern bool index_rows_fetch_keys(IndexRows *rows, Relation index,
+								  const ItemPointerData *tid,
+								  Snapshot snapshot, Datum *values,
+								  bool *nulls);
 extern void index_rows_clear(IndexRows *rows);
 
-/* ---------- gone.c: starting anew an index whose rows are all gone ---------- */
+/* ---------- gone.c: beginning anew when all rows are gone ---------- */
 
 typedef struct IndexGone IndexGone;
 
@@ -131,15 +158,17 @@ extern bool index_gone(IndexGone *gone, const ItemPointerData *tid);
 extern void index_gone_end(IndexGone *gone);
 extern bool index_claim(Relation index);
 
-/* ---------- index_distance.c: exact distances from the table's rows ---------- */
+/* ---------- index_distance.c: exact distances of rows ---------- */
 
 typedef struct IndexDistance IndexDistance;
 
-extern IndexDistance *index_distance_begin(IndexScanDesc scan, const FmgrInfo *function,
+extern IndexDistance *index_distance_begin(IndexScanDesc scan,
+										   const FmgrInfo *function,
 										   Oid collation);
 extern void index_distance_reset(IndexDistance *distance);
 extern void index_distance_end(IndexDistance *distance);
-extern double index_distance_of_value(IndexDistance *distance, Datum value, Datum query);
+extern double index_distance_of_value(IndexDistance *distance, Datum value,
+									  Datum query);
 extern bool index_distance_of_row(IndexDistance *distance, IndexScanDesc scan,
 								  const ItemPointerData *tid, Datum query,
 								  double *result, bool *null);
@@ -162,14 +191,17 @@ typedef struct IndexBuildProcess
 	struct BuildDescription *description;
 } IndexBuildProcess;
 
-extern double index_build_read(IndexBuildProcess *process, IndexBuildCallback callback,
-							   void *state);
-extern int	index_build_workers(Relation heap, Relation index, IndexInfo *info);
+extern double index_build_read(IndexBuildProcess *process,
+							   IndexBuildCallback callback, void *state);
+extern int	index_build_workers(Relation heap, Relation index,
+								IndexInfo *info);
 extern IndexParallelBuild *index_parallel_begin(Relation heap, Relation index,
-												IndexInfo *info, const char *entry,
-												int workers, Size bytes, void **shared);
+												IndexInfo *info,
+												const char *entry, int workers,
+												Size bytes, void **shared);
 extern int	index_parallel_launch(IndexParallelBuild *build);
-extern void index_parallel_join(IndexParallelBuild *build, IndexBuildProcess *process);
+extern void index_parallel_join(IndexParallelBuild *build,
+								IndexBuildProcess *process);
 extern double index_parallel_wait(IndexParallelBuild *build, IndexInfo *info);
 extern void index_parallel_end(IndexParallelBuild *build);
 extern void index_parallel_work(dsm_segment *segment, shm_toc *toc,

@@ -24,16 +24,17 @@ struct IndexDistance
 };
 
 /*
- * index_distance_begin
- *	  Prepare to compute distances for a scan, in the current memory context.
- *	  The scan's table and snapshot must be known.
+ * Prepare to compute distances for a scan, in the current memory context.
+ * The scan's table and snapshot must be known.
  */
 IndexDistance *
-index_distance_begin(IndexScanDesc scan, const FmgrInfo *function, Oid collation)
+index_distance_begin(IndexScanDesc scan, const FmgrInfo *function,
+					 Oid collation)
 {
 	IndexDistance *distance = palloc0(sizeof(IndexDistance));
 
-	fmgr_info_copy(&distance->function, (FmgrInfo *) function, CurrentMemoryContext);
+	fmgr_info_copy(&distance->function, (FmgrInfo *) function,
+				   CurrentMemoryContext);
 	distance->collation = collation;
 	distance->rows = index_rows_begin(scan->heapRelation, scan->indexRelation);
 	return distance;
@@ -46,10 +47,7 @@ index_distance_reset(IndexDistance *distance)
 	index_rows_reset(distance->rows);
 }
 
-/*
- * index_distance_end
- *	  Give up what the memory context does not free.
- */
+/* Give up what the memory context does not free. */
 void
 index_distance_end(IndexDistance *distance)
 {
@@ -57,10 +55,7 @@ index_distance_end(IndexDistance *distance)
 	pfree(distance);
 }
 
-/*
- * index_distance_of_value
- *	  The distance of a value that the index holds itself.
- */
+/* The distance of a value that the index holds itself. */
 double
 index_distance_of_value(IndexDistance *distance, Datum value, Datum query)
 {
@@ -68,8 +63,8 @@ index_distance_of_value(IndexDistance *distance, Datum value, Datum query)
 	MemoryContext old = MemoryContextSwitchTo(scratch);
 	double		result;
 
-	result = DatumGetFloat8(FunctionCall2Coll(&distance->function, distance->collation,
-											  value, query));
+	result = DatumGetFloat8(FunctionCall2Coll(
+		&distance->function, distance->collation, value, query));
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(scratch);
 	last_index_scan.exact++;
@@ -77,17 +72,18 @@ index_distance_of_value(IndexDistance *distance, Datum value, Datum query)
 }
 
 /*
- * index_distance_of_row
- *	  The distance of a row of the table, or *null if it has no vector.  False
- *	  if the scan's snapshot does not see it.
+ * The distance of a row of the table, or *null if it has no vector.  False
+ * if the scan's snapshot does not see it.
  */
 bool
-index_distance_of_row(IndexDistance *distance, IndexScanDesc scan, const ItemPointerData *tid,
-					  Datum query, double *result, bool *null)
+index_distance_of_row(IndexDistance *distance, IndexScanDesc scan,
+					  const ItemPointerData *tid, Datum query, double *result,
+					  bool *null)
 {
 	Datum		value;
 
-	if (!index_rows_fetch(distance->rows, tid, scan->xs_snapshot, &value, null))
+	if (!index_rows_fetch(distance->rows, tid, scan->xs_snapshot, &value,
+						  null))
 		return false;
 	if (!*null)
 		*result = index_distance_of_value(distance, value, query);

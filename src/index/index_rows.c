@@ -31,10 +31,7 @@ struct IndexRows
 	EState	   *estate;
 };
 
-/*
- * index_rows_begin
- *	  Prepare to read rows of an index's table, in the current memory context.
- */
+/* Prepare to read rows of an index's table, in the current memory context. */
 IndexRows *
 index_rows_begin(Relation heap, Relation index)
 {
@@ -62,10 +59,7 @@ index_rows_reset(IndexRows *rows)
 	table_index_fetch_reset(rows->fetch);
 }
 
-/*
- * index_rows_end
- *	  Give up what the memory context does not free.
- */
+/* Give up what the memory context does not free. */
 void
 index_rows_end(IndexRows *rows)
 {
@@ -85,13 +79,12 @@ index_rows_scratch(IndexRows *rows)
 }
 
 /*
- * index_rows_fetch
- *	  The indexed value of a row, perhaps toasted, or *null if it has none.
- *	  False if the snapshot sees no row there.  Good until index_rows_clear().
+ * The indexed value of a row, perhaps toasted, or *null if it has none.
+ * False if the snapshot sees no row there.  Good until index_rows_clear().
  */
 bool
-index_rows_fetch(IndexRows *rows, const ItemPointerData *tid, Snapshot snapshot,
-				 Datum *value, bool *null)
+index_rows_fetch(IndexRows *rows, const ItemPointerData *tid,
+				 Snapshot snapshot, Datum *value, bool *null)
 {
 	ItemPointerData at = *tid;	/* becomes that of the version found */
 	bool		again = false;
@@ -100,11 +93,13 @@ index_rows_fetch(IndexRows *rows, const ItemPointerData *tid, Snapshot snapshot,
 	Datum		values[INDEX_MAX_KEYS];
 	bool		nulls[INDEX_MAX_KEYS];
 
-	if (!table_index_fetch_tuple(rows->fetch, &at, snapshot, rows->slot, &again, &all_dead))
+	if (!table_index_fetch_tuple(rows->fetch, &at, snapshot, rows->slot,
+								 &again, &all_dead))
 		return false;
 	if (TTS_IS_BUFFERTUPLE(rows->slot))
-		index_remember_buffer(rows->heap, ItemPointerGetBlockNumber(&at),
-							  ((BufferHeapTupleTableSlot *) rows->slot)->buffer);
+		index_remember_buffer(
+			rows->heap, ItemPointerGetBlockNumber(&at),
+			((BufferHeapTupleTableSlot *) rows->slot)->buffer);
 	if (rows->column != 0)
 	{
 		*value = slot_getattr(rows->slot, rows->column, null);
@@ -116,6 +111,23 @@ index_rows_fetch(IndexRows *rows, const ItemPointerData *tid, Snapshot snapshot,
 	MemoryContextSwitchTo(old);
 	*value = values[0];
 	*null = nulls[0];
+	return true;
+}
+
+/*
+ * The values of all key columns of a row, of which none may be an expression.
+ * As index_rows_fetch().
+ */
+bool
+index_rows_fetch_keys(IndexRows *rows, Relation index,
+					  const ItemPointerData *tid, Snapshot snapshot,
+					  Datum *values, bool *nulls)
+{
+	if (!index_rows_fetch(rows, tid, snapshot, &values[0], &nulls[0]))
+		return false;
+	for (int i = 1; i < index->rd_index->indnkeyatts; i++)
+		values[i] = slot_getattr(rows->slot,
+								 index->rd_index->indkey.values[i], &nulls[i]);
 	return true;
 }
 

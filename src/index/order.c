@@ -41,25 +41,24 @@
 
 static create_upper_paths_hook_type next_hook;
 
-/*
- * index_refuse
- *	  Make a path one that nobody takes.
- */
+/* Make a path one that nobody takes. */
 void
 index_refuse(IndexPath *path, Cost *startup, Cost *total)
 {
 	path->path.pathkeys = NIL;
 	*startup = *total = REFUSED_COST;
 #if PG_VERSION_NUM >= 180000
-	/* a sequential scan that is switched off counts one, and there is always one */
+	/*
+	 * a sequential scan that is switched off counts one, and there is always
+	 * one
+	 */
 	path->path.disabled_nodes = 2;
 #endif
 }
 
 /*
- * is_minmax
- *	  Is this what the planner makes of min(distance) and max(distance): a
- *	  query of the index's first row?
+ * Is this what the planner makes of min(distance) and max(distance): a
+ * query of the index's first row?
  *
  * It copies the level of the aggregate, says ORDER BY ... LIMIT 1 there, and
  * names the only column as no one else will.
@@ -80,7 +79,8 @@ is_minmax(PlannerInfo *root)
 static bool
 is_given(const Node *clause)
 {
-	return clause != NULL && !(IsA(clause, Const) && ((const Const *) clause)->constisnull);
+	return clause != NULL &&
+		   !(IsA(clause, Const) && ((const Const *) clause)->constisnull);
 }
 
 /* Is the order of this level's query the order of its result, and cut off? */
@@ -89,8 +89,9 @@ is_plain_order_by(PlannerInfo *root)
 {
 	const Query *parse = root->parse;
 
-	if (parse->sortClause == NIL || parse->groupClause != NIL || parse->groupingSets != NIL ||
-		parse->havingQual != NULL || parse->distinctClause != NIL || parse->hasAggs ||
+	if (parse->sortClause == NIL || parse->groupClause != NIL ||
+		parse->groupingSets != NIL || parse->havingQual != NULL ||
+		parse->distinctClause != NIL || parse->hasAggs ||
 		parse->hasWindowFuncs || parse->setOperations != NULL)
 		return false;
 
@@ -102,21 +103,22 @@ is_plain_order_by(PlannerInfo *root)
 	if (!is_given(parse->limitCount) && !is_given(parse->limitOffset) &&
 		root->tuple_fraction <= 0)
 		return false;
-	return pathkeys_contained_in(root->query_pathkeys, root->sort_pathkeys) && !is_minmax(root);
+	return pathkeys_contained_in(root->query_pathkeys, root->sort_pathkeys) &&
+		   !is_minmax(root);
 }
 
 /*
- * may_merge
- *	  Could a merge join use this order of a table?  As the planner itself
- *	  decides it: an equivalence with another table, or a join clause outside
- *	  of equivalences.
+ * Could a merge join use this order of a table?  As the planner itself
+ * decides it: an equivalence with another table, or a join clause outside
+ * of equivalences.
  */
 static bool
 may_merge(PlannerInfo *root, RelOptInfo *table, const PathKey *key)
 {
 	ListCell   *cell;
 
-	if (table->has_eclass_joins && eclass_useful_for_merging(root, key->pk_eclass, table))
+	if (table->has_eclass_joins &&
+		eclass_useful_for_merging(root, key->pk_eclass, table))
 		return true;
 	foreach(cell, table->joininfo)
 	{
@@ -125,16 +127,16 @@ may_merge(PlannerInfo *root, RelOptInfo *table, const PathKey *key)
 		if (clause->mergeopfamilies == NIL)
 			continue;
 		update_mergeclause_eclasses(root, clause);
-		if (clause->left_ec == key->pk_eclass || clause->right_ec == key->pk_eclass)
+		if (clause->left_ec == key->pk_eclass ||
+			clause->right_ec == key->pk_eclass)
 			return true;
 	}
 	return false;
 }
 
 /*
- * index_order
- *	  What a cost function asks first: does the path have an order that the
- *	  index can give?
+ * What a cost function asks first: does the path have an order that the
+ * index can give?
  *
  * The planner matches ordering operators with pathkeys one by one, and both
  * of ORDER BY v <-> a, v <-> b with the same column.  Ours give the first
@@ -149,7 +151,8 @@ index_order(PlannerInfo *root, IndexPath *path, bool approximate)
 	{
 		path->path.pathkeys = list_make1(linitial(path->path.pathkeys));
 		path->indexorderbys = list_make1(linitial(path->indexorderbys));
-		path->indexorderbycols = list_make1_int(linitial_int(path->indexorderbycols));
+		path->indexorderbycols = list_make1_int(
+			linitial_int(path->indexorderbycols));
 	}
 	return !approximate ||
 		(is_plain_order_by(root) &&
@@ -172,8 +175,7 @@ any_approximate(List *paths)
 }
 
 /*
- * index_order_is_approximate
- *	  Does a path owe its order to an index whose order is approximate?
+ * Does a path owe its order to an index whose order is approximate?
  *
  * Nodes that sort and nodes that lose the order need not be looked into; the
  * subqueries below have been looked at before.
@@ -190,23 +192,30 @@ index_order_is_approximate(Path *path)
 			return ((IndexPath *) path)->indexorderbys != NIL &&
 				index_is_approximate(((IndexPath *) path)->indexinfo);
 		case T_ProjectionPath:
-			return index_order_is_approximate(((ProjectionPath *) path)->subpath);
+			return index_order_is_approximate(
+				((ProjectionPath *) path)->subpath);
 		case T_ProjectSetPath:
-			return index_order_is_approximate(((ProjectSetPath *) path)->subpath);
+			return index_order_is_approximate(
+				((ProjectSetPath *) path)->subpath);
 		case T_LimitPath:
 			return index_order_is_approximate(((LimitPath *) path)->subpath);
 		case T_LockRowsPath:
-			return index_order_is_approximate(((LockRowsPath *) path)->subpath);
+			return index_order_is_approximate(
+				((LockRowsPath *) path)->subpath);
 		case T_MaterialPath:
-			return index_order_is_approximate(((MaterialPath *) path)->subpath);
+			return index_order_is_approximate(
+				((MaterialPath *) path)->subpath);
 		case T_GatherMergePath:
-			return index_order_is_approximate(((GatherMergePath *) path)->subpath);
+			return index_order_is_approximate(
+				((GatherMergePath *) path)->subpath);
 		case T_IncrementalSortPath:
-			return index_order_is_approximate(((IncrementalSortPath *) path)->spath.subpath);
+			return index_order_is_approximate(
+				((IncrementalSortPath *) path)->spath.subpath);
 		case T_NestPath:
 		case T_MergePath:
 		case T_HashPath:
-			return index_order_is_approximate(((JoinPath *) path)->outerjoinpath);
+			return index_order_is_approximate(
+				((JoinPath *) path)->outerjoinpath);
 		case T_AppendPath:
 			return any_approximate(((AppendPath *) path)->subpaths);
 		case T_MergeAppendPath:
@@ -219,8 +228,7 @@ index_order_is_approximate(Path *path)
 }
 
 /*
- * without_order
- *	  The same path, only that nobody knows of its order.
+ * The same path, only that nobody knows of its order.
  *
  * The pathkeys of a path that may be another's child, or that sorts or merges
  * by them when it becomes a plan, stay; a projection of the same columns, for
@@ -242,14 +250,15 @@ without_order(PlannerInfo *root, RelOptInfo *level, Path *path)
 		*projection = *(ProjectionPath *) path;
 	}
 	else
-		projection = create_projection_path(root, level, path, path->pathtarget);
+		projection = create_projection_path(root, level, path,
+											path->pathtarget);
 	projection->path.pathkeys = NIL;
 	return (Path *) projection;
 }
 
 static void
-forget_order(PlannerInfo *root, UpperRelationKind stage, RelOptInfo *input, RelOptInfo *output,
-			 void *extra)
+forget_order(PlannerInfo *root, UpperRelationKind stage, RelOptInfo *input,
+			 RelOptInfo *output, void *extra)
 {
 	ListCell   *cell;
 
@@ -264,7 +273,10 @@ forget_order(PlannerInfo *root, UpperRelationKind stage, RelOptInfo *input, RelO
 	}
 }
 
-/* Called when the library is loaded: before the first index of ours is planned. */
+/*
+ * Called when the library is loaded: before the first index of ours is
+ * planned.
+ */
 void
 index_order_init(void)
 {

@@ -9,7 +9,8 @@
  * What they hand to each other lies in shared memory that the access method
  * lays out, or in temporary files (SharedFileSet).
  *
- * An error or a cancelled query ends the workers with the leader's transaction.
+ * An error or a cancelled query ends the workers with the leader's
+ * transaction.
  *
  *-------------------------------------------------------------------------
  */
@@ -47,7 +48,8 @@ typedef struct BuildDescription
 	uint64		query_id;
 
 	slock_t		mutex;			/* protects what follows */
-	double		rows;			/* of the table, as table_index_build_scan counts */
+	double		rows;			/* of the table, as table_index_build_scan
+								 * counts */
 	bool		broken_hot_chain;
 } BuildDescription;
 
@@ -62,11 +64,10 @@ struct IndexParallelBuild
 };
 
 /*
- * index_build_workers
- *	  How many workers would help to build this index, by the server's rules:
- *	  the table's size or its parallel_workers, max_parallel_maintenance_workers,
- *	  expressions that are parallel safe, and at least 32 MB of
- *	  maintenance_work_mem for each process.
+ * How many workers would help to build this index, by the server's rules:
+ * the table's size or its parallel_workers,
+ * max_parallel_maintenance_workers, expressions that are parallel safe, and
+ * at least 32 MB of maintenance_work_mem for each process.
  */
 int
 index_build_workers(Relation heap, Relation index, IndexInfo *info)
@@ -77,7 +78,8 @@ index_build_workers(Relation heap, Relation index, IndexInfo *info)
 	/* before 17 the server asks this only for btree */
 	if (IsInParallelMode())
 		return 0;
-	return plan_create_index_workers(RelationGetRelid(heap), RelationGetRelid(index));
+	return plan_create_index_workers(RelationGetRelid(heap),
+									 RelationGetRelid(index));
 #endif
 }
 
@@ -109,8 +111,7 @@ free_context(IndexParallelBuild *build)
 }
 
 /*
- * index_parallel_begin
- *	  Enter parallel mode and set up the scan that all processes share.
+ * Enter parallel mode and set up the scan that all processes share.
  *
  * entry: name of the exported function in which workers begin
  * bytes: of shared memory for the access method, zeroed; *shared is set to it
@@ -127,12 +128,16 @@ index_parallel_begin(Relation heap, Relation index, IndexInfo *info,
 	ParallelContext *context;
 	BuildDescription *description;
 	Size		scan_bytes;
-	Size		query_bytes = debug_query_string ? strlen(debug_query_string) + 1 : 1;
+	Size		query_bytes = debug_query_string
+								  ? strlen(debug_query_string) + 1
+								  : 1;
 
 	EnterParallelMode();
 	context = build->context = CreateParallelContext("embed", entry, workers);
 
-	/* as in a serial build: all rows, or those of a snapshot if concurrently */
+	/*
+	 * as in a serial build: all rows, or those of a snapshot if concurrently
+	 */
 	build->registered = info->ii_Concurrent;
 	build->snapshot = info->ii_Concurrent ?
 		RegisterSnapshot(GetTransactionSnapshot()) : SnapshotAny;
@@ -151,63 +156,67 @@ index_parallel_begin(Relation heap, Relation index, IndexInfo *info,
 		return NULL;
 	}
 
-	description = build->description = add_chunk(context, KEY_BUILD, sizeof(BuildDescription));
+	description = build->description = add_chunk(context, KEY_BUILD,
+												 sizeof(BuildDescription));
 	SpinLockInit(&description->mutex);
 	description->heap = RelationGetRelid(heap);
 	description->index = RelationGetRelid(index);
 	description->concurrent = info->ii_Concurrent;
 	description->query_id = pgstat_get_my_query_id();
-	table_parallelscan_initialize(heap, add_chunk(context, KEY_SCAN, scan_bytes),
+	table_parallelscan_initialize(heap,
+								  add_chunk(context, KEY_SCAN, scan_bytes),
 								  build->snapshot);
 	*shared = add_chunk(context, KEY_SHARED, bytes);
 	strlcpy(add_chunk(context, KEY_QUERY, query_bytes),
 			debug_query_string ? debug_query_string : "", query_bytes);
-	build->buffers = add_chunk(context, KEY_BUFFERS, mul_size(sizeof(BufferUsage), workers));
-	build->wal = add_chunk(context, KEY_WAL, mul_size(sizeof(WalUsage), workers));
+	build->buffers = add_chunk(context, KEY_BUFFERS,
+							   mul_size(sizeof(BufferUsage), workers));
+	build->wal = add_chunk(context, KEY_WAL,
+						   mul_size(sizeof(WalUsage), workers));
 	return build;
 }
 
-/*
- * index_parallel_launch
- *	  Start the workers; returns how many there are, perhaps none.
- */
+/* Start the workers; returns how many there are, perhaps none. */
 int
 index_parallel_launch(IndexParallelBuild *build)
 {
 	LaunchParallelWorkers(build->context);
 	if (build->context->nworkers_launched > 0)
+	{
 		WaitForParallelWorkersToAttach(build->context);
+		ereport(DEBUG1, (errmsg_internal("using %d parallel workers",
+										 build->context->nworkers_launched)));
+	}
 	return build->context->nworkers_launched;
 }
 
-/*
- * index_parallel_join
- *	  Make the leader one of the processes of its build.
- */
+/* Make the leader one of the processes of its build. */
 void
 index_parallel_join(IndexParallelBuild *build, IndexBuildProcess *process)
 {
 	shm_toc    *toc = build->context->toc;
 
-	process->scan = table_beginscan_parallel(process->heap, shm_toc_lookup(toc, KEY_SCAN, false));
+	process->scan = table_beginscan_parallel(
+		process->heap, shm_toc_lookup(toc, KEY_SCAN, false));
 	process->segment = build->context->seg;
 	process->shared = shm_toc_lookup(toc, KEY_SHARED, false);
 	process->description = build->description;
 }
 
 /*
- * index_build_read
- *	  Read this process's share of the table, or all of it in a serial build;
- *	  returns the number of rows.
+ * Read this process's share of the table, or all of it in a serial build;
+ * returns the number of rows.
  */
 double
-index_build_read(IndexBuildProcess *process, IndexBuildCallback callback, void *state)
+index_build_read(IndexBuildProcess *process, IndexBuildCallback callback,
+				 void *state)
 {
 	struct BuildDescription *description = process->description;
 	double		rows;
 
-	rows = table_index_build_scan(process->heap, process->index, process->info, true,
-								  process->number == 0, callback, state, process->scan);
+	rows = table_index_build_scan(process->heap, process->index, process->info,
+								  true, process->number == 0, callback, state,
+								  process->scan);
 	if (description != NULL)
 	{
 		SpinLockAcquire(&description->mutex);
@@ -219,9 +228,8 @@ index_build_read(IndexBuildProcess *process, IndexBuildCallback callback, void *
 }
 
 /*
- * index_parallel_wait
- *	  Wait until all workers have done their part; returns the number of rows
- *	  that all processes read.
+ * Wait until all workers have done their part; returns the number of rows
+ * that all processes read.
  */
 double
 index_parallel_wait(IndexParallelBuild *build, IndexInfo *info)
@@ -233,10 +241,7 @@ index_parallel_wait(IndexParallelBuild *build, IndexInfo *info)
 	return build->description->rows;
 }
 
-/*
- * index_parallel_end
- *	  Give shared memory back and leave parallel mode.
- */
+/* Give shared memory back and leave parallel mode. */
 void
 index_parallel_end(IndexParallelBuild *build)
 {
@@ -244,8 +249,8 @@ index_parallel_end(IndexParallelBuild *build)
 }
 
 /*
- * index_parallel_work
- *	  What a worker does: open the table and the index, call "work", close them.
+ * What a worker does: open the table and the index, call "work", close
+ * them.
  */
 void
 index_parallel_work(dsm_segment *segment, shm_toc *toc,
@@ -255,8 +260,10 @@ index_parallel_work(dsm_segment *segment, shm_toc *toc,
 	BufferUsage *buffers = shm_toc_lookup(toc, KEY_BUFFERS, false);
 	WalUsage   *wal = shm_toc_lookup(toc, KEY_WAL, false);
 	IndexBuildProcess process;
-	LOCKMODE	heap_lock = description->concurrent ? ShareUpdateExclusiveLock : ShareLock;
-	LOCKMODE	index_lock = description->concurrent ? RowExclusiveLock : AccessExclusiveLock;
+	LOCKMODE	heap_lock = description->concurrent ? ShareUpdateExclusiveLock
+													: ShareLock;
+	LOCKMODE	index_lock = description->concurrent ? RowExclusiveLock
+													 : AccessExclusiveLock;
 
 	debug_query_string = shm_toc_lookup(toc, KEY_QUERY, false);
 	pgstat_report_activity(STATE_RUNNING, debug_query_string);
@@ -267,7 +274,8 @@ index_parallel_work(dsm_segment *segment, shm_toc *toc,
 	process.index = index_open(description->index, index_lock);
 	process.info = BuildIndexInfo(process.index);
 	process.info->ii_Concurrent = description->concurrent;
-	process.scan = table_beginscan_parallel(process.heap, shm_toc_lookup(toc, KEY_SCAN, false));
+	process.scan = table_beginscan_parallel(
+		process.heap, shm_toc_lookup(toc, KEY_SCAN, false));
 	process.number = ParallelWorkerNumber + 1;
 	process.segment = segment;
 	process.shared = shm_toc_lookup(toc, KEY_SHARED, false);
@@ -275,7 +283,8 @@ index_parallel_work(dsm_segment *segment, shm_toc *toc,
 
 	InstrStartParallelQuery();
 	work(&process);
-	InstrEndParallelQuery(&buffers[ParallelWorkerNumber], &wal[ParallelWorkerNumber]);
+	InstrEndParallelQuery(&buffers[ParallelWorkerNumber],
+						  &wal[ParallelWorkerNumber]);
 
 	index_close(process.index, index_lock);
 	table_close(process.heap, heap_lock);

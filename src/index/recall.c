@@ -39,9 +39,8 @@
 EMBED_FUNCTION(embed_index_recall);
 
 /*
- * search_statement
- *	  "SELECT distance FROM table WHERE predicate ORDER BY 1 LIMIT $2" for the
- *	  vector $1, every name qualified.
+ * "SELECT distance FROM table WHERE predicate ORDER BY 1 LIMIT $2" for the
+ * vector $1, every name qualified.
  */
 static char *
 search_statement(Relation index, Oid *type)
@@ -66,24 +65,26 @@ search_statement(Relation index, Oid *type)
 	if (!HeapTupleIsValid(tuple))
 		elog(ERROR, "cache lookup failed for operator %u", operator);
 	form = (Form_pg_operator) GETSTRUCT(tuple);
-	column = text_to_cstring(DatumGetTextPP(
-											DirectFunctionCall3(pg_get_indexdef_ext,
-																ObjectIdGetDatum(RelationGetRelid(index)),
-																Int32GetDatum(1), BoolGetDatum(false))));
+	column = text_to_cstring(DatumGetTextPP(DirectFunctionCall3(
+		pg_get_indexdef_ext, ObjectIdGetDatum(RelationGetRelid(index)),
+		Int32GetDatum(1), BoolGetDatum(false))));
 	distance = psprintf("(%s) OPERATOR(%s.%s) $1", column,
-						quote_identifier(get_namespace_name(form->oprnamespace)),
+						quote_identifier(
+							get_namespace_name(form->oprnamespace)),
 						NameStr(form->oprname));
 	ReleaseSysCache(tuple);
 
 	initStringInfo(&sql);
 	appendStringInfo(&sql, "SELECT %s AS distance FROM %s", distance,
-					 quote_qualified_identifier(get_namespace_name(get_rel_namespace(heap)),
+					 quote_qualified_identifier(get_namespace_name(
+													get_rel_namespace(heap)),
 												get_rel_name(heap)));
-	predicate = SysCacheGetAttr(INDEXRELID, index->rd_indextuple, Anum_pg_index_indpred, &isnull);
+	predicate = SysCacheGetAttr(INDEXRELID, index->rd_indextuple,
+								Anum_pg_index_indpred, &isnull);
 	if (!isnull)
 		appendStringInfo(&sql, " WHERE %s",
-						 TextDatumGetCString(DirectFunctionCall2(pg_get_expr, predicate,
-																 ObjectIdGetDatum(heap))));
+						 TextDatumGetCString(DirectFunctionCall2(
+							 pg_get_expr, predicate, ObjectIdGetDatum(heap))));
 	appendStringInfo(&sql, " ORDER BY %s LIMIT $2", distance);
 	return sql.data;
 }

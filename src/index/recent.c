@@ -47,7 +47,8 @@ index_read_buffer(Relation index, BlockNumber block)
 	Buffer	   *place;
 
 	if (places == NULL)
-		places = MemoryContextAllocZero(TopMemoryContext, sizeof(Buffer) * PLACES);
+		places = MemoryContextAllocZero(TopMemoryContext,
+										sizeof(Buffer) * PLACES);
 	place = place_of(index, block);
 	if (*place > 0 && ++hits % HITS_UNCOUNTED != 0 &&
 		ReadRecentBuffer(relation_locator(index), MAIN_FORKNUM, block, *place))
@@ -68,8 +69,7 @@ index_remember_buffer(Relation relation, BlockNumber block, Buffer buffer)
 }
 
 /*
- * index_prefetch
- *	  Ask the processor for part of a page that will be read soon.
+ * Ask the processor for part of a page that will be read soon.
  *
  * Only addresses are computed: the page may have gone by now, and another may
  * be in its place.
@@ -77,7 +77,8 @@ index_remember_buffer(Relation relation, BlockNumber block, Buffer buffer)
 void
 index_prefetch(Relation relation, BlockNumber block, int offset, int bytes)
 {
-	Buffer		buffer = places == NULL ? InvalidBuffer : *place_of(relation, block);
+	Buffer		buffer = places == NULL ? InvalidBuffer
+										: *place_of(relation, block);
 
 	if (buffer > 0)
 	{

@@ -58,12 +58,14 @@ family_name(Oid family)
 static void
 check_operators(Validation *validation, Oid family, int strategies)
 {
-	CatCList   *operators = SearchSysCacheList1(AMOPSTRATEGY, ObjectIdGetDatum(family));
+	CatCList   *operators = SearchSysCacheList1(AMOPSTRATEGY,
+												ObjectIdGetDatum(family));
 	int			of_type = 0;
 
 	for (int i = 0; i < operators->n_members; i++)
 	{
-		Form_pg_amop operator = (Form_pg_amop) GETSTRUCT(&operators->members[i]->tuple);
+		Form_pg_amop operator=(Form_pg_amop)
+			GETSTRUCT(&operators->members[i]->tuple);
 
 		if (operator->amopstrategy < 1 || operator->amopstrategy > strategies)
 			complain(validation, "contains an operator with an unknown strategy number");
@@ -71,8 +73,9 @@ check_operators(Validation *validation, Oid family, int strategies)
 			complain(validation, "contains a search operator: only ordering is supported");
 		else if (!opfamily_can_sort_type(operator->amopsortfamily, FLOAT8OID))
 			complain(validation, "contains an operator that does not order by double precision");
-		if (!check_amop_signature(operator->amopopr, FLOAT8OID, operator->amoplefttype,
-								  operator->amoprighttype))
+		if (!check_amop_signature(operator->amopopr,
+								  FLOAT8OID, operator->amoplefttype,
+											 operator->amoprighttype))
 			complain(validation, "contains an operator with a wrong signature");
 		of_type += operator->amoplefttype == validation->type &&
 			operator->amoprighttype == validation->type;
@@ -86,12 +89,14 @@ static void
 check_functions(Validation *validation, Oid family, int count,
 				bool (*right) (Form_pg_amproc function))
 {
-	CatCList   *functions = SearchSysCacheList1(AMPROCNUM, ObjectIdGetDatum(family));
+	CatCList   *functions = SearchSysCacheList1(AMPROCNUM,
+												ObjectIdGetDatum(family));
 	int			of_type = 0;
 
 	for (int i = 0; i < functions->n_members; i++)
 	{
-		Form_pg_amproc function = (Form_pg_amproc) GETSTRUCT(&functions->members[i]->tuple);
+		Form_pg_amproc function = (Form_pg_amproc) GETSTRUCT(
+			&functions->members[i]->tuple);
 
 		if (function->amprocnum < 1 || function->amprocnum > count)
 			complain(validation, "contains a function with an unknown support number");
@@ -106,14 +111,13 @@ check_functions(Validation *validation, Oid family, int count,
 }
 
 /*
- * index_validate
- *	  For amvalidate.  strategies: numbers an operator may have, from 1 on;
- *	  functions: how many support functions a type needs; right: has one of them
- *	  the signature its number asks for?
+ * For amvalidate.  strategies: numbers an operator may have, from 1 on;
+ * functions: how many support functions a type needs; right: has one of
+ * them the signature its number asks for?
  */
 bool
-index_validate(Oid opclass, const char *access_method, int strategies, int functions,
-			   bool (*right) (Form_pg_amproc function))
+index_validate(Oid opclass, const char *access_method, int strategies,
+			   int functions, bool (*right) (Form_pg_amproc function))
 {
 	HeapTuple	tuple = SearchSysCache1(CLAOID, ObjectIdGetDatum(opclass));
 	Validation	validation = {access_method, NULL, InvalidOid, true};
@@ -132,29 +136,32 @@ index_validate(Oid opclass, const char *access_method, int strategies, int funct
 }
 
 /*
- * index_validate_conditions
- *	  For amvalidate of a class that has search operators only, numbered from
- *	  "first" to "last", and no support functions.
+ * For amvalidate of a class that has search operators only, numbered from
+ * "first" to "last", and no support functions.
  */
 bool
-index_validate_conditions(Oid opclass, const char *access_method, int first, int last)
+index_validate_conditions(Oid opclass, const char *access_method, int first,
+						  int last)
 {
 	Oid			family = get_opclass_family(opclass);
 	Validation	validation = {access_method, family_name(family),
 	get_opclass_input_type(opclass), true};
-	CatCList   *operators = SearchSysCacheList1(AMOPSTRATEGY, ObjectIdGetDatum(family));
+	CatCList   *operators = SearchSysCacheList1(AMOPSTRATEGY,
+												ObjectIdGetDatum(family));
 	int			of_type = 0;
 
 	for (int i = 0; i < operators->n_members; i++)
 	{
-		Form_pg_amop operator = (Form_pg_amop) GETSTRUCT(&operators->members[i]->tuple);
+		Form_pg_amop operator=(Form_pg_amop)
+			GETSTRUCT(&operators->members[i]->tuple);
 
 		if (operator->amopstrategy < first || operator->amopstrategy > last)
 			complain(&validation, "contains an operator with an unknown strategy number");
 		if (operator->amoppurpose != AMOP_SEARCH)
 			complain(&validation, "contains an ordering operator: only conditions are supported");
-		if (!check_amop_signature(operator->amopopr, BOOLOID, operator->amoplefttype,
-								  operator->amoprighttype))
+		if (!check_amop_signature(operator->amopopr,
+								  BOOLOID, operator->amoplefttype,
+										   operator->amoprighttype))
 			complain(&validation, "contains an operator with a wrong signature");
 		of_type += operator->amoplefttype == validation.type &&
 			operator->amoprighttype == validation.type;

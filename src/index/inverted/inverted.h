@@ -79,7 +79,8 @@ StaticAssertDecl(sizeof(InvertedSpecial) >= POSTING_PADDING, "inverted page layo
 
 #define TAIL_CLOSED			1	/* no more records go to this page */
 
-#define InvertedPageSpecial(page) ((InvertedSpecial *) PageGetSpecialPointer(page))
+#define InvertedPageSpecial(page) \
+	((InvertedSpecial *) PageGetSpecialPointer(page))
 
 /* Is this, under lock, the page of this owner and kind that belongs there? */
 static inline bool
@@ -90,7 +91,8 @@ inverted_page_is(Page page, BlockNumber block, uint64 owner, uint16 kind)
 	if (PageIsNew(page) || PageGetSpecialSize(page) != sizeof(InvertedSpecial))
 		return false;
 	special = InvertedPageSpecial(page);
-	return special->block == block && special->owner == owner && special->kind == kind;
+	return special->block == block && special->owner == owner &&
+		   special->kind == kind;
 }
 
 #define PAGE_CAPACITY \
@@ -194,7 +196,7 @@ StaticAssertDecl(sizeof(InvertedDocument) == 12, "inverted document layout");
 #define DOCUMENT_NULL		2	/* no vector */
 #define DOCUMENT_EMPTY		4	/* a vector without non-zeros */
 #define DOCUMENT_IRREGULAR	8	/* weights too large or small to bound */
-#define DOCUMENT_CLASSES	(DOCUMENT_NULL | DOCUMENT_EMPTY | DOCUMENT_IRREGULAR)
+#define DOCUMENT_CLASSES (DOCUMENT_NULL | DOCUMENT_EMPTY | DOCUMENT_IRREGULAR)
 #define RECORD_OVERFLOW		16	/* tail only: the vector is in a chain */
 
 /*
@@ -215,9 +217,9 @@ typedef struct InvertedTerm
 /*
  * A single posting of known weight is kept in the dictionary itself: "where"
  * is the document.  A list of one block has its header in front of the block:
- * "where" is its address in the postings.  A long list has two cells of summary
- * and then the header of each block in the directory: "where" is the first
- * cell.
+ * "where" is its address in the postings.  A long list has two cells of
+ * summary and then the header of each block in the directory: "where" is the
+ * first cell.
  */
 #define TERM_LONG			0x80000000U
 #define TERM_COUNT(t)		((t)->count & ~TERM_LONG)
@@ -290,24 +292,29 @@ extern int	inverted_index_metric(Relation index);
 
 /* ---------- page.c ---------- */
 
-extern void inverted_init_page(Page page, BlockNumber block, uint64 owner, uint16 kind);
+extern void inverted_init_page(Page page, BlockNumber block, uint64 owner,
+							   uint16 kind);
 extern void inverted_create_meta(Relation index, ForkNumber fork);
 extern void inverted_read_meta(Relation index, InvertedMeta *meta);
 extern InvertedMeta *inverted_meta_of_page(Relation index, Page page);
 extern void inverted_set_meta_length(Page page);
 extern bool inverted_owner_lives(const InvertedMeta *meta, uint64 owner);
-extern Buffer inverted_allocate(Relation index, const InvertedMeta *locked_meta);
+extern Buffer inverted_allocate(Relation index,
+								const InvertedMeta *locked_meta);
 extern void inverted_free_block(Relation index, BlockNumber block);
-extern BlockNumber inverted_free_orphans(Relation index, BufferAccessStrategy strategy);
+extern BlockNumber inverted_free_orphans(Relation index,
+										 BufferAccessStrategy strategy);
 extern void inverted_lock_structure(Relation index);
 extern bool inverted_try_lock_structure(Relation index);
 extern void inverted_unlock_structure(Relation index);
-extern int	inverted_vector_class(int metric, const SparseVector *vector, double *norm);
+extern int	inverted_vector_class(int metric, const SparseVector *vector,
+								  double *norm);
 extern void inverted_check_dims(int expected, int found);
 
 /* ---------- tail.c ---------- */
 
-extern void inverted_append(Relation index, Relation heap, ItemPointer tid, const SparseVector *vector);
+extern void inverted_append(Relation index, Relation heap, ItemPointer tid,
+							const SparseVector *vector);
 
 /*
  * Reads the records of a tail in order.  After tail_next returned false,
@@ -330,8 +337,10 @@ typedef struct TailReader
 	PGAlignedBlock page;
 } TailReader;
 
-extern void tail_begin(TailReader *reader, Relation index, const InvertedTail *tail);
-extern bool tail_next(TailReader *reader, InvertedRecord **record, SparseVector **vector);
+extern void tail_begin(TailReader *reader, Relation index,
+					   const InvertedTail *tail);
+extern bool tail_next(TailReader *reader, InvertedRecord **record,
+					  SparseVector **vector);
 extern bool inverted_freeze_tail(Relation index);
 extern void tail_blocks(Relation index, const InvertedTail *tail,
 						void (*visit) (Relation index, BlockNumber block));
@@ -361,7 +370,8 @@ extern void segment_close(InvertedSegment *segment);
 extern Buffer segment_page(Relation index, const InvertedSegment *segment,
 						   InvertedRegion region, uint32 number, Page *page);
 extern bool segment_copy_page(Relation index, const InvertedSegment *segment,
-							  InvertedRegion region, uint32 number, char *copy);
+							  InvertedRegion region, uint32 number,
+							  char *copy);
 extern bool segment_load_fences(Relation index, InvertedSegment *segment);
 extern bool segment_headers(Relation index, const InvertedSegment *segment,
 							uint32 cell, uint32 count, PostingHeader *out);
@@ -414,7 +424,8 @@ extern Size gathering_bytes(const Gathering *gathering);
 extern void gathering_sort(Gathering *gathering);
 extern void gathering_reset(Gathering *gathering);
 extern void gathering_free(Gathering *gathering);
-extern PostingSource *gathering_source(Gathering *gathering, uint32 first_document);
+extern PostingSource *gathering_source(Gathering *gathering,
+									   uint32 first_document);
 
 /* Renumbering of a segment's documents when dead ones are left out */
 typedef struct Renumbering
@@ -433,8 +444,10 @@ extern PostingSource *segment_source(Relation index, InvertedSegment *segment,
 
 typedef struct SegmentWriter SegmentWriter;
 
-extern SegmentWriter *writer_begin(Relation index, uint64 id, int weight_bits, bool bulk);
-extern void writer_add_document(SegmentWriter *writer, const InvertedDocument *document);
+extern SegmentWriter *writer_begin(Relation index, uint64 id, int weight_bits,
+								   bool bulk);
+extern void writer_add_document(SegmentWriter *writer,
+								const InvertedDocument *document);
 extern void writer_add_sources(SegmentWriter *writer, PostingSource **sources,
 							   int count);
 extern void writer_finish(SegmentWriter *writer, InvertedSegmentEntry *entry);
@@ -446,15 +459,16 @@ extern int	inverted_level(uint32 documents);
 
 /* ---------- the access method's functions ---------- */
 
-extern IndexBuildResult *inverted_build(Relation heap, Relation index, IndexInfo *info);
+extern IndexBuildResult *inverted_build(Relation heap, Relation index,
+										IndexInfo *info);
 extern void inverted_build_empty(Relation index);
-extern IndexBulkDeleteResult *inverted_bulk_delete(IndexVacuumInfo *info,
-												   IndexBulkDeleteResult *stats,
-												   IndexBulkDeleteCallback callback,
-												   void *callback_state);
-extern IndexBulkDeleteResult *inverted_vacuum_cleanup(IndexVacuumInfo *info,
-													  IndexBulkDeleteResult *stats);
-extern IndexScanDesc inverted_begin_scan(Relation index, int keys, int orderbys);
+extern IndexBulkDeleteResult *
+inverted_bulk_delete(IndexVacuumInfo *info, IndexBulkDeleteResult *stats,
+					 IndexBulkDeleteCallback callback, void *callback_state);
+extern IndexBulkDeleteResult *
+inverted_vacuum_cleanup(IndexVacuumInfo *info, IndexBulkDeleteResult *stats);
+extern IndexScanDesc inverted_begin_scan(Relation index, int keys,
+										 int orderbys);
 extern void inverted_rescan(IndexScanDesc scan, ScanKey keys, int key_count,
 							ScanKey orderbys, int orderby_count);
 extern bool inverted_get_tuple(IndexScanDesc scan, ScanDirection direction);

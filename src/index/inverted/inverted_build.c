@@ -3,11 +3,11 @@
  * inverted_build.c
  *	  Building an inverted index.
  *
- * Rows are gathered in memory until the process's share of maintenance_work_mem
- * is used up, sorted by term, and put aside as a run in a temporary file; then
- * all runs are merged into one segment.  The documents of a run all come before
- * those of the next, so merging is concatenation and costs no comparison.  When
- * everything fits in memory no file is written.
+ * Rows are gathered in memory until the process's share of
+ * maintenance_work_mem is used up, sorted by term, and put aside as a run in a
+ * temporary file; then all runs are merged into one segment.  The documents of
+ * a run all come before those of the next, so merging is concatenation and
+ * costs no comparison.  When everything fits in memory no file is written.
  *
  * Workers read, sort and put aside; the leader does the same and then merges
  * the runs of all.
@@ -30,7 +30,8 @@
 #include "index/inverted/inverted.h"
 #include "index/inverted/inverted_run.h"
 
-extern PGDLLEXPORT void embed_inverted_worker(dsm_segment *segment, shm_toc *toc);
+extern PGDLLEXPORT void embed_inverted_worker(dsm_segment *segment,
+											  shm_toc *toc);
 
 /* What a worker leaves to the leader */
 typedef struct WorkerResult
@@ -66,7 +67,8 @@ typedef struct Reading
 /* ---------- reading rows, in every process ---------- */
 
 static void
-begin_reading(Reading *reading, IndexBuildProcess *process, int metric, int dims, Size memory)
+begin_reading(Reading *reading, IndexBuildProcess *process, int metric,
+			  int dims, Size memory)
 {
 	memset(reading, 0, sizeof(Reading));
 	reading->number = process->number;
@@ -90,8 +92,9 @@ put_run_aside(Reading *reading)
 	gathering_sort(reading->gathering);
 	if (reading->number > 0)
 	{
-		BufFile    *file = BufFileCreateFileSet(FILE_SET(&reading->shared->files),
-												run_name(reading->number, reading->runs));
+		BufFile    *file = BufFileCreateFileSet(
+			   FILE_SET(&reading->shared->files),
+			   run_name(reading->number, reading->runs));
 
 		run_write(reading->gathering, file);
 		BufFileExportFileSet(file);
@@ -100,8 +103,11 @@ put_run_aside(Reading *reading)
 	else
 	{
 		if (reading->runs % 64 == 0)
-			reading->run = reading->run == NULL ? palloc(sizeof(BufFile *) * 64) :
-				repalloc(reading->run, sizeof(BufFile *) * (reading->runs + 64));
+			reading->run = reading->run == NULL
+							   ? palloc(sizeof(BufFile *) * 64)
+							   : repalloc(reading->run,
+										  sizeof(BufFile *) *
+											  (reading->runs + 64));
 		reading->run[reading->runs] = BufFileCreateTemp(false);
 		run_write(reading->gathering, reading->run[reading->runs]);
 	}
@@ -118,7 +124,8 @@ count_row(Reading *reading)
 	if (reading->shared != NULL)
 		all = pg_atomic_add_fetch_u64(&reading->shared->rows, 1);
 	if (reading->number == 0 && reading->rows % 256 == 0)
-		pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, (int64) all);
+		pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE,
+									 (int64) all);
 }
 
 static void
@@ -138,7 +145,8 @@ add_row(Relation index, ItemPointer tid, Datum *values, bool *isnull,
 			reading->dims = vector->dims;
 		inverted_check_dims(reading->dims, vector->dims);
 	}
-	gathering_add(reading->gathering, tid, reading->gathering->documents, vector);
+	gathering_add(reading->gathering, tid, reading->gathering->documents,
+				  vector);
 	count_row(reading);
 	MemoryContextReset(reading->row_context);
 	if (gathering_bytes(reading->gathering) >= reading->memory)
@@ -153,7 +161,8 @@ work(IndexBuildProcess *process)
 	Reading		reading;
 
 	SharedFileSetAttach(&shared->files, process->segment);
-	begin_reading(&reading, process, shared->metric, shared->dims, shared->memory);
+	begin_reading(&reading, process, shared->metric, shared->dims,
+				  shared->memory);
 	index_build_read(process, add_row, &reading);
 	if (reading.gathering->documents > 0)
 		put_run_aside(&reading);
@@ -204,14 +213,15 @@ write_segment(Reading *reading, int workers, SegmentWriter *writer,
 	source = palloc(sizeof(PostingSource *) * total);
 
 	for (uint32 run = 0; run < reading->runs; run++)
-		source[count++] = run_source(reading->run[run], writer, documents, &documents, &postings);
+		source[count++] = run_source(reading->run[run], writer, documents,
+									 &documents, &postings);
 	for (int i = 0; i < workers; i++)
 	{
 		for (uint32 run = 0; run < reading->shared->worker[i].runs; run++)
-			source[count++] =
-				run_source(BufFileOpenFileSet(FILE_SET(&reading->shared->files),
-											  run_name(i + 1, run), O_RDONLY, false),
-						   writer, documents, &documents, &postings);
+			source[count++] = run_source(
+				BufFileOpenFileSet(FILE_SET(&reading->shared->files),
+								   run_name(i + 1, run), O_RDONLY, false),
+				writer, documents, &documents, &postings);
 	}
 	for (uint32 i = 0; i < gathering->documents; i++)
 	{
@@ -220,7 +230,8 @@ write_segment(Reading *reading, int workers, SegmentWriter *writer,
 	}
 	source[count++] = gathering_source(gathering, documents);
 
-	pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_TOTAL, (int64) postings);
+	pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_TOTAL,
+								 (int64) postings);
 	writer_add_sources(writer, source, (int) count);
 	for (uint32 i = 0; i < count; i++)
 		source[i]->close(source[i]);
@@ -253,9 +264,11 @@ set_segment(Relation index, int dims, const InvertedSegmentEntry *entry)
 
 /* Prepare for workers and start them; NULL if there can be none. */
 static IndexParallelBuild *
-launch_workers(IndexBuildProcess *process, const InvertedMeta *meta, int *workers)
+launch_workers(IndexBuildProcess *process, const InvertedMeta *meta,
+			   int *workers)
 {
-	int			wanted = index_build_workers(process->heap, process->index, process->info);
+	int			wanted = index_build_workers(process->heap, process->index,
+											 process->info);
 	IndexParallelBuild *parallel;
 	InvertedShared *shared;
 	void	   *memory;
@@ -263,9 +276,11 @@ launch_workers(IndexBuildProcess *process, const InvertedMeta *meta, int *worker
 	*workers = 0;
 	if (wanted == 0)
 		return NULL;
-	parallel = index_parallel_begin(process->heap, process->index, process->info,
-									"embed_inverted_worker", wanted,
-									offsetof(InvertedShared, worker) + sizeof(WorkerResult) * wanted,
+	parallel = index_parallel_begin(process->heap, process->index,
+									process->info, "embed_inverted_worker",
+									wanted,
+									offsetof(InvertedShared, worker) +
+										sizeof(WorkerResult) * wanted,
 									&memory);
 	if (parallel == NULL)
 		return NULL;
@@ -329,7 +344,9 @@ inverted_build(Relation heap, Relation index, IndexInfo *info)
 
 	show_phase(PHASE_WRITE);
 	write_segment(&reading, workers,
-				  writer_begin(index, meta->next_id, (int) meta->weight_bits, true), &entry);
+				  writer_begin(index, meta->next_id, (int) meta->weight_bits,
+							   true),
+				  &entry);
 	set_segment(index, reading.dims, &entry);
 	result->index_tuples = entry.documents;
 	if (parallel != NULL)
@@ -337,7 +354,8 @@ inverted_build(Relation heap, Relation index, IndexInfo *info)
 
 	show_phase(PHASE_LOG);
 	if (RelationNeedsWAL(index))
-		log_newpage_range(index, MAIN_FORKNUM, 0, RelationGetNumberOfBlocks(index), true);
+		log_newpage_range(index, MAIN_FORKNUM, 0,
+						  RelationGetNumberOfBlocks(index), true);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);
 	pfree(meta);

@@ -122,7 +122,8 @@ complain(SegmentCheck *check, const char *what)
 
 /* Collect the items of a region; NULL if a page is missing. */
 static char *
-collect_region(SegmentCheck *check, InvertedRegion region, Size item, uint64 items)
+collect_region(SegmentCheck *check, InvertedRegion region, Size item,
+			   uint64 items)
 {
 	uint32		per_page = PAGE_CAPACITY / item;
 	char	   *all = palloc_extended(Max(items * item, 1),
@@ -138,20 +139,22 @@ collect_region(SegmentCheck *check, InvertedRegion region, Size item, uint64 ite
 	{
 		Size		part = Min(per_page, items - (uint64) i * per_page);
 
-		if (!check_page(check->checker, check->block[region][i], check->entry->id, region))
+		if (!check_page(check->checker, check->block[region][i],
+						check->entry->id, region))
 		{
 			whole = false;
 			continue;
 		}
 		if (InvertedPageUsed(check->checker->page) != part * item)
 		{
-			index_report_problem(check->checker->report, check->block[region][i],
-								 "page of region %d has the wrong number of items", region);
+			index_report_problem(
+				check->checker->report, check->block[region][i],
+				"page of region %d has the wrong number of items", region);
 			whole = false;
 			continue;
 		}
-		memcpy(all + (Size) i * per_page * item, InvertedPageData(check->checker->page),
-			   part * item);
+		memcpy(all + (Size) i * per_page * item,
+			   InvertedPageData(check->checker->page), part * item);
 	}
 	return whole ? all : NULL;
 }
@@ -187,7 +190,9 @@ check_documents(SegmentCheck *check)
 	if (!ascending)
 		complain(check, "documents are not in order of birth");
 
-	/* the metapage learns of them last: after a crash, and on a standby, later */
+	/*
+	 * the metapage learns of them last: after a crash, and on a standby, later
+	 */
 	if (dead < check->entry->dead)
 		index_report_problem(check->checker->report, check->entry->root,
 							 "segment " UINT64_FORMAT ": %u documents dead, the metapage has %u",
@@ -199,11 +204,13 @@ check_documents(SegmentCheck *check)
 
 /* The bytes of a block, or NULL */
 static const uint8 *
-find_block(SegmentCheck *check, uint32 address, uint32 skip, const PostingHeader *header)
+find_block(SegmentCheck *check, uint32 address, uint32 skip,
+		   const PostingHeader *header)
 {
 	uint32		page = ADDRESS_PAGE(address);
 	uint32		offset = ADDRESS_OFFSET(address) + skip;
-	uint32		length = header == NULL ? sizeof(PostingHeader) : (uint32) posting_bytes(header);
+	uint32		length = header == NULL ? sizeof(PostingHeader)
+										: (uint32) posting_bytes(header);
 
 	if (page >= check->root->region_pages[REGION_POSTINGS] ||
 		offset + length > check->postings_used[page])
@@ -218,8 +225,8 @@ find_block(SegmentCheck *check, uint32 address, uint32 skip, const PostingHeader
  * Check one block; returns the number of its postings.
  */
 static uint32
-check_block(SegmentCheck *check, const PostingHeader *header, const uint8 *packed,
-			int64 *previous, float low, float high)
+check_block(SegmentCheck *check, const PostingHeader *header,
+			const uint8 *packed, int64 *previous, float low, float high)
 {
 	PostingBatch batch;
 	float		tolerance = 1e-5f * (fabsf(low) + fabsf(high));
@@ -239,7 +246,8 @@ check_block(SegmentCheck *check, const PostingHeader *header, const uint8 *packe
 			complain(check, "posting of a document that has none");
 			return 0;
 		}
-		if (!(batch.high[i] <= high + tolerance && batch.low[i] >= low - tolerance))
+		if (!(batch.high[i] <= high + tolerance &&
+			  batch.low[i] >= low - tolerance))
 		{
 			complain(check, "weight exceeds the bounds of its list");
 			return 0;
@@ -281,7 +289,8 @@ check_term(SegmentCheck *check, const InvertedTerm *term)
 			header = cell[2 + i];
 			if (!posting_header_valid(&header))
 				complain(check, "header of a block is impossible");
-			else if ((packed = find_block(check, header.address, 0, &header)) != NULL)
+			else if ((packed = find_block(check, header.address, 0,
+										  &header)) != NULL)
 				count += check_block(check, &header, packed, &previous,
 									 summary.low, summary.high);
 		}
@@ -302,13 +311,16 @@ check_term(SegmentCheck *check, const InvertedTerm *term)
 		memcpy(&header, packed, sizeof(header));
 		if (!posting_header_valid(&header))
 			complain(check, "header of a block is impossible");
-		else if ((packed = find_block(check, term->where, sizeof(header), &header)) != NULL)
+		else if ((packed = find_block(check, term->where, sizeof(header),
+									  &header)) != NULL)
 			count = check_block(check, &header, packed, &previous, low, high);
 	}
 	if (count != TERM_COUNT(term))
 		index_report_problem(check->checker->report, check->entry->root,
-							 "segment " UINT64_FORMAT ": term %d has %u postings, its entry has %u",
-							 check->entry->id, term->term, count, TERM_COUNT(term));
+							 "segment " UINT64_FORMAT
+							 ": term %d has %u postings, its entry has %u",
+							 check->entry->id, term->term, count,
+							 TERM_COUNT(term));
 	check->found += count;
 }
 
@@ -321,8 +333,8 @@ check_lists(SegmentCheck *check)
 
 	for (uint32 i = 0; i < check->root->region_pages[REGION_POSTINGS]; i++)
 	{
-		if (check_page(check->checker, check->block[REGION_POSTINGS][i], check->entry->id,
-					   REGION_POSTINGS))
+		if (check_page(check->checker, check->block[REGION_POSTINGS][i],
+					   check->entry->id, REGION_POSTINGS))
 		{
 			memcpy(check->postings + (Size) i * BLCKSZ,
 				   InvertedPageData(check->checker->page), PAGE_CAPACITY);
@@ -335,18 +347,21 @@ check_lists(SegmentCheck *check)
 		uint32		last = check->root->region_pages[REGION_DIRECTORY] - 1;
 		BlockNumber block = check->block[REGION_DIRECTORY][last];
 
-		if (!check_page(check->checker, block, check->entry->id, REGION_DIRECTORY))
+		if (!check_page(check->checker, block, check->entry->id,
+						REGION_DIRECTORY))
 			return;
 		check->checker->seen[block] = 0;
 		check->cells = last * PAGE_ITEMS(PostingHeader) +
 			InvertedPageUsed(check->checker->page) / sizeof(PostingHeader);
 	}
-	check->directory = collect_region(check, REGION_DIRECTORY, sizeof(PostingHeader),
-									  check->cells);
-	term = (InvertedTerm *) collect_region(check, REGION_DICTIONARY, sizeof(InvertedTerm),
+	check->directory = collect_region(check, REGION_DIRECTORY,
+									  sizeof(PostingHeader), check->cells);
+	term = (InvertedTerm *) collect_region(check, REGION_DICTIONARY,
+										   sizeof(InvertedTerm),
 										   check->root->terms);
-	fence = (int32 *) collect_region(check, REGION_FENCES, sizeof(int32),
-									 check->root->region_pages[REGION_DICTIONARY]);
+	fence =
+		(int32 *) collect_region(check, REGION_FENCES, sizeof(int32),
+								 check->root->region_pages[REGION_DICTIONARY]);
 	if (term == NULL || fence == NULL || check->directory == NULL)
 		return;
 	for (uint32 i = 0; i < check->root->terms; i++)
@@ -358,7 +373,8 @@ check_lists(SegmentCheck *check)
 			complain(check, "a fence is not the first term of its page");
 		check_term(check, &term[i]);
 	}
-	if (check->found != check->root->postings || check->found != check->entry->postings)
+	if (check->found != check->root->postings ||
+		check->found != check->entry->postings)
 		complain(check, "postings are counted wrongly");
 }
 
@@ -368,16 +384,19 @@ check_block_list(SegmentCheck *check, uint32 total)
 {
 	InvertedRoot *root = check->root;
 	uint32		per_page = PAGE_ITEMS(BlockNumber);
-	BlockNumber *block = palloc_extended(sizeof(BlockNumber) * Max(total, 1), MCXT_ALLOC_HUGE);
+	BlockNumber *block = palloc_extended(sizeof(BlockNumber) * Max(total, 1),
+										 MCXT_ALLOC_HUGE);
 	uint32		at = 0;
 
 	if (root->map_pages == 0)
 		memcpy(block, root_blocks(root), sizeof(BlockNumber) * total);
 	for (uint32 i = 0; i < root->map_pages; i++)
 	{
-		if (!check_page(check->checker, root_blocks(root)[i], check->entry->id, PAGE_MAP))
+		if (!check_page(check->checker, root_blocks(root)[i], check->entry->id,
+						PAGE_MAP))
 			return false;
-		memcpy(block + (Size) i * per_page, InvertedPageData(check->checker->page),
+		memcpy(block + (Size) i * per_page,
+			   InvertedPageData(check->checker->page),
 			   sizeof(BlockNumber) * Min(per_page, total - i * per_page));
 	}
 	for (int i = 0; i < REGION_COUNT; i++)
@@ -402,15 +421,19 @@ check_segment(Checker *checker, const InvertedSegmentEntry *entry)
 	check.root = root;
 	for (int i = 0; i < REGION_COUNT; i++)
 		total += root->region_pages[i];
-	if (total + root->map_pages + 1 != entry->pages || total >= checker->blocks ||
-		(root->map_pages == 0 ? total > ROOT_BLOCKS :
-		 root->map_pages > ROOT_BLOCKS ||
-		 root->map_pages != (total + PAGE_ITEMS(BlockNumber) - 1) / PAGE_ITEMS(BlockNumber)))
+	if (total + root->map_pages + 1 != entry->pages ||
+		total >= checker->blocks ||
+		(root->map_pages == 0
+			 ? total > ROOT_BLOCKS
+			 : root->map_pages > ROOT_BLOCKS ||
+				   root->map_pages != (total + PAGE_ITEMS(BlockNumber) - 1) /
+										  PAGE_ITEMS(BlockNumber)))
 	{
 		complain(&check, "numbers of pages contradict each other");
 		return;
 	}
-	if (root->documents != entry->documents || root->documents > INVERTED_MAX_DOCUMENTS ||
+	if (root->documents != entry->documents ||
+		root->documents > INVERTED_MAX_DOCUMENTS ||
 		root->terms > root->postings)
 	{
 		complain(&check, "numbers of documents contradict each other");
@@ -418,10 +441,13 @@ check_segment(Checker *checker, const InvertedSegmentEntry *entry)
 	}
 	if (!check_block_list(&check, (uint32) total))
 		return;
-	check.classes = palloc_extended(Max(root->documents, 1), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-	check.postings = palloc_extended((Size) BLCKSZ * (root->region_pages[REGION_POSTINGS] + 1),
-									 MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-	check.postings_used = palloc0(sizeof(uint32) * (root->region_pages[REGION_POSTINGS] + 1));
+	check.classes = palloc_extended(Max(root->documents, 1),
+									MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	check.postings = palloc_extended(
+		(Size) BLCKSZ * (root->region_pages[REGION_POSTINGS] + 1),
+		MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	check.postings_used = palloc0(sizeof(uint32) *
+								  (root->region_pages[REGION_POSTINGS] + 1));
 	check_documents(&check);
 	check_lists(&check);
 }
@@ -430,7 +456,8 @@ check_segment(Checker *checker, const InvertedSegmentEntry *entry)
 
 /* The records of one page; returns the page's successor. */
 static void
-check_records(Checker *checker, BlockNumber block, uint64 owner, uint32 *ordinal)
+check_records(Checker *checker, BlockNumber block, uint64 owner,
+			  uint32 *ordinal)
 {
 	InvertedSpecial special = *InvertedPageSpecial(checker->page);
 	uint32		used = InvertedPageUsed(checker->page);
@@ -442,7 +469,8 @@ check_records(Checker *checker, BlockNumber block, uint64 owner, uint32 *ordinal
 		index_report_problem(checker->report, block, "records of the tail are numbered wrongly");
 	for (int i = 0; i < special.records; i++)
 	{
-		InvertedRecord *record = (InvertedRecord *) (InvertedPageData(copy) + at);
+		InvertedRecord *record = (InvertedRecord *) (InvertedPageData(copy) +
+													 at);
 		uint32		bytes;
 		Size		chain = 0;
 		BlockNumber next;
@@ -517,8 +545,8 @@ inverted_check(Relation index, IndexReport *report)
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "inverted check",
 												  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
-	MemoryContext segment_context = AllocSetContextCreate(context, "inverted segment",
-														  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext segment_context = AllocSetContextCreate(
+		context, "inverted segment", ALLOCSET_DEFAULT_SIZES);
 	InvertedMeta *meta = palloc0(sizeof(InvertedMeta));
 	Checker		checker = {index, report};
 	uint64		birth = 0;
@@ -528,7 +556,8 @@ inverted_check(Relation index, IndexReport *report)
 	inverted_read_meta(index, meta);
 	checker.blocks = RelationGetNumberOfBlocks(index);
 
-	checker.seen = palloc_extended(Max(checker.blocks, 1), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	checker.seen = palloc_extended(Max(checker.blocks, 1),
+								   MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	checker.seen[INVERTED_META_BLOCK] = 1;
 	checker.page = palloc(BLCKSZ);
 

@@ -32,21 +32,19 @@ EMBED_FUNCTION(inverted_handler);
 static relopt_kind inverted_options_kind;
 
 static const IndexRoom inverted_room = {
-	"inverted", inverted_check, inverted_statistics, NULL
+	inverted_build, inverted_check, inverted_statistics, NULL
 };
 
-/*
- * inverted_init
- *	  Called when the library is loaded.
- */
+/* Called when the library is loaded. */
 void
 inverted_init(void)
 {
 	posting_init();
 	inverted_options_kind = add_reloption_kind();
-	add_int_reloption(inverted_options_kind, "weight_bits",
-					  "Bits of a weight in a large segment of an inverted index",
-					  INVERTED_WEIGHT_BITS, 4, POSTING_MAX_BITS, AccessExclusiveLock);
+	add_int_reloption(
+		inverted_options_kind, "weight_bits",
+		"Bits of a weight in a large segment of an inverted index",
+		INVERTED_WEIGHT_BITS, 4, POSTING_MAX_BITS, AccessExclusiveLock);
 	index_register(&inverted_room);
 }
 
@@ -57,22 +55,22 @@ inverted_options(Datum reloptions, bool validate)
 		{"weight_bits", RELOPT_TYPE_INT, offsetof(InvertedOptions, weight_bits)},
 	};
 
-	return (bytea *) build_reloptions(reloptions, validate, inverted_options_kind,
-									  sizeof(InvertedOptions), table, lengthof(table));
+	return (bytea *) build_reloptions(reloptions, validate,
+									  inverted_options_kind,
+									  sizeof(InvertedOptions), table,
+									  lengthof(table));
 }
 
-/*
- * inverted_index_metric
- *	  The metric of an index is the strategy of its operator class's operator.
- */
+/* The metric of an index is the strategy of its operator class's operator. */
 int
 inverted_index_metric(Relation index)
 {
 	Oid			family = index->rd_opfamily[0];
 	Oid			type = index->rd_opcintype[0];
 
-	return OidIsValid(get_opfamily_member(family, type, type, INVERTED_COSINE)) ?
-		INVERTED_COSINE : INVERTED_INNER;
+	return OidIsValid(get_opfamily_member(family, type, type, INVERTED_COSINE))
+			   ? INVERTED_COSINE
+			   : INVERTED_INNER;
 }
 
 /* ---------- cost ---------- */
@@ -95,7 +93,8 @@ query_terms(IndexPath *path)
 			argument = (Node *) ((RelabelType *) argument)->arg;
 		if (IsA(argument, Const) && !((Const *) argument)->constisnull)
 		{
-			SparseVector *vector = DatumGetSparseVector(((Const *) argument)->constvalue);
+			SparseVector *vector = DatumGetSparseVector(
+				((Const *) argument)->constvalue);
 
 			return vector->count;
 		}
@@ -113,8 +112,9 @@ query_terms(IndexPath *path)
  */
 static void
 inverted_cost_estimate(PlannerInfo *root, IndexPath *path, double loop_count,
-					   Cost *startup_cost, Cost *total_cost, Selectivity *selectivity,
-					   double *correlation, double *pages)
+					   Cost *startup_cost, Cost *total_cost,
+					   Selectivity *selectivity, double *correlation,
+					   double *pages)
 {
 	GenericCosts costs;
 	double		tuples = Max(path->indexinfo->tuples, 1);
@@ -187,13 +187,15 @@ inverted_phase_name(int64 phase)
 
 static bool
 inverted_insert(Relation index, Datum *values, bool *isnull, ItemPointer tid,
-				Relation heap, IndexUniqueCheck unique, bool unchanged, IndexInfo *info)
+				Relation heap, IndexUniqueCheck unique, bool unchanged,
+				IndexInfo *info)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "inverted insert",
 												  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
 
-	inverted_append(index, heap, tid, isnull[0] ? NULL : DatumGetSparseVector(values[0]));
+	inverted_append(index, heap, tid,
+					isnull[0] ? NULL : DatumGetSparseVector(values[0]));
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);
 	return false;
@@ -201,10 +203,12 @@ inverted_insert(Relation index, Datum *values, bool *isnull, ItemPointer tid,
 
 #if PG_VERSION_NUM < 140000
 static bool
-inverted_insert_13(Relation index, Datum *values, bool *isnull, ItemPointer tid,
-				   Relation heap, IndexUniqueCheck unique, IndexInfo *info)
+inverted_insert_13(Relation index, Datum *values, bool *isnull,
+				   ItemPointer tid, Relation heap, IndexUniqueCheck unique,
+				   IndexInfo *info)
 {
-	return inverted_insert(index, values, isnull, tid, heap, unique, false, info);
+	return inverted_insert(index, values, isnull, tid, heap, unique, false,
+						   info);
 }
 #define inverted_insert inverted_insert_13
 #endif

@@ -44,7 +44,8 @@ sift_down(RankedRow *heap, uint32 count, uint32 at)
 
 		if (child >= count)
 			break;
-		if (child + 1 < count && row_key_before(&heap[child + 1].key, &heap[child].key))
+		if (child + 1 < count &&
+			row_key_before(&heap[child + 1].key, &heap[child].key))
 			child++;
 		if (!row_key_before(&heap[child].key, &row.key))
 			break;
@@ -57,9 +58,13 @@ sift_down(RankedRow *heap, uint32 count, uint32 at)
 static int
 compare_rows(const void *a, const void *b)
 {
-	if (row_key_before(&((const RankedRow *) a)->key, &((const RankedRow *) b)->key))
+	if (row_key_before(&((const RankedRow *) a)->key,
+					   &((const RankedRow *) b)->key))
 		return -1;
-	return row_key_before(&((const RankedRow *) b)->key, &((const RankedRow *) a)->key) ? 1 : 0;
+	return row_key_before(&((const RankedRow *) b)->key,
+						  &((const RankedRow *) a)->key)
+			   ? 1
+			   : 0;
 }
 
 void
@@ -93,12 +98,14 @@ row_heap_add(RowHeap *heap, const RankedRow *row)
 		return;
 	if (heap->count == heap->capacity)
 	{
-		Size		limit = Max((Size) work_mem * 1024 / sizeof(RankedRow), 1024);
+		Size		limit = Max((Size) work_mem * 1024 / sizeof(RankedRow),
+								1024);
 
 		if (heap->capacity < limit)
 		{
 			heap->capacity = (uint32) Min(limit, (Size) heap->capacity * 2);
-			heap->row = repalloc_huge(heap->row, sizeof(RankedRow) * (Size) heap->capacity);
+			heap->row = repalloc_huge(heap->row, sizeof(RankedRow) *
+													 (Size) heap->capacity);
 		}
 		else
 		{

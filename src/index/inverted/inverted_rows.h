@@ -35,8 +35,8 @@ typedef struct RankedRow
 } RankedRow;
 
 /*
- * The rows that are due first, as many as work_mem allows.  Those that found no
- * room come at or behind the floor.
+ * The rows that are due first, as many as work_mem allows.  Those that found
+ * no room come at or behind the floor.
  */
 typedef struct RowHeap
 {

@@ -3,9 +3,9 @@
  * inverted_run.c
  *	  Sorted postings put aside in a temporary file, when memory is short.
  *
- * A file has a header, the documents, and then for each term in order: a header
- * of its own, the numbers of the documents, and the weights.  One with count 0
- * ends it.
+ * A file has a header, the documents, and then for each term in order: a
+ * header of its own, the numbers of the documents, and the weights.  One with
+ * count 0 ends it.
  *
  *-------------------------------------------------------------------------
  */
@@ -27,10 +27,7 @@ typedef struct RunTerm
 	uint32		count;
 } RunTerm;
 
-/*
- * run_write
- *	  Write sorted postings to a file.
- */
+/* Write sorted postings to a file. */
 void
 run_write(Gathering *gathering, BufFile *file)
 {
@@ -50,8 +47,10 @@ run_write(Gathering *gathering, BufFile *file)
 		/* a batch of up to 128; the reader joins those of one term */
 		CHECK_FOR_INTERRUPTS();
 		term.term = posting[at].term;
-		for (term.count = 0; term.count < POSTING_BLOCK && at < gathering->postings &&
-			 posting[at].term == term.term; term.count++, at++)
+		for (term.count = 0;
+			 term.count < POSTING_BLOCK && at < gathering->postings &&
+			 posting[at].term == term.term;
+			 term.count++, at++)
 		{
 			document[term.count] = posting[at].document;
 			weight[term.count] = posting[at].weight;
@@ -83,7 +82,8 @@ run_next_term(PostingSource *base)
 }
 
 static bool
-run_next_batch(PostingSource *base, PostingBatch *batch, const PostingHeader **grid)
+run_next_batch(PostingSource *base, PostingBatch *batch,
+			   const PostingHeader **grid)
 {
 	RunSource  *source = (RunSource *) base;
 	BufFile    *file = source->file;
@@ -113,10 +113,9 @@ run_close(PostingSource *base)
 }
 
 /*
- * run_source
- *	  Read a run back: its documents go to the writer, its postings are the
- *	  source.  first_birth is added to the births; *documents and *postings are
- *	  their numbers so far, to which those of the run are added.
+ * Read a run back: its documents go to the writer, its postings are the
+ * source.  first_birth is added to the births; *documents and *postings are
+ * their numbers so far, to which those of the run are added.
  */
 PostingSource *
 run_source(BufFile *file, SegmentWriter *writer, uint32 first_birth,

@@ -14,6 +14,7 @@
 
 extern void run_write(Gathering *gathering, BufFile *file);
 extern PostingSource *run_source(BufFile *file, SegmentWriter *writer,
-								 uint32 first_birth, uint32 *documents, uint64 *postings);
+								 uint32 first_birth, uint32 *documents,
+								 uint64 *postings);
 
 #endif							/* INVERTED_RUN_H */

@@ -10,11 +10,11 @@
  * - "pending": rows whose exact distance is known and who wait for their turn.
  *	 All rows of the tail, and irregular rows, are here from the beginning.
  * - candidates: rows of the segments in the order of an upper bound of their
- *	 score (inverted_search.c), a pass at a time, each four times the last.  A candidate
- *	 moves to "pending" when its exact distance has been computed from the
- *	 table's row, by the operator's own function.
- * - the walk: rows that share no term with the query.  Their distance is known,
- *	 and they are read from the list of documents in order of age.
+ *	 score (inverted_search.c), a pass at a time, each four times the last.  A
+ *	 candidate moves to "pending" when its exact distance has been computed
+ *	 from the table's row, by the operator's own function.
+ * - the walk: rows that share no term with the query.  Their distance is
+ *	 known, and they are read from the list of documents in order of age.
  *
  * A pending row is due when it precedes every candidate's bound.
  *
@@ -118,8 +118,9 @@ fetch_distance(IndexScanDesc scan, const ItemPointerData *tid, RowKey *key)
 	double		distance = 0;
 	bool		null;
 
-	if (!index_distance_of_row(state->distance, scan, tid, PointerGetDatum(state->query),
-							   &distance, &null))
+	if (!index_distance_of_row(state->distance, scan, tid,
+							   PointerGetDatum(state->query), &distance,
+							   &null))
 		return false;
 	if (null)
 	{
@@ -134,37 +135,40 @@ fetch_distance(IndexScanDesc scan, const ItemPointerData *tid, RowKey *key)
 /* ---------- documents ---------- */
 
 static bool
-read_document(InvertedScan *state, IndexScanDesc scan, int segment, uint32 number,
-			  InvertedDocument *document)
+read_document(InvertedScan *state, IndexScanDesc scan, int segment,
+			  uint32 number, InvertedDocument *document)
 {
 	uint32		per_page = PAGE_ITEMS(InvertedDocument);
 	Page		page;
-	Buffer		buffer = segment_page(scan->indexRelation,
-									  &state->searcher.segment[segment].segment,
-									  REGION_DOCUMENTS, number / per_page, &page);
+	Buffer		buffer = segment_page(
+			 scan->indexRelation, &state->searcher.segment[segment].segment,
+			 REGION_DOCUMENTS, number / per_page, &page);
 
 	if (!BufferIsValid(buffer))
 	{
 		state->stale = true;
 		return false;
 	}
-	*document = ((InvertedDocument *) InvertedPageData(page))[number % per_page];
+	*document = ((InvertedDocument *) InvertedPageData(
+		page))[number % per_page];
 	UnlockReleaseBuffer(buffer);
 	return true;
 }
 
 static void
-set_row(InvertedScan *state, int segment, const InvertedDocument *document, RankedRow *row)
+set_row(InvertedScan *state, int segment, const InvertedDocument *document,
+		RankedRow *row)
 {
 	ItemPointerSet(&row->tid, document->block, document->offset);
-	row->key.birth = state->searcher.segment[segment].segment.entry.first_birth +
+	row->key.birth =
+		state->searcher.segment[segment].segment.entry.first_birth +
 		document->birth;
 }
 
 /* Does a walk of this class return such documents? */
 static bool
-walk_wants(const InvertedScan *state, const SegmentWalk *walk, const InvertedDocument *document,
-		   uint32 number)
+walk_wants(const InvertedScan *state, const SegmentWalk *walk,
+		   const InvertedDocument *document, uint32 number)
 {
 	if (document->flags & DOCUMENT_DEAD)
 		return false;
@@ -176,15 +180,18 @@ walk_wants(const InvertedScan *state, const SegmentWalk *walk, const InvertedDoc
 				return false;
 			if (document->flags & DOCUMENT_EMPTY)
 				return state->meta.metric == INVERTED_INNER;
-			return (walk->touched[number >> 6] & (UINT64CONST(1) << (number & 63))) == 0;
+			return (walk->touched[number >> 6] &
+					(UINT64CONST(1) << (number & 63))) == 0;
 		case ROW_NAN:
 			if (document->flags & DOCUMENT_NULL)
 				return false;
 			return state->kind == QUERY_NAN ||
-				(state->kind == QUERY_ORDINARY && state->meta.metric == INVERTED_COSINE &&
-				 (document->flags & DOCUMENT_EMPTY) != 0);
+				   (state->kind == QUERY_ORDINARY &&
+					state->meta.metric == INVERTED_COSINE &&
+					(document->flags & DOCUMENT_EMPTY) != 0);
 		default:
-			return state->kind == QUERY_NULL || (document->flags & DOCUMENT_NULL) != 0;
+			return state->kind == QUERY_NULL ||
+				   (document->flags & DOCUMENT_NULL) != 0;
 	}
 }
 
@@ -197,15 +204,18 @@ walk_begin_segment(InvertedScan *state, SegmentWalk *walk)
 	Size		words = (root->documents + 63) / 64;
 
 	walk->copied = false;
-	if (walk->class == ROW_NULL && state->kind != QUERY_NULL && root->nulls == 0)
+	if (walk->class == ROW_NULL && state->kind != QUERY_NULL &&
+		root->nulls == 0)
 		return false;
-	if (walk->class == ROW_NAN && state->kind == QUERY_ORDINARY && root->empties == 0)
+	if (walk->class == ROW_NAN && state->kind == QUERY_ORDINARY &&
+		root->empties == 0)
 		return false;
 	if (walk->class == ROW_NUMBER)
 	{
 		if (state->kind != QUERY_ORDINARY)
 			return false;
-		walk->touched = MemoryContextAllocHuge(state->structure, sizeof(uint64) * (words + 1));
+		walk->touched = MemoryContextAllocHuge(state->structure,
+											   sizeof(uint64) * (words + 1));
 		memset(walk->touched, 0, sizeof(uint64) * (words + 1));
 		if (!search_touched(&state->searcher, walk->segment, walk->touched))
 			state->stale = true;
@@ -235,21 +245,26 @@ walk_peek(InvertedScan *state, IndexScanDesc scan)
 
 	while (!walk->have && walk->segment < state->searcher.segments)
 	{
-		InvertedSegment *segment = &state->searcher.segment[walk->segment].segment;
+		InvertedSegment *segment =
+			&state->searcher.segment[walk->segment].segment;
 
-		if (walk->document == 0 && walk->touched == NULL && !walk_begin_segment(state, walk))
+		if (walk->document == 0 && walk->touched == NULL &&
+			!walk_begin_segment(state, walk))
 			walk->document = segment->root.documents;
 		if (state->stale)
 			return false;
-		for (; !walk->have && walk->document < segment->root.documents; walk->document++)
+		for (; !walk->have && walk->document < segment->root.documents;
+			 walk->document++)
 		{
 			InvertedDocument *document;
 
 			if (walk->document % per_page == 0 || !walk->copied)
 			{
 				CHECK_FOR_INTERRUPTS();
-				if (!segment_copy_page(scan->indexRelation, segment, REGION_DOCUMENTS,
-									   walk->document / per_page, walk->page.data))
+				if (!segment_copy_page(scan->indexRelation, segment,
+									   REGION_DOCUMENTS,
+									   walk->document / per_page,
+									   walk->page.data))
 				{
 					state->stale = true;
 					return false;
@@ -262,8 +277,11 @@ walk_peek(InvertedScan *state, IndexScanDesc scan)
 				continue;
 			set_row(state, walk->segment, document, &walk->row);
 			walk->row.key.class = walk->class;
-			walk->row.key.score = walk->class == ROW_NUMBER ? state->searcher.offset : 0;
-			walk->have = !state->has_last || row_key_before(&state->last, &walk->row.key);
+			walk->row.key.score = walk->class == ROW_NUMBER
+									  ? state->searcher.offset
+									  : 0;
+			walk->have = !state->has_last ||
+						 row_key_before(&state->last, &walk->row.key);
 		}
 		if (!walk->have)
 			walk_end_segment(walk);
@@ -305,8 +323,10 @@ add_tail(InvertedScan *state, IndexScanDesc scan, const InvertedTail *tail)
 		row.key.class = ROW_NULL;
 		row.key.score = 0;
 		if (vector != NULL && state->kind != QUERY_NULL)
-			set_key(&row.key, index_distance_of_value(state->distance, PointerGetDatum(vector),
-													  PointerGetDatum(state->query)));
+			set_key(&row.key,
+					index_distance_of_value(state->distance,
+											PointerGetDatum(vector),
+											PointerGetDatum(state->query)));
 		add_pending(state, &row);
 	}
 	return !reader->stale;
@@ -330,13 +350,14 @@ add_irregulars(InvertedScan *state, IndexScanDesc scan, int number)
 		if (i % per_page == 0)
 		{
 			CHECK_FOR_INTERRUPTS();
-			if (!segment_copy_page(scan->indexRelation, segment, REGION_DOCUMENTS,
-								   i / per_page, page))
+			if (!segment_copy_page(scan->indexRelation, segment,
+								   REGION_DOCUMENTS, i / per_page, page))
 				return false;
 		}
 		document = (InvertedDocument *) InvertedPageData(page) + i % per_page;
 		if ((document->flags & (DOCUMENT_DEAD | DOCUMENT_NULL)) != 0 ||
-			(state->kind != QUERY_IRREGULAR && (document->flags & DOCUMENT_IRREGULAR) == 0))
+			(state->kind != QUERY_IRREGULAR &&
+			 (document->flags & DOCUMENT_IRREGULAR) == 0))
 			continue;
 		set_row(state, number, document, &row);
 		if (fetch_distance(scan, &row.tid, &row.key))
@@ -361,7 +382,8 @@ try_start(InvertedScan *state, IndexScanDesc scan)
 	searcher->query = state->prepared;
 	searcher->offset = state->meta.metric == INVERTED_COSINE ? -1 : 0;
 	searcher->segments = (int) state->meta.segment_count;
-	searcher->segment = palloc0(sizeof(SearchSegment) * Max(searcher->segments, 1));
+	searcher->segment = palloc0(sizeof(SearchSegment) *
+								Max(searcher->segments, 1));
 	search_begin(searcher);
 	for (int i = 0; i < searcher->segments; i++)
 	{
@@ -382,7 +404,8 @@ try_start(InvertedScan *state, IndexScanDesc scan)
 	for (int i = 0; i < searcher->segments; i++)
 	{
 		if ((state->kind == QUERY_IRREGULAR ||
-			 (state->kind == QUERY_ORDINARY && searcher->segment[i].segment.root.irregulars > 0)) &&
+			 (state->kind == QUERY_ORDINARY &&
+			  searcher->segment[i].segment.root.irregulars > 0)) &&
 			!add_irregulars(state, scan, i))
 			return false;
 	}
@@ -490,18 +513,21 @@ advance_stream(InvertedScan *state, IndexScanDesc scan)
 		MemoryContext old = MemoryContextSwitchTo(state->structure);
 		Candidate	after = searcher->last;
 
-		if (!search_pass(searcher, state->wanted, state->searched ? &after : NULL))
+		if (!search_pass(searcher, state->wanted,
+						 state->searched ? &after : NULL))
 			state->stale = true;
 		MemoryContextSwitchTo(old);
 		state->searched = true;
 		state->next_candidate = 0;
 		state->wanted = (uint32) Min((Size) state->wanted * WANTED_GROWTH,
-									 Max((Size) work_mem * 1024 / (2 * sizeof(Candidate)),
+									 Max((Size) work_mem * 1024 /
+											 (2 * sizeof(Candidate)),
 										 FIRST_WANTED));
 		return;
 	}
 	candidate = &searcher->candidate[state->next_candidate];
-	if (!read_document(state, scan, candidate->segment, candidate->document, &document))
+	if (!read_document(state, scan, candidate->segment, candidate->document,
+					   &document))
 		return;
 	state->next_candidate++;
 	if (document.flags & DOCUMENT_DEAD)
@@ -534,7 +560,8 @@ next_row(InvertedScan *state, IndexScanDesc scan, RankedRow *row)
 			return false;
 
 		/* rows that score more than those that share no term */
-		if (number && top->key.score > floor_score && before_stream(state, scan, &top->key))
+		if (number && top->key.score > floor_score &&
+			before_stream(state, scan, &top->key))
 		{
 			*row = *top;
 			row_heap_remove(&state->pending);
@@ -581,7 +608,8 @@ next_row(InvertedScan *state, IndexScanDesc scan, RankedRow *row)
 		/* no numbers left: NaN, then NULL */
 		if (walk->class == ROW_NUMBER)
 			walk_next_class(walk);
-		if (walk_peek(state, scan) && (top == NULL || row_key_before(&walk->row.key, &top->key)))
+		if (walk_peek(state, scan) &&
+			(top == NULL || row_key_before(&walk->row.key, &top->key)))
 		{
 			*row = walk->row;
 			walk->have = false;
@@ -628,7 +656,8 @@ inverted_rescan(IndexScanDesc scan, ScanKey keys, int key_count,
 	if (keys && scan->numberOfKeys > 0)
 		memmove(scan->keyData, keys, sizeof(ScanKeyData) * scan->numberOfKeys);
 	if (orderbys && scan->numberOfOrderBys > 0)
-		memmove(scan->orderByData, orderbys, sizeof(ScanKeyData) * scan->numberOfOrderBys);
+		memmove(scan->orderByData, orderbys,
+				sizeof(ScanKeyData) * scan->numberOfOrderBys);
 }
 
 /* Take the query apart. */
@@ -651,8 +680,10 @@ prepare_query(InvertedScan *state, IndexScanDesc scan)
 
 	state->query = (SparseVector *) PG_DETOAST_DATUM_COPY(key->sk_argument);
 	class = inverted_vector_class(metric, state->query, &norm);
-	state->kind = class == DOCUMENT_IRREGULAR ? QUERY_IRREGULAR :
-		class == DOCUMENT_EMPTY && metric == INVERTED_COSINE ? QUERY_NAN : QUERY_ORDINARY;
+	state->kind = class == DOCUMENT_IRREGULAR ? QUERY_IRREGULAR
+				  : class == DOCUMENT_EMPTY && metric == INVERTED_COSINE
+					  ? QUERY_NAN
+					  : QUERY_ORDINARY;
 	if (state->kind != QUERY_ORDINARY)
 		return;
 	prepared->count = state->query->count;
@@ -685,8 +716,9 @@ begin(InvertedScan *state, IndexScanDesc scan)
 	if (state->distance == NULL)
 	{
 		old = MemoryContextSwitchTo(GetMemoryChunkContext(state));
-		state->distance = index_distance_begin(scan, &scan->orderByData->sk_func,
-											   scan->orderByData->sk_collation);
+		state->distance =
+			index_distance_begin(scan, &scan->orderByData->sk_func,
+								 scan->orderByData->sk_collation);
 		MemoryContextSwitchTo(old);
 	}
 	old = MemoryContextSwitchTo(state->context);

@@ -11,11 +11,11 @@
  * allows.  Lists with few postings in the window are unpacked at once; of the
  * others only the headers of their blocks are read.  Both give, for each range
  * of 256 documents, an upper bound of what any document in it can score, as in
- * block-max pruning (Mallia, Suel and Tonellotto, SIGIR 2024).  Chunks are then
- * scored in the order of their bounds, and as soon as a chunk's bound falls
- * below the threshold, which is the worst of the best found so far, the window
- * is done.  Within a chunk, blocks of long lists that lie wholly in ranges of
- * too small a bound are not read.
+ * block-max pruning (Mallia, Suel and Tonellotto, SIGIR 2024).  Chunks are
+ * then scored in the order of their bounds, and as soon as a chunk's bound
+ * falls below the threshold, which is the worst of the best found so far, the
+ * window is done.  Within a chunk, blocks of long lists that lie wholly in
+ * ranges of too small a bound are not read.
  *
  * The threshold of the first pass starts from the weights stored in the
  * summaries of lists.  It need not be right: a pass reports the bound of all
@@ -94,7 +94,8 @@ first_block_at(const SearchList *list, uint32 document)
  * one of its living ranges.
  */
 static bool
-score_dense(Window *window, const SearchList *list, uint32 begin, uint32 end, uint64 living)
+score_dense(Window *window, const SearchList *list, uint32 begin, uint32 end,
+			uint64 living)
 {
 	PostingPage page = {InvalidBuffer};
 	float	   *scores = window->searcher->scores;
@@ -159,7 +160,8 @@ compare_candidates(const void *a, const void *b)
 static void
 keep_best(Searcher *searcher)
 {
-	qsort(searcher->candidate, searcher->count, sizeof(Candidate), compare_candidates);
+	qsort(searcher->candidate, searcher->count, sizeof(Candidate),
+		  compare_candidates);
 	if (searcher->count > searcher->wanted)
 	{
 		searcher->count = searcher->wanted;
@@ -189,7 +191,8 @@ least_score(const Searcher *searcher, const SearchSegment *target)
 
 	if (!searcher->limited)
 		return -INFINITY;
-	least = (float) (searcher->threshold.bound - searcher->offset - target->slack);
+	least = (float) (searcher->threshold.bound - searcher->offset -
+					 target->slack);
 	return nextafterf(least, -INFINITY);
 }
 
@@ -211,7 +214,8 @@ harvest_chunk(Window *window, uint32 begin, uint32 end)
 
 		if (place[i] >= end - begin)
 			break;
-		candidate.bound = (double) copy[place[i]] + window->target->slack + searcher->offset;
+		candidate.bound = (double) copy[place[i]] + window->target->slack +
+						  searcher->offset;
 		candidate.document = begin + place[i];
 		candidate.segment = (uint16) window->segment;
 		candidate.exact = window->target->exact;
@@ -241,7 +245,8 @@ static bool
 can_pass(const Searcher *searcher, const SearchSegment *target, float bound)
 {
 	return !searcher->limited ||
-		(double) bound + 2 * target->slack + searcher->offset >= searcher->threshold.bound;
+		   (double) bound + 2 * target->slack + searcher->offset >=
+			   searcher->threshold.bound;
 }
 
 static bool
@@ -254,7 +259,8 @@ score_chunk(Window *window, uint32 chunk)
 
 	for (uint32 i = 0; i < CHUNK_RANGES; i++)
 	{
-		if (can_pass(window->searcher, target, window->bound[chunk * CHUNK_RANGES + i]))
+		if (can_pass(window->searcher, target,
+					 window->bound[chunk * CHUNK_RANGES + i]))
 			living |= UINT64CONST(1) << i;
 	}
 	for (int i = 0; i < target->lists; i++)
@@ -296,7 +302,8 @@ search_window(Window *window)
 		order[i].chunk = i;
 		order[i].bound = 0;
 		for (int j = 0; j < CHUNK_RANGES; j++)
-			order[i].bound = Max(order[i].bound, window->bound[i * CHUNK_RANGES + j]);
+			order[i].bound = Max(order[i].bound,
+								 window->bound[i * CHUNK_RANGES + j]);
 	}
 	qsort(order, window->chunks, sizeof(ChunkBound), compare_chunks);
 	for (uint32 i = 0; i < window->chunks; i++)
@@ -328,7 +335,8 @@ for_each_window(Searcher *searcher, int number, bool (*step) (Window *))
 	{
 		Window		window = {searcher, target, number, begin};
 
-		window.end = Min(begin + target->window, target->segment.root.documents);
+		window.end = Min(begin + target->window,
+						 target->segment.root.documents);
 		alive = step(&window);
 		MemoryContextReset(searcher->window_context);
 	}
@@ -348,7 +356,8 @@ seed_threshold(Searcher *searcher)
 	double		best = -INFINITY;
 	int			rank = 0;
 
-	while (rank < INVERTED_SEEDS && inverted_seed_rank[rank] < searcher->wanted)
+	while (rank < INVERTED_SEEDS &&
+		   inverted_seed_rank[rank] < searcher->wanted)
 		rank++;
 	if (rank == INVERTED_SEEDS)
 		return;
@@ -362,8 +371,9 @@ seed_threshold(Searcher *searcher)
 
 			if (TERM_IS_LONG(&list->list.term) && list->factor > 0 &&
 				list->list.summary.seed[rank] > 0)
-				best = Max(best, (double) list->factor * list->list.summary.seed[rank] +
-						   target->negative - target->slack);
+				best = Max(best, (double) list->factor *
+										 list->list.summary.seed[rank] +
+									 target->negative - target->slack);
 		}
 	}
 	if (best > 0)
@@ -377,9 +387,8 @@ seed_threshold(Searcher *searcher)
 }
 
 /*
- * search_pass
- *	  Find the "wanted" best documents, of those that share a term with the
- *	  query, behind "after" if that is not NULL.
+ * Find the "wanted" best documents, of those that share a term with the
+ * query, behind "after" if that is not NULL.
  *
  * Fills in candidate and count, best first; if others follow, "more" is set
  * and all of them come after "last".  False if a segment is gone.
@@ -391,8 +400,8 @@ search_pass(Searcher *searcher, uint32 wanted, const Candidate *after)
 	{
 		if (searcher->candidate != NULL)
 			pfree(searcher->candidate);
-		searcher->candidate = MemoryContextAllocHuge(CurrentMemoryContext,
-													 sizeof(Candidate) * 2 * (Size) wanted);
+		searcher->candidate = MemoryContextAllocHuge(
+			CurrentMemoryContext, sizeof(Candidate) * 2 * (Size) wanted);
 	}
 	searcher->capacity = 2 * wanted;
 	searcher->wanted = wanted;
@@ -442,7 +451,8 @@ mark_window(Window *window)
 		{
 			uint32		document = window->begin + list->document[j];
 
-			window->searcher->touched[document >> 6] |= UINT64CONST(1) << (document & 63);
+			window->searcher->touched[document >> 6] |= UINT64CONST(1)
+														<< (document & 63);
 		}
 		pfree(list->document);
 		pfree(list->score);
@@ -452,9 +462,8 @@ mark_window(Window *window)
 }
 
 /*
- * search_touched
- *	  Set the bit of each document of a segment that shares a term with the
- *	  query.  False if the segment is gone.
+ * Set the bit of each document of a segment that shares a term with the
+ * query.  False if the segment is gone.
  */
 bool
 search_touched(Searcher *searcher, int segment, uint64 *touched)

@@ -42,7 +42,8 @@ typedef struct SearchSegment
 	bool		resolved;
 	int			lists;
 	SearchList *list;
-	double		slack;			/* rounding of bounds and of the exact kernel */
+	double		slack;			/* rounding of bounds and of the exact
+								 * kernel */
 	double		negative;		/* the least that all lists can add up to */
 	bool		exact;			/* bounds are the scores */
 	uint32		window;			/* documents at a time */
@@ -67,7 +68,8 @@ typedef struct Searcher
 	/* the pass under way */
 	bool		continues;		/* only what comes after "after" counts */
 	Candidate	after;
-	bool		limited;		/* only what is not behind "threshold" counts */
+	bool		limited;		/* only what is not behind "threshold"
+								 * counts */
 	Candidate	threshold;
 	float	   *scores;
 	uint64	   *touched;		/* for search_touched */
@@ -79,7 +81,8 @@ typedef struct Searcher
 
 extern bool candidate_before(const Candidate *a, const Candidate *b);
 extern void search_begin(Searcher *searcher);
-extern bool search_pass(Searcher *searcher, uint32 wanted, const Candidate *after);
+extern bool search_pass(Searcher *searcher, uint32 wanted,
+						const Candidate *after);
 extern bool search_touched(Searcher *searcher, int segment, uint64 *touched);
 
 #endif							/* INVERTED_SEARCH_H */

@@ -113,7 +113,8 @@ look_up_terms(Searcher *searcher, SearchSegment *target)
 			if (BufferIsValid(buffer))
 				UnlockReleaseBuffer(buffer);
 			CHECK_FOR_INTERRUPTS();
-			buffer = segment_page(searcher->index, segment, REGION_DICTIONARY, number, &page);
+			buffer = segment_page(searcher->index, segment, REGION_DICTIONARY,
+								  number, &page);
 			if (!BufferIsValid(buffer))
 				return false;
 			at = number;
@@ -134,12 +135,14 @@ look_up_terms(Searcher *searcher, SearchSegment *target)
 
 /* The single block of a short list */
 static bool
-read_short_list(Searcher *searcher, const InvertedSegment *segment, const InvertedTerm *term,
-				PostingHeader *header, float factor, uint32 *document, float *score)
+read_short_list(Searcher *searcher, const InvertedSegment *segment,
+				const InvertedTerm *term, PostingHeader *header, float factor,
+				uint32 *document, float *score)
 {
 	uint32		offset = ADDRESS_OFFSET(term->where);
 	Page		page;
-	Buffer		buffer = segment_page(searcher->index, segment, REGION_POSTINGS,
+	Buffer		buffer = segment_page(searcher->index, segment,
+									  REGION_POSTINGS,
 									  ADDRESS_PAGE(term->where), &page);
 	char	   *bytes;
 
@@ -166,13 +169,14 @@ read_short_list(Searcher *searcher, const InvertedSegment *segment, const Invert
 
 /* Interval of the weights of a list */
 static bool
-read_list_range(Searcher *searcher, const InvertedSegment *segment, SearchList *list)
+read_list_range(Searcher *searcher, const InvertedSegment *segment,
+				SearchList *list)
 {
 	InvertedSummary *summary = &list->list.summary;
 
 	if (TERM_IS_LONG(&list->list.term))
-		return segment_headers(searcher->index, segment, list->list.term.where, 2,
-							   (PostingHeader *) summary);
+		return segment_headers(searcher->index, segment, list->list.term.where,
+							   2, (PostingHeader *) summary);
 	if (TERM_COUNT(&list->list.term) == 1)
 	{
 		memcpy(&summary->low, &list->list.term.weight, sizeof(float));
@@ -199,7 +203,8 @@ window_size(const SearchSegment *target)
 
 	for (int i = 0; i < target->lists; i++)
 	{
-		double		density = TERM_COUNT(&target->list[i].list.term) / documents;
+		double		density = TERM_COUNT(&target->list[i].list.term) /
+							  documents;
 
 		if (target->list[i].dense)
 			per_document += density / POSTING_BLOCK * sizeof(PostingHeader);
@@ -236,7 +241,8 @@ lists_resolve(Searcher *searcher, SearchSegment *target)
 			return false;
 		magnitude += fabs((double) list->factor) *
 			Max(fabsf(summary->low), fabsf(summary->high));
-		target->negative += Min(0, least_product(list->factor, summary->low, summary->high));
+		target->negative += Min(0, least_product(list->factor, summary->low,
+												 summary->high));
 		list->dense = TERM_IS_LONG(&list->list.term) &&
 			(double) target->segment.root.documents * POSTING_BLOCK /
 			TERM_COUNT(&list->list.term) <= DENSE_SPAN;
@@ -286,12 +292,14 @@ list_load_headers(Window *window, SearchList *list)
 		if (list->headers + part > capacity)
 		{
 			capacity = Max(list->headers + part, capacity * 2);
-			list->header = list->header == NULL ?
-				palloc(sizeof(PostingHeader) * capacity) :
-				repalloc_huge(list->header, sizeof(PostingHeader) * (Size) capacity);
+			list->header = list->header == NULL
+							   ? palloc(sizeof(PostingHeader) * capacity)
+							   : repalloc_huge(list->header,
+											   sizeof(PostingHeader) *
+												   (Size) capacity);
 		}
-		if (!segment_headers(window->searcher->index, &window->target->segment, cell, part,
-							 list->header + list->headers))
+		if (!segment_headers(window->searcher->index, &window->target->segment,
+							 cell, part, list->header + list->headers))
 			return false;
 		for (uint32 i = 0; i < part; i++)
 		{
@@ -305,7 +313,8 @@ list_load_headers(Window *window, SearchList *list)
 		if (list->header[list->headers - 1].first >= window->end)
 			break;
 	}
-	while (list->headers > 0 && list->header[list->headers - 1].first >= window->end)
+	while (list->headers > 0 &&
+		   list->header[list->headers - 1].first >= window->end)
 		list->headers--;
 	/* the last block may go on in the next window */
 	if (list->headers > 0)
@@ -317,8 +326,9 @@ list_load_headers(Window *window, SearchList *list)
 uint32
 list_block_end(const Window *window, const SearchList *list, uint32 block)
 {
-	return block + 1 < list->headers ? Min(list->header[block + 1].first, window->end) :
-		window->end;
+	return block + 1 < list->headers
+			   ? Min(list->header[block + 1].first, window->end)
+			   : window->end;
 }
 
 /*
@@ -374,7 +384,8 @@ posting_page_release(PostingPage *page)
 }
 
 const uint8 *
-posting_page_block(Window *window, PostingPage *page, const PostingHeader *header)
+posting_page_block(Window *window, PostingPage *page,
+				   const PostingHeader *header)
 {
 	uint32		number = ADDRESS_PAGE(header->address);
 
@@ -382,29 +393,34 @@ posting_page_block(Window *window, PostingPage *page, const PostingHeader *heade
 	{
 		posting_page_release(page);
 		CHECK_FOR_INTERRUPTS();
-		page->buffer = segment_page(window->searcher->index, &window->target->segment,
-									REGION_POSTINGS, number, &page->page);
+		page->buffer = segment_page(window->searcher->index,
+									&window->target->segment, REGION_POSTINGS,
+									number, &page->page);
 		page->number = number;
 		if (!BufferIsValid(page->buffer))
 			return NULL;
 	}
-	if (ADDRESS_OFFSET(header->address) + posting_bytes(header) > PAGE_CAPACITY)
+	if (ADDRESS_OFFSET(header->address) + posting_bytes(header) >
+		PAGE_CAPACITY)
 	{
 		posting_page_release(page);
-		inverted_corrupted(window->searcher->index, window->target->segment.entry.root,
+		inverted_corrupted(window->searcher->index,
+						   window->target->segment.entry.root,
 						   "address of a block is wrong");
 	}
 	last_index_scan.leaves++;
 	last_index_scan.codes += header->last + 1;
-	return (const uint8 *) InvertedPageData(page->page) + ADDRESS_OFFSET(header->address);
+	return (const uint8 *) InvertedPageData(page->page) +
+		   ADDRESS_OFFSET(header->address);
 }
 
 /*
  * Keep of a block's postings those in the window, made relative to it.
  */
 static uint32
-clip_to_window(const Window *window, const uint32 *document, const float *score,
-			   uint32 count, uint32 *to_document, float *to_score)
+clip_to_window(const Window *window, const uint32 *document,
+			   const float *score, uint32 count, uint32 *to_document,
+			   float *to_score)
 {
 	uint32		size = window->end - window->begin;
 	uint32		kept = 0;
@@ -471,8 +487,10 @@ list_unpack(Window *window, SearchList *list)
 		if (!list_load_headers(window, list))
 			return false;
 		room = (Size) list->headers * POSTING_BLOCK + 1;
-		list->document = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(uint32) * room);
-		list->score = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(float) * room);
+		list->document = MemoryContextAllocHuge(CurrentMemoryContext,
+												sizeof(uint32) * room);
+		list->score = MemoryContextAllocHuge(CurrentMemoryContext,
+											 sizeof(float) * room);
 		for (uint32 i = 0; i < list->headers; i++)
 		{
 			const PostingHeader *header = &list->header[i];
@@ -486,7 +504,8 @@ list_unpack(Window *window, SearchList *list)
 			posting_documents(header, packed, document);
 			posting_scores(header, packed, list->factor, score);
 			count += clip_to_window(window, document, score, header->last + 1U,
-									list->document + count, list->score + count);
+									list->document + count,
+									list->score + count);
 		}
 		posting_page_release(&page);
 	}
@@ -506,8 +525,9 @@ list_unpack(Window *window, SearchList *list)
 			if (score[0] == 0)
 				score[0] = 0;
 		}
-		else if (!read_short_list(window->searcher, &window->target->segment, term,
-								  &header, list->factor, document, score))
+		else if (!read_short_list(window->searcher, &window->target->segment,
+								  term, &header, list->factor, document,
+								  score))
 			return false;
 		count = clip_to_window(window, document, score, header.last + 1U,
 							   list->document, list->score);

@@ -52,7 +52,8 @@ typedef struct PostingPage
 extern bool lists_resolve(Searcher *searcher, SearchSegment *target);
 extern bool list_load_headers(Window *window, SearchList *list);
 extern void list_bound_by_headers(Window *window, const SearchList *list);
-extern uint32 list_block_end(const Window *window, const SearchList *list, uint32 block);
+extern uint32 list_block_end(const Window *window, const SearchList *list,
+							 uint32 block);
 extern bool list_unpack(Window *window, SearchList *list);
 extern const uint8 *posting_page_block(Window *window, PostingPage *page,
 									   const PostingHeader *header);

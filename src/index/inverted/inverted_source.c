@@ -23,9 +23,8 @@
 /* ---------- documents and postings gathered in memory ---------- */
 
 /*
- * gathering_create
- *	  memory: at which its owner empties it, so that it does not ask for more
- *	  than that, or 0
+ * memory: at which its owner empties it, so that it does not ask for more
+ * than that, or 0
  */
 Gathering *
 gathering_create(int metric, Size memory)
@@ -60,14 +59,11 @@ enlarge(Gathering *gathering, Size needed)
 	if (capacity > gathering->posting_limit && gathering->posting_limit > 0)
 		capacity = gathering->posting_limit;
 	gathering->posting_capacity = Max(capacity, needed);
-	gathering->posting = repalloc_huge(gathering->posting,
-									   sizeof(Posting) * gathering->posting_capacity);
+	gathering->posting = repalloc_huge(
+		gathering->posting, sizeof(Posting) * gathering->posting_capacity);
 }
 
-/*
- * gathering_add
- *	  Add a row; vector is NULL for a NULL.  Weights are normalized for cosine.
- */
+/* Add a row; vector is NULL for a NULL.  Weights are normalized for cosine. */
 void
 gathering_add(Gathering *gathering, ItemPointer tid, uint32 birth,
 			  const SparseVector *vector)
@@ -78,9 +74,9 @@ gathering_add(Gathering *gathering, ItemPointer tid, uint32 birth,
 	if (gathering->documents == gathering->document_capacity)
 	{
 		gathering->document_capacity *= 2;
-		gathering->document =
-			repalloc_huge(gathering->document,
-						  sizeof(InvertedDocument) * (Size) gathering->document_capacity);
+		gathering->document = repalloc_huge(
+			gathering->document,
+			sizeof(InvertedDocument) * (Size) gathering->document_capacity);
 	}
 	document = &gathering->document[gathering->documents];
 	document->block = ItemPointerGetBlockNumber(tid);
@@ -110,9 +106,9 @@ gathering_add(Gathering *gathering, ItemPointer tid, uint32 birth,
 }
 
 /*
- * gathering_sort
- *	  Order the postings by term, then document: radix sort on the term, stable,
- *	  11 bits a pass, and only as many passes as the largest term needs.
+ * Order the postings by term, then document: radix sort on the term,
+ * stable,
+ * 11 bits a pass, and only as many passes as the largest term needs.
  */
 void
 gathering_sort(Gathering *gathering)
@@ -221,9 +217,8 @@ gathering_close(PostingSource *base)
 }
 
 /*
- * gathering_source
- *	  The gathered postings, after gathering_sort; first_document is added to
- *	  the numbers of the documents.
+ * The gathered postings, after gathering_sort; first_document is added to
+ * the numbers of the documents.
  */
 PostingSource *
 gathering_source(Gathering *gathering, uint32 first_document)
@@ -277,13 +272,15 @@ cursor_bytes(SegmentSource *source, Cursor *cursor, InvertedRegion region,
 		CHECK_FOR_INTERRUPTS();
 		if (!segment_copy_page(source->index, source->segment, region, number,
 							   cursor->page.data))
-			inverted_corrupted(source->index, source->segment->region[region][number],
+			inverted_corrupted(source->index,
+							   source->segment->region[region][number],
 							   "page of a segment has another owner");
 		cursor->number = number;
 		cursor->loaded = true;
 	}
 	if (offset + length > PAGE_CAPACITY)
-		inverted_corrupted(source->index, source->segment->region[region][number],
+		inverted_corrupted(source->index,
+						   source->segment->region[region][number],
 						   "entry exceeds its page");
 	return InvertedPageData(cursor->page.data) + offset;
 }
@@ -293,9 +290,9 @@ directory_cell(SegmentSource *source, uint32 cell)
 {
 	uint32		per_page = PAGE_ITEMS(PostingHeader);
 
-	return (PostingHeader *)
-		cursor_bytes(source, &source->directory, REGION_DIRECTORY, cell / per_page,
-					 cell % per_page * sizeof(PostingHeader), sizeof(PostingHeader));
+	return (PostingHeader *) cursor_bytes(
+		source, &source->directory, REGION_DIRECTORY, cell / per_page,
+		cell % per_page * sizeof(PostingHeader), sizeof(PostingHeader));
 }
 
 static bool
@@ -322,9 +319,11 @@ segment_next_term(PostingSource *base)
 		/* the cells may lie on two pages */
 		InvertedSummary summary;
 
-		memcpy(&summary, directory_cell(source, source->term.where), sizeof(PostingHeader));
+		memcpy(&summary, directory_cell(source, source->term.where),
+			   sizeof(PostingHeader));
 		memcpy((char *) &summary + sizeof(PostingHeader),
-			   directory_cell(source, source->term.where + 1), sizeof(PostingHeader));
+			   directory_cell(source, source->term.where + 1),
+			   sizeof(PostingHeader));
 		source->blocks = summary.blocks;
 	}
 	return true;
@@ -350,8 +349,9 @@ renumber(const Renumbering *renumbering, PostingBatch *batch)
 
 		if ((word & bit) == 0)
 			continue;
-		batch->document[kept] = renumbering->first + renumbering->rank[document >> 6] +
-			(uint32) pg_popcount64(word & (bit - 1));
+		batch->document[kept] = renumbering->first +
+								renumbering->rank[document >> 6] +
+								(uint32) pg_popcount64(word & (bit - 1));
 		batch->low[kept] = batch->low[i];
 		batch->high[kept] = batch->high[i];
 		kept++;
@@ -369,23 +369,25 @@ next_block(SegmentSource *source)
 
 	if (TERM_IS_LONG(&source->term))
 	{
-		source->header = *directory_cell(source, source->term.where + 2 + source->block);
+		source->header = *directory_cell(source, source->term.where + 2 +
+													 source->block);
 		address = source->header.address;
 		offset = ADDRESS_OFFSET(address);
 	}
 	else
 	{
 		offset = ADDRESS_OFFSET(address);
-		source->header = *(PostingHeader *)
-			cursor_bytes(source, &source->postings, REGION_POSTINGS, ADDRESS_PAGE(address),
-						 offset, sizeof(PostingHeader));
+		source->header = *(PostingHeader *) cursor_bytes(
+			source, &source->postings, REGION_POSTINGS, ADDRESS_PAGE(address),
+			offset, sizeof(PostingHeader));
 		offset += sizeof(PostingHeader);
 	}
 	if (!posting_header_valid(&source->header))
 		inverted_corrupted(source->index, source->segment->entry.root,
 						   "header of a block is impossible");
-	bytes = cursor_bytes(source, &source->postings, REGION_POSTINGS, ADDRESS_PAGE(address),
-						 offset, (uint32) posting_bytes(&source->header));
+	bytes = cursor_bytes(source, &source->postings, REGION_POSTINGS,
+						 ADDRESS_PAGE(address), offset,
+						 (uint32) posting_bytes(&source->header));
 	return (const uint8 *) bytes;
 }
 

@@ -45,12 +45,13 @@ must_go(Deletion *deletion, uint32 block, uint16 offset)
  * old, there are.
  */
 static uint32
-delete_on_page(Deletion *deletion, const InvertedSegment *segment, uint32 number)
+delete_on_page(Deletion *deletion, const InvertedSegment *segment,
+			   uint32 number)
 {
 	Relation	index = deletion->index;
 	BlockNumber block = segment->region[REGION_DOCUMENTS][number];
-	Buffer		buffer = ReadBufferExtended(index, MAIN_FORKNUM, block, RBM_NORMAL,
-											deletion->strategy);
+	Buffer		buffer = ReadBufferExtended(index, MAIN_FORKNUM, block,
+											RBM_NORMAL, deletion->strategy);
 	Page		page;
 	GenericXLogState *state;
 	InvertedDocument *document;
@@ -67,7 +68,8 @@ delete_on_page(Deletion *deletion, const InvertedSegment *segment, uint32 number
 	page = GenericXLogRegisterBuffer(state, buffer, 0);
 	document = (InvertedDocument *) InvertedPageData(page);
 	count = Min(PAGE_ITEMS(InvertedDocument),
-				segment->root.documents - number * PAGE_ITEMS(InvertedDocument));
+				segment->root.documents -
+					number * PAGE_ITEMS(InvertedDocument));
 	for (uint32 i = 0; i < count; i++)
 	{
 		if ((document[i].flags & DOCUMENT_DEAD) == 0 &&
@@ -101,7 +103,8 @@ set_dead(Relation index, uint64 id, uint32 dead)
 
 	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
 	state = GenericXLogStart(index);
-	meta = (InvertedMeta *) InvertedPageData(GenericXLogRegisterBuffer(state, buffer, 0));
+	meta = (InvertedMeta *) InvertedPageData(
+		GenericXLogRegisterBuffer(state, buffer, 0));
 	for (uint32 i = 0; i < meta->segment_count; i++)
 	{
 		if (meta->segment[i].id == id)
@@ -153,9 +156,12 @@ delete_on_tail_page(Deletion *deletion, BlockNumber block, uint64 owner)
 	for (int i = 0; i < special->records; i++)
 	{
 		InvertedRecord *record = (InvertedRecord *) at;
-		Size		bytes = (record->flags & RECORD_OVERFLOW) ? 0 : MAXALIGN(record->bytes);
+		Size		bytes = (record->flags & RECORD_OVERFLOW)
+								? 0
+								: MAXALIGN(record->bytes);
 
-		if (at + sizeof(InvertedRecord) + bytes > (char *) page + ((PageHeader) page)->pd_lower)
+		if (at + sizeof(InvertedRecord) + bytes >
+			(char *) page + ((PageHeader) page)->pd_lower)
 			inverted_corrupted(deletion->index, block, "record exceeds its page");
 		if ((record->flags & DOCUMENT_DEAD) == 0 &&
 			must_go(deletion, record->block, record->offset))
@@ -163,7 +169,8 @@ delete_on_tail_page(Deletion *deletion, BlockNumber block, uint64 owner)
 			record->flags |= DOCUMENT_DEAD;
 			fresh++;
 		}
-		deletion->stats->num_index_tuples += (record->flags & DOCUMENT_DEAD) == 0;
+		deletion->stats->num_index_tuples += (record->flags & DOCUMENT_DEAD) ==
+											 0;
 		at += sizeof(InvertedRecord) + bytes;
 	}
 	if (fresh > 0)
@@ -188,9 +195,8 @@ delete_in_tail(Deletion *deletion, const InvertedTail *tail)
 }
 
 /*
- * inverted_bulk_delete
- *	  Mark all rows that the callback names.  Also how CREATE INDEX CONCURRENTLY
- *	  learns which rows are in the index.
+ * Mark all rows that the callback names.  Also how CREATE INDEX
+ * CONCURRENTLY learns which rows are in the index.
  */
 IndexBulkDeleteResult *
 inverted_bulk_delete(IndexVacuumInfo *info, IndexBulkDeleteResult *stats,
@@ -225,9 +231,8 @@ inverted_bulk_delete(IndexVacuumInfo *info, IndexBulkDeleteResult *stats,
 }
 
 /*
- * inverted_vacuum_cleanup
- *	  Seal and merge what is worth it, renew segments with many dead, and find
- *	  free pages again.
+ * Seal and merge what is worth it, renew segments with many dead, and find
+ * free pages again.
  */
 IndexBulkDeleteResult *
 inverted_vacuum_cleanup(IndexVacuumInfo *info, IndexBulkDeleteResult *stats)

@@ -74,7 +74,8 @@ begin_building(Relation index)
 
 	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
 	state = GenericXLogStart(index);
-	meta = (InvertedMeta *) InvertedPageData(GenericXLogRegisterBuffer(state, buffer, 0));
+	meta = (InvertedMeta *) InvertedPageData(
+		GenericXLogRegisterBuffer(state, buffer, 0));
 	id = meta->next_id++;
 	meta->building = id;
 	GenericXLogFinish(state);
@@ -101,7 +102,8 @@ replace_segments(Relation index, int first, int count,
 	page = GenericXLogRegisterBuffer(state, buffer, 0);
 	meta = (InvertedMeta *) InvertedPageData(page);
 	memmove(&meta->segment[first + kept], &meta->segment[first + count],
-			sizeof(InvertedSegmentEntry) * (meta->segment_count - first - count));
+			sizeof(InvertedSegmentEntry) *
+				(meta->segment_count - first - count));
 	if (kept)
 		meta->segment[first] = *entry;
 	meta->segment_count += kept - count;
@@ -124,14 +126,16 @@ replace_segments(Relation index, int first, int count,
 static void
 write_sealed(SegmentWriter *writer, Gathering *gathering, List *runs)
 {
-	PostingSource **source = palloc(sizeof(PostingSource *) * (list_length(runs) + 1));
+	PostingSource **source = palloc(sizeof(PostingSource *) *
+									(list_length(runs) + 1));
 	int			count = 0;
 	uint32		documents = 0;
 	uint64		postings = 0;
 	ListCell   *cell;
 
 	foreach(cell, runs)
-		source[count++] = run_source(lfirst(cell), writer, 0, &documents, &postings);
+		source[count++] = run_source(lfirst(cell), writer, 0, &documents,
+									 &postings);
 	for (uint32 i = 0; i < gathering->documents; i++)
 		writer_add_document(writer, &gathering->document[i]);
 	source[count++] = gathering_source(gathering, documents);
@@ -207,16 +211,19 @@ seal_frozen_tail(Relation index, Size memory)
 
 /* Copy the living documents of a segment and number them anew. */
 static void
-merge_documents(Relation index, InvertedSegment *segment, SegmentWriter *writer,
-				uint64 first_birth, uint32 *first, Renumbering *renumbering)
+merge_documents(Relation index, InvertedSegment *segment,
+				SegmentWriter *writer, uint64 first_birth, uint32 *first,
+				Renumbering *renumbering)
 {
 	uint32		words = (segment->root.documents + 63) / 64;
 	uint32		per_page = PAGE_ITEMS(InvertedDocument);
 	char	   *copy = palloc(BLCKSZ);
 
 	renumbering->first = *first;
-	renumbering->kept = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(uint64) * (words + 1));
-	renumbering->rank = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(uint32) * (words + 1));
+	renumbering->kept = MemoryContextAllocHuge(CurrentMemoryContext,
+											   sizeof(uint64) * (words + 1));
+	renumbering->rank = MemoryContextAllocHuge(CurrentMemoryContext,
+											   sizeof(uint32) * (words + 1));
 	memset(renumbering->kept, 0, sizeof(uint64) * (words + 1));
 
 	for (uint32 i = 0; i < segment->root.documents; i++)
@@ -224,7 +231,8 @@ merge_documents(Relation index, InvertedSegment *segment, SegmentWriter *writer,
 		InvertedDocument document;
 
 		if (i % per_page == 0 &&
-			!segment_copy_page(index, segment, REGION_DOCUMENTS, i / per_page, copy))
+			!segment_copy_page(index, segment, REGION_DOCUMENTS, i / per_page,
+							   copy))
 			inverted_corrupted(index, segment->entry.root, "page of documents has another owner");
 		document = ((InvertedDocument *) InvertedPageData(copy))[i % per_page];
 		if (document.flags & DOCUMENT_DEAD)
@@ -284,7 +292,8 @@ merge_segments(Relation index, int first, int count)
 	inverted_read_meta(index, meta);
 	first_birth = meta->segment[first].first_birth;
 	for (int i = 0; i < count; i++)
-		documents += meta->segment[first + i].documents - meta->segment[first + i].dead;
+		documents += meta->segment[first + i].documents -
+					 meta->segment[first + i].dead;
 
 	writer = writer_begin(index, id, documents >= PACKED_DOCUMENTS ?
 						  (int) meta->weight_bits : POSTING_RAW, false);
@@ -292,7 +301,8 @@ merge_segments(Relation index, int first, int count)
 	{
 		if (!segment_open(index, &meta->segment[first + i], &segment[i]))
 			inverted_corrupted(index, meta->segment[first + i].root, "root page has another owner");
-		merge_documents(index, &segment[i], writer, first_birth, &number, &renumbering[i]);
+		merge_documents(index, &segment[i], writer, first_birth, &number,
+						&renumbering[i]);
 	}
 	for (int i = 0; i < count; i++)
 		source[i] = segment_source(index, &segment[i], &renumbering[i]);
@@ -323,15 +333,17 @@ mergeable(const InvertedMeta *meta, int first, int count)
 		documents += meta->segment[first + i].documents;
 		pages += meta->segment[first + i].pages;
 	}
-	return documents < INVERTED_MAX_DOCUMENTS && pages < INVERTED_MAX_POSTING_PAGES &&
-		last->first_birth - meta->segment[first].first_birth <= PG_UINT32_MAX / 2;
+	return documents < INVERTED_MAX_DOCUMENTS &&
+		   pages < INVERTED_MAX_POSTING_PAGES &&
+		   last->first_birth - meta->segment[first].first_birth <=
+			   PG_UINT32_MAX / 2;
 }
 
 /*
- * For VACUUM: the youngest segments, as many as an insert might merge, are made
- * one if a fifth of them is dead or lies beside the largest.  So a small index
- * becomes one segment, and the space of small segments, which are not packed,
- * does not add up.
+ * For VACUUM: the youngest segments, as many as an insert might merge, are
+ * made one if a fifth of them is dead or lies beside the largest.  So a small
+ * index becomes one segment, and the space of small segments, which are not
+ * packed, does not add up.
  */
 static bool
 choose_young(const InvertedMeta *meta, int *first, int *count)
@@ -341,16 +353,18 @@ choose_young(const InvertedMeta *meta, int *first, int *count)
 	int			segments = (int) meta->segment_count;
 	int			at = segments;
 
-	while (at > 0 &&
-		   documents + meta->segment[at - 1].documents <= INSERT_MERGE_DOCUMENTS)
+	while (at > 0 && documents + meta->segment[at - 1].documents <=
+						 INSERT_MERGE_DOCUMENTS)
 	{
 		at--;
 		documents += meta->segment[at].documents;
-		largest = Max(largest, meta->segment[at].documents - meta->segment[at].dead);
+		largest = Max(largest,
+					  meta->segment[at].documents - meta->segment[at].dead);
 	}
 	*first = at;
 	*count = segments - at;
-	return *count > 1 && mergeable(meta, at, *count) && (documents - largest) * 5 >= documents;
+	return *count > 1 && mergeable(meta, at, *count) &&
+		   (documents - largest) * 5 >= documents;
 }
 
 /*
@@ -432,7 +446,9 @@ stop_building(Relation index)
 
 	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
 	state = GenericXLogStart(index);
-	((InvertedMeta *) InvertedPageData(GenericXLogRegisterBuffer(state, buffer, 0)))->building = 0;
+	((InvertedMeta *) InvertedPageData(
+		 GenericXLogRegisterBuffer(state, buffer, 0)))
+		->building = 0;
 	GenericXLogFinish(state);
 	UnlockReleaseBuffer(buffer);
 	inverted_free_orphans(index, NULL);
@@ -441,13 +457,13 @@ stop_building(Relation index)
 static bool
 says_full(const ErrorData *error)
 {
-	return error->sqlerrcode == ERRCODE_DISK_FULL || error->saved_errno == ENOSPC ||
-		error->saved_errno == EFBIG || error->saved_errno == EDQUOT;
+	return error->sqlerrcode == ERRCODE_DISK_FULL ||
+		   error->saved_errno == ENOSPC || error->saved_errno == EFBIG ||
+		   error->saved_errno == EDQUOT;
 }
 
 /*
- * grow_if_possible
- *	  For VACUUM: false, with a warning, if there is no room for it.
+ * For VACUUM: false, with a warning, if there is no room for it.
  *
  * Only the end of a subtransaction cleans up behind the error.  A parallel
  * VACUUM cannot have one, and fails.
@@ -520,9 +536,9 @@ drop_dead_segment(Relation index, const InvertedMeta *meta)
 }
 
 /*
- * renew_smallest
- *	  Where there is no room for what would be best: write the smallest segment
- *	  anew of which a fifth is dead.  What that frees may be enough for the next.
+ * Where there is no room for what would be best: write the smallest segment
+ * anew of which a fifth is dead.  What that frees may be enough for the
+ * next.
  */
 static bool
 renew_smallest(Relation index, const InvertedMeta *meta)
@@ -532,7 +548,8 @@ renew_smallest(Relation index, const InvertedMeta *meta)
 	for (int i = 0; i < (int) meta->segment_count; i++)
 	{
 		if (meta->segment[i].dead * 5.0 >= meta->segment[i].documents &&
-			(growth.first < 0 || meta->segment[i].pages < meta->segment[growth.first].pages))
+			(growth.first < 0 ||
+			 meta->segment[i].pages < meta->segment[growth.first].pages))
 			growth.first = i;
 	}
 	return growth.first >= 0 && grow_if_possible(&growth);
@@ -565,9 +582,8 @@ maintain_for_vacuum(Relation index, InvertedMeta *meta)
 }
 
 /*
- * inverted_maintain
- *	  Seal the tail if it has grown, and merge what is worth merging.  The
- *	  caller holds the structure lock.
+ * Seal the tail if it has grown, and merge what is worth merging.  The
+ * caller holds the structure lock.
  */
 void
 inverted_maintain(Relation index, bool vacuum)
@@ -581,7 +597,8 @@ inverted_maintain(Relation index, bool vacuum)
 	int			count;
 
 	inverted_read_meta(index, meta);
-	if (meta->frozen.id == 0 && meta->tail.pages >= (vacuum ? TAIL_PAGES / 4 : TAIL_PAGES))
+	if (meta->frozen.id == 0 &&
+		meta->tail.pages >= (vacuum ? TAIL_PAGES / 4 : TAIL_PAGES))
 	{
 		inverted_freeze_tail(index);
 		inverted_read_meta(index, meta);
@@ -592,7 +609,8 @@ inverted_maintain(Relation index, bool vacuum)
 	{
 		if (meta->frozen.id != 0)
 		{
-			seal_frozen_tail(index, (Size) Max(work_mem, LEAST_SEAL_MEMORY) * 1024);
+			seal_frozen_tail(index,
+							 (Size) Max(work_mem, LEAST_SEAL_MEMORY) * 1024);
 			inverted_read_meta(index, meta);
 		}
 		while (choose_merge(meta, false, &first, &count))

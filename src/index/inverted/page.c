@@ -50,8 +50,7 @@ inverted_set_meta_length(Page page)
 }
 
 /*
- * inverted_create_meta
- *	  Write the first page of a new index.
+ * Write the first page of a new index.
  *
  * The init fork of an unlogged index is logged like any other page: it is what
  * the index starts from after a crash.
@@ -94,10 +93,7 @@ inverted_create_meta(Relation index, ForkNumber fork)
 	UnlockReleaseBuffer(buffer);
 }
 
-/*
- * inverted_meta_of_page
- *	  The metapage's contents, after a look at magic and version.
- */
+/* The metapage's contents, after a look at magic and version. */
 InvertedMeta *
 inverted_meta_of_page(Relation index, Page page)
 {
@@ -112,11 +108,14 @@ inverted_meta_of_page(Relation index, Page page)
 						RelationGetRelationName(index)),
 				 errhint("Please REINDEX it.")));
 	if (meta->version != INVERTED_VERSION)
-		ereport(ERROR,
-				(errcode(ERRCODE_INDEX_CORRUPTED),
-				 errmsg("index \"%s\" has format version %d, this library reads version %d",
-						RelationGetRelationName(index), meta->version, INVERTED_VERSION),
-				 errhint("Please REINDEX it.")));
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_INDEX_CORRUPTED),
+			 errmsg(
+				 "index \"%s\" has format version %d, this library reads version %d",
+				 RelationGetRelationName(index), meta->version,
+				 INVERTED_VERSION),
+			 errhint("Please REINDEX it.")));
 	if (meta->segment_count > INVERTED_MAX_SEGMENTS)
 		inverted_corrupted(index, INVERTED_META_BLOCK, "too many segments");
 	return meta;
@@ -210,10 +209,10 @@ claim_block(Relation index, BlockNumber block, const InvertedMeta *locked_meta)
 }
 
 /*
- * inverted_allocate
- *	  A page for new contents, exclusively locked: a free one or a new one.
+ * A page for new contents, exclusively locked: a free one or a new one.
  *
- * locked_meta: the metapage's contents if the caller holds it locked, else NULL
+ * locked_meta: the metapage's contents if the caller holds it locked, else
+ * NULL
  */
 Buffer
 inverted_allocate(Relation index, const InvertedMeta *locked_meta)
@@ -252,11 +251,10 @@ inverted_free_block(Relation index, BlockNumber block)
 }
 
 /*
- * inverted_free_orphans
- *	  Enter every page without a living owner into the free space map, and
- *	  strike out every other that a crash has left in it; returns how many are
- *	  free.  A page that is freed or taken meanwhile may be entered wrongly,
- *	  which costs its next taker a look, or waits for the next VACUUM.
+ * Enter every page without a living owner into the free space map, and
+ * strike out every other that a crash has left in it; returns how many are
+ * free.  A page that is freed or taken meanwhile may be entered wrongly,
+ * which costs its next taker a look, or waits for the next VACUUM.
  */
 BlockNumber
 inverted_free_orphans(Relation index, BufferAccessStrategy strategy)
@@ -280,7 +278,8 @@ inverted_free_orphans(Relation index, BufferAccessStrategy strategy)
 		bool		owned;
 
 		CHECK_FOR_INTERRUPTS();
-		buffer = ReadBufferExtended(index, MAIN_FORKNUM, block, RBM_NORMAL, strategy);
+		buffer = ReadBufferExtended(index, MAIN_FORKNUM, block, RBM_NORMAL,
+									strategy);
 		LockBuffer(buffer, BUFFER_LOCK_SHARE);
 		owned = page_owner(BufferGetPage(buffer), &owner);
 		UnlockReleaseBuffer(buffer);
@@ -325,10 +324,7 @@ inverted_unlock_structure(Relation index)
 	UnlockPage(index, INVERTED_META_BLOCK, ExclusiveLock);
 }
 
-/*
- * inverted_vector_class
- *	  The class of a vector, and its norm if the metric is cosine.
- */
+/* The class of a vector, and its norm if the metric is cosine. */
 int
 inverted_vector_class(int metric, const SparseVector *vector, double *norm)
 {

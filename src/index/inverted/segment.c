@@ -35,7 +35,8 @@ inverted_corrupted(Relation index, BlockNumber block, const char *what)
  * Lock a page for reading if it is the one that is expected.
  */
 static Buffer
-read_owned(Relation index, BlockNumber block, uint64 owner, uint16 kind, Page *page)
+read_owned(Relation index, BlockNumber block, uint64 owner, uint16 kind,
+		   Page *page)
 {
 	Buffer		buffer = index_read_buffer(index, block);
 
@@ -48,14 +49,18 @@ read_owned(Relation index, BlockNumber block, uint64 owner, uint16 kind, Page *p
 	return InvalidBuffer;
 }
 
-/* Take over what the root lists: the segment's pages, or the pages of that list. */
+/*
+ * Take over what the root lists: the segment's pages, or the pages of that
+ * list.
+ */
 static void
-take_block_list(InvertedSegment *segment, const BlockNumber *listed, uint32 total)
+take_block_list(InvertedSegment *segment, const BlockNumber *listed,
+				uint32 total)
 {
 	uint32		maps = segment->root.map_pages;
 
-	segment->blocks = MemoryContextAllocHuge(CurrentMemoryContext,
-											 sizeof(BlockNumber) * Max(total, 1));
+	segment->blocks = MemoryContextAllocHuge(
+		CurrentMemoryContext, sizeof(BlockNumber) * Max(total, 1));
 	if (maps == 0)
 		memcpy(segment->blocks, listed, sizeof(BlockNumber) * total);
 	else
@@ -76,8 +81,8 @@ read_map_pages(Relation index, InvertedSegment *segment, uint32 total)
 		Page		page;
 		uint32		first = i * per_page;
 		uint32		count = Min(per_page, total - first);
-		Buffer		buffer = read_owned(index, segment->map[i], segment->entry.id,
-										PAGE_MAP, &page);
+		Buffer		buffer = read_owned(index, segment->map[i],
+										segment->entry.id, PAGE_MAP, &page);
 
 		if (!BufferIsValid(buffer))
 			return false;
@@ -88,10 +93,7 @@ read_map_pages(Relation index, InvertedSegment *segment, uint32 total)
 	return true;
 }
 
-/*
- * segment_open
- *	  Read a segment's root and list of pages.  False if it is gone.
- */
+/* Read a segment's root and list of pages.  False if it is gone. */
 bool
 segment_open(Relation index, const InvertedSegmentEntry *entry,
 			 InvertedSegment *segment)
@@ -115,14 +117,16 @@ segment_open(Relation index, const InvertedSegmentEntry *entry,
 		(root->map_pages == 0 && total > ROOT_BLOCKS) ||
 		(root->map_pages != 0 &&
 		 (root->map_pages > ROOT_BLOCKS ||
-		  root->map_pages != (total + PAGE_ITEMS(BlockNumber) - 1) / PAGE_ITEMS(BlockNumber))))
+		  root->map_pages != (total + PAGE_ITEMS(BlockNumber) - 1) /
+								 PAGE_ITEMS(BlockNumber))))
 	{
 		UnlockReleaseBuffer(buffer);
 		inverted_corrupted(index, entry->root, "root page contradicts itself");
 	}
 	take_block_list(segment, root_blocks(root), (uint32) total);
 	UnlockReleaseBuffer(buffer);
-	if (segment->root.map_pages > 0 && !read_map_pages(index, segment, (uint32) total))
+	if (segment->root.map_pages > 0 &&
+		!read_map_pages(index, segment, (uint32) total))
 		return false;
 
 	for (int i = 0; i < REGION_COUNT; i++)
@@ -144,18 +148,15 @@ segment_close(InvertedSegment *segment)
 		pfree(segment->fences);
 }
 
-/*
- * segment_page
- *	  Pin and lock a page of a region for reading.
- */
+/* Pin and lock a page of a region for reading. */
 Buffer
 segment_page(Relation index, const InvertedSegment *segment,
 			 InvertedRegion region, uint32 number, Page *page)
 {
 	if (number >= segment->root.region_pages[region])
 		inverted_corrupted(index, segment->entry.root, "address beyond a region");
-	return read_owned(index, segment->region[region][number], segment->entry.id,
-					  (uint16) region, page);
+	return read_owned(index, segment->region[region][number],
+					  segment->entry.id, (uint16) region, page);
 }
 
 bool
@@ -172,10 +173,7 @@ segment_copy_page(Relation index, const InvertedSegment *segment,
 	return true;
 }
 
-/*
- * segment_load_fences
- *	  Read the first term of each dictionary page.
- */
+/* Read the first term of each dictionary page. */
 bool
 segment_load_fences(Relation index, InvertedSegment *segment)
 {
@@ -184,14 +182,16 @@ segment_load_fences(Relation index, InvertedSegment *segment)
 
 	if (segment->fences != NULL)
 		return true;
-	if (segment->root.region_pages[REGION_FENCES] != (total + per_page - 1) / per_page)
+	if (segment->root.region_pages[REGION_FENCES] !=
+		(total + per_page - 1) / per_page)
 		inverted_corrupted(index, segment->entry.root, "fences do not match the dictionary");
 	segment->fences = palloc(sizeof(int32) * Max(total, 1));
 	for (uint32 i = 0; i < segment->root.region_pages[REGION_FENCES]; i++)
 	{
 		Page		page;
 		uint32		first = i * per_page;
-		Buffer		buffer = segment_page(index, segment, REGION_FENCES, i, &page);
+		Buffer		buffer = segment_page(index, segment, REGION_FENCES, i,
+										  &page);
 
 		if (!BufferIsValid(buffer))
 			return false;
@@ -202,10 +202,7 @@ segment_load_fences(Relation index, InvertedSegment *segment)
 	return true;
 }
 
-/*
- * segment_headers
- *	  Copy cells of the directory.
- */
+/* Copy cells of the directory. */
 bool
 segment_headers(Relation index, const InvertedSegment *segment,
 				uint32 cell, uint32 count, PostingHeader *out)

@@ -62,7 +62,8 @@ put_record(Page page, const InvertedRecord *record, const SparseVector *vector)
  */
 static bool
 append_to_page(Relation index, BlockNumber block, uint64 owner,
-			   const InvertedRecord *record, const SparseVector *vector, Size length)
+			   const InvertedRecord *record, const SparseVector *vector,
+			   Size length)
 {
 	Buffer		buffer = ReadBuffer(index, block);
 	Page		page;
@@ -72,7 +73,8 @@ append_to_page(Relation index, BlockNumber block, uint64 owner,
 	page = BufferGetPage(buffer);
 	if (!inverted_page_is(page, block, owner, PAGE_TAIL) ||
 		InvertedPageSpecial(page)->next != InvalidBlockNumber ||
-		(InvertedPageSpecial(page)->flags & TAIL_CLOSED) || page_room(page) < length)
+		(InvertedPageSpecial(page)->flags & TAIL_CLOSED) ||
+		page_room(page) < length)
 	{
 		UnlockReleaseBuffer(buffer);
 		return false;
@@ -92,7 +94,8 @@ lock_last_page(Relation index, const InvertedTail *tail)
 	Buffer		buffer = ReadBuffer(index, tail->last);
 
 	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
-	if (!inverted_page_is(BufferGetPage(buffer), tail->last, tail->id, PAGE_TAIL))
+	if (!inverted_page_is(BufferGetPage(buffer), tail->last, tail->id,
+						  PAGE_TAIL))
 		inverted_corrupted(index, tail->last, "not the last page of the tail");
 	return buffer;
 }
@@ -133,7 +136,8 @@ append_new_page(Relation index, const InvertedTail *seen,
 	{
 		InvertedSpecial *special;
 
-		special = InvertedPageSpecial(GenericXLogRegisterBuffer(state, last_buffer, 0));
+		special = InvertedPageSpecial(
+			GenericXLogRegisterBuffer(state, last_buffer, 0));
 		special->next = BufferGetBlockNumber(new_buffer);
 		ordinal = special->ordinal + special->records;
 	}
@@ -143,8 +147,10 @@ append_new_page(Relation index, const InvertedTail *seen,
 	meta->tail.pages += 1 + extra;
 	*grown = meta->tail.pages >= TAIL_PAGES;
 
-	page = GenericXLogRegisterBuffer(state, new_buffer, GENERIC_XLOG_FULL_IMAGE);
-	inverted_init_page(page, BufferGetBlockNumber(new_buffer), meta->tail.id, PAGE_TAIL);
+	page = GenericXLogRegisterBuffer(state, new_buffer,
+									 GENERIC_XLOG_FULL_IMAGE);
+	inverted_init_page(page, BufferGetBlockNumber(new_buffer), meta->tail.id,
+					   PAGE_TAIL);
 	InvertedPageSpecial(page)->ordinal = ordinal;
 	put_record(page, record, vector);
 	GenericXLogFinish(state);
@@ -172,11 +178,13 @@ write_overflow(Relation index, uint64 owner, const char *bytes, Size length,
 	{
 		Buffer		buffer = inverted_allocate(index, NULL);
 		GenericXLogState *state = GenericXLogStart(index);
-		Page		page = GenericXLogRegisterBuffer(state, buffer, GENERIC_XLOG_FULL_IMAGE);
+		Page		page = GenericXLogRegisterBuffer(state, buffer,
+													 GENERIC_XLOG_FULL_IMAGE);
 		Size		at = chunks * PAGE_CAPACITY;
 		Size		part = Min(PAGE_CAPACITY, length - at);
 
-		inverted_init_page(page, BufferGetBlockNumber(buffer), owner, PAGE_OVERFLOW);
+		inverted_init_page(page, BufferGetBlockNumber(buffer), owner,
+						   PAGE_OVERFLOW);
 		memcpy(InvertedPageData(page), bytes + at, part);
 		((PageHeader) page)->pd_lower += part;
 		InvertedPageSpecial(page)->next = next;
@@ -197,7 +205,8 @@ add_tail_pages(Relation index, uint64 owner, uint32 extra, bool *grown)
 
 	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
 	state = GenericXLogStart(index);
-	meta = (InvertedMeta *) InvertedPageData(GenericXLogRegisterBuffer(state, buffer, 0));
+	meta = (InvertedMeta *) InvertedPageData(
+		GenericXLogRegisterBuffer(state, buffer, 0));
 	if (meta->tail.id == owner)
 	{
 		meta->tail.pages += extra;
@@ -217,7 +226,8 @@ fix_dims(Relation index, int from, int to)
 
 	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
 	state = GenericXLogStart(index);
-	meta = (InvertedMeta *) InvertedPageData(GenericXLogRegisterBuffer(state, buffer, 0));
+	meta = (InvertedMeta *) InvertedPageData(
+		GenericXLogRegisterBuffer(state, buffer, 0));
 	if (meta->dims == from)
 		meta->dims = to;
 	GenericXLogFinish(state);
@@ -238,7 +248,8 @@ tail_is_gone(Relation index, const InvertedTail *tail, IndexGone *gone)
 		ItemPointerData tid;
 
 		ItemPointerSet(&tid, record->block, record->offset);
-		result = (record->flags & (DOCUMENT_DEAD | DOCUMENT_NULL)) || index_gone(gone, &tid);
+		result = (record->flags & (DOCUMENT_DEAD | DOCUMENT_NULL)) ||
+				 index_gone(gone, &tid);
 	}
 	/* one that was overtaken has not seen all */
 	result = result && !reader->stale;
@@ -247,7 +258,8 @@ tail_is_gone(Relation index, const InvertedTail *tail, IndexGone *gone)
 }
 
 static bool
-segment_is_gone(Relation index, const InvertedSegmentEntry *entry, IndexGone *gone)
+segment_is_gone(Relation index, const InvertedSegmentEntry *entry,
+				IndexGone *gone)
 {
 	InvertedSegment *segment = palloc(sizeof(InvertedSegment));
 	char	   *copy = palloc(BLCKSZ);
@@ -262,11 +274,13 @@ segment_is_gone(Relation index, const InvertedSegmentEntry *entry, IndexGone *go
 
 		CHECK_FOR_INTERRUPTS();
 		if (i % per_page == 0 &&
-			!segment_copy_page(index, segment, REGION_DOCUMENTS, i / per_page, copy))
+			!segment_copy_page(index, segment, REGION_DOCUMENTS, i / per_page,
+							   copy))
 			inverted_corrupted(index, entry->root, "page of documents has another owner");
 		document = (InvertedDocument *) InvertedPageData(copy) + i % per_page;
 		ItemPointerSet(&tid, document->block, document->offset);
-		result = (document->flags & (DOCUMENT_DEAD | DOCUMENT_NULL)) || index_gone(gone, &tid);
+		result = (document->flags & (DOCUMENT_DEAD | DOCUMENT_NULL)) ||
+				 index_gone(gone, &tid);
 	}
 	if (opened)
 		segment_close(segment);
@@ -284,7 +298,8 @@ all_is_gone(Relation index, Relation heap)
 	bool		result;
 
 	inverted_read_meta(index, meta);
-	result = tail_is_gone(index, &meta->tail, gone) && tail_is_gone(index, &meta->frozen, gone);
+	result = tail_is_gone(index, &meta->tail, gone) &&
+			 tail_is_gone(index, &meta->frozen, gone);
 	for (uint32 i = 0; i < meta->segment_count && result; i++)
 		result = segment_is_gone(index, &meta->segment[i], gone);
 	index_gone_end(gone);
@@ -311,9 +326,8 @@ delete_gone(Relation index, Relation heap)
 }
 
 /*
- * change_dims
- *	  A vector of other dimensions than the index has: take over its, if no
- *	  other row is left.
+ * A vector of other dimensions than the index has: take over its, if no
+ * other row is left.
  *
  * The index is looked through before it is claimed, which would keep others
  * out, and again after that.
@@ -353,12 +367,10 @@ read_tail(Relation index, InvertedTail *tail)
 	return dims;
 }
 
-/*
- * inverted_append
- *	  Add one row to the index; vector is NULL for a NULL.
- */
+/* Add one row to the index; vector is NULL for a NULL. */
 void
-inverted_append(Relation index, Relation heap, ItemPointer tid, const SparseVector *vector)
+inverted_append(Relation index, Relation heap, ItemPointer tid,
+				const SparseVector *vector)
 {
 	InvertedRecord record = {0};
 	InvertedTail tail;
@@ -423,10 +435,9 @@ inverted_append(Relation index, Relation heap, ItemPointer tid, const SparseVect
 }
 
 /*
- * inverted_freeze_tail
- *	  Close the tail and begin a new one.  False if there is nothing in it, or
- *	  if somebody is writing a long vector to it.  The caller holds the
- *	  structure lock and there is no frozen tail.
+ * Close the tail and begin a new one.  False if there is nothing in it, or
+ * if somebody is writing a long vector to it.  The caller holds the
+ * structure lock and there is no frozen tail.
  */
 bool
 inverted_freeze_tail(Relation index)
@@ -452,8 +463,10 @@ inverted_freeze_tail(Relation index)
 	last_buffer = lock_last_page(index, &meta->tail);
 
 	state = GenericXLogStart(index);
-	meta = (InvertedMeta *) InvertedPageData(GenericXLogRegisterBuffer(state, meta_buffer, 0));
-	special = InvertedPageSpecial(GenericXLogRegisterBuffer(state, last_buffer, 0));
+	meta = (InvertedMeta *) InvertedPageData(
+		GenericXLogRegisterBuffer(state, meta_buffer, 0));
+	special = InvertedPageSpecial(
+		GenericXLogRegisterBuffer(state, last_buffer, 0));
 	special->flags |= TAIL_CLOSED;
 	meta->frozen = meta->tail;
 	meta->frozen.records = special->ordinal + special->records;
@@ -542,16 +555,16 @@ read_overflow(TailReader *reader, const InvertedRecord *record)
 }
 
 /*
- * tail_next
- *	  The next record and its vector (NULL for a NULL), valid until the next
- *	  call.  What is returned has been checked, so that damage cannot mislead.
+ * The next record and its vector (NULL for a NULL), valid until the next
+ * call.  What is returned has been checked, so that damage cannot mislead.
  */
 bool
 tail_next(TailReader *reader, InvertedRecord **record, SparseVector **vector)
 {
 	uint32		used;
 
-	while (reader->block == InvalidBlockNumber || reader->record >= reader->records)
+	while (reader->block == InvalidBlockNumber ||
+		   reader->record >= reader->records)
 	{
 		InvertedSpecial *special;
 
@@ -575,12 +588,14 @@ tail_next(TailReader *reader, InvertedRecord **record, SparseVector **vector)
 	}
 
 	used = InvertedPageUsed(reader->page.data);
-	*record = (InvertedRecord *) (InvertedPageData(reader->page.data) + reader->at);
+	*record = (InvertedRecord *) (InvertedPageData(reader->page.data) +
+								  reader->at);
 	if (used > PAGE_CAPACITY || reader->at + sizeof(InvertedRecord) > used ||
 		(((*record)->flags & RECORD_OVERFLOW) == 0 &&
 		 (*record)->bytes > used - reader->at - sizeof(InvertedRecord)))
 		inverted_corrupted(reader->index, reader->block, "record exceeds its page");
-	reader->at += RECORD_LENGTH(((*record)->flags & RECORD_OVERFLOW) ? 0 : (*record)->bytes);
+	reader->at += RECORD_LENGTH(
+		((*record)->flags & RECORD_OVERFLOW) ? 0 : (*record)->bytes);
 	reader->record++;
 	reader->ordinal++;
 
@@ -624,10 +639,7 @@ overflow_blocks(TailReader *reader, BlockNumber block,
 	pfree(copy);
 }
 
-/*
- * tail_blocks
- *	  Visit every page of a tail, to free them.
- */
+/* Visit every page of a tail, to free them. */
 void
 tail_blocks(Relation index, const InvertedTail *tail,
 			void (*visit) (Relation index, BlockNumber block))

@@ -27,7 +27,9 @@
 /* Ranks of the weights that a summary keeps, for a first threshold */
 const uint32 inverted_seed_rank[INVERTED_SEEDS] = {64, 256, 1024};
 
-/* Weights are counted by their leading bits, which makes 16 classes an octave. */
+/*
+ * Weights are counted by their leading bits, which makes 16 classes an octave.
+ */
 #define SEED_CLASS(bits)	((bits) >> 19)
 #define SEED_CLASSES		4096
 
@@ -99,7 +101,8 @@ write_page(SegmentWriter *writer, char *image)
 
 		buffer = inverted_allocate(writer->index, NULL);
 		state = GenericXLogStart(writer->index);
-		page = GenericXLogRegisterBuffer(state, buffer, GENERIC_XLOG_FULL_IMAGE);
+		page = GenericXLogRegisterBuffer(state, buffer,
+										 GENERIC_XLOG_FULL_IMAGE);
 		memcpy(page, image, BLCKSZ);
 		InvertedPageSpecial(page)->block = BufferGetBlockNumber(buffer);
 		GenericXLogFinish(state);
@@ -115,7 +118,8 @@ region_start_page(SegmentWriter *writer, InvertedRegion region)
 {
 	RegionWriter *out = &writer->region[region];
 
-	inverted_init_page(out->page.data, InvalidBlockNumber, writer->id, (uint16) region);
+	inverted_init_page(out->page.data, InvalidBlockNumber, writer->id,
+					   (uint16) region);
 	InvertedPageSpecial(out->page.data)->ordinal = out->pages;
 	out->used = 0;
 }
@@ -130,9 +134,10 @@ region_flush(SegmentWriter *writer, InvertedRegion region)
 	if (out->pages == out->capacity)
 	{
 		out->capacity = Max(64, out->capacity * 2);
-		out->block = out->block == NULL ?
-			palloc(sizeof(BlockNumber) * out->capacity) :
-			repalloc_huge(out->block, sizeof(BlockNumber) * (Size) out->capacity);
+		out->block = out->block == NULL
+						 ? palloc(sizeof(BlockNumber) * out->capacity)
+						 : repalloc_huge(out->block, sizeof(BlockNumber) *
+														 (Size) out->capacity);
 	}
 	((PageHeader) out->page.data)->pd_lower =
 		MAXALIGN(SizeOfPageHeaderData) + out->used;
@@ -145,7 +150,8 @@ region_flush(SegmentWriter *writer, InvertedRegion region)
  * Append bytes, which stay together on one page; returns their offset on it.
  */
 static uint32
-region_append(SegmentWriter *writer, InvertedRegion region, const void *bytes, uint32 length)
+region_append(SegmentWriter *writer, InvertedRegion region, const void *bytes,
+			  uint32 length)
 {
 	RegionWriter *out = &writer->region[region];
 	uint32		offset;
@@ -161,9 +167,8 @@ region_append(SegmentWriter *writer, InvertedRegion region, const void *bytes, u
 /* ---------- documents ---------- */
 
 /*
- * writer_begin
- *	  Start a segment.  bulk: the index is being built, and will be logged as a
- *	  whole.
+ * Start a segment.  bulk: the index is being built, and will be logged as a
+ * whole.
  */
 SegmentWriter *
 writer_begin(Relation index, uint64 id, int weight_bits, bool bulk)
@@ -198,15 +203,16 @@ writer_add_document(SegmentWriter *writer, const InvertedDocument *document)
 		writer->root.empties++;
 	else if (document->flags & DOCUMENT_IRREGULAR)
 		writer->root.irregulars++;
-	region_append(writer, REGION_DOCUMENTS, document, sizeof(InvertedDocument));
+	region_append(writer, REGION_DOCUMENTS, document,
+				  sizeof(InvertedDocument));
 }
 
 /* ---------- postings ---------- */
 
 /* Put a block on its page, with its header in front if asked. */
 static uint32
-put_block(SegmentWriter *writer, const PostingHeader *header, const uint8 *packed,
-		  uint32 bytes, bool with_header)
+put_block(SegmentWriter *writer, const PostingHeader *header,
+		  const uint8 *packed, uint32 bytes, bool with_header)
 {
 	RegionWriter *out = &writer->region[REGION_POSTINGS];
 	uint8		both[sizeof(PostingHeader) + POSTING_MAX_BYTES];
@@ -229,7 +235,9 @@ put_block(SegmentWriter *writer, const PostingHeader *header, const uint8 *packe
 	return MAKE_ADDRESS(out->pages, offset);
 }
 
-/* Learn about the weights: are they integers, and how many are of each size? */
+/*
+ * Learn about the weights: are they integers, and how many are of each size?
+ */
 static void
 study_weights(SegmentWriter *writer, const PostingBatch *batch)
 {
@@ -238,7 +246,8 @@ study_weights(SegmentWriter *writer, const PostingBatch *batch)
 		uint32		bits;
 		uint32		class;
 
-		if (batch->low[i] != batch->high[i] || batch->low[i] != rintf(batch->low[i]))
+		if (batch->low[i] != batch->high[i] ||
+			batch->low[i] != rintf(batch->low[i]))
 			writer->integers = false;
 		if (!(batch->low[i] > 0))
 			continue;
@@ -274,7 +283,8 @@ flush_pending(SegmentWriter *writer, bool only)
 	for (int i = 0; i < writer->pending.count && exact; i++)
 		exact = writer->pending.low[i] == writer->pending.high[i];
 	if (writer->pending_has_grid)
-		bytes = posting_encode_as(&writer->pending, &writer->pending_grid, &header, packed);
+		bytes = posting_encode_as(&writer->pending, &writer->pending_grid,
+								  &header, packed);
 	else
 		bytes = posting_encode(&writer->pending,
 							   exact || writer->weight_bits != POSTING_RAW ?
@@ -285,7 +295,8 @@ flush_pending(SegmentWriter *writer, bool only)
 	{
 		writer->header_capacity *= 2;
 		writer->header = repalloc_huge(writer->header,
-									   sizeof(PostingHeader) * (Size) writer->header_capacity);
+									   sizeof(PostingHeader) *
+										   (Size) writer->header_capacity);
 	}
 	writer->header[writer->headers++] = header;
 	posting_range(&header, &low, &high);
@@ -302,14 +313,16 @@ flush_pending(SegmentWriter *writer, bool only)
  * the intervals of its weights.
  */
 static void
-add_batch(SegmentWriter *writer, const PostingBatch *batch, const PostingHeader *grid)
+add_batch(SegmentWriter *writer, const PostingBatch *batch,
+		  const PostingHeader *grid)
 {
 	PostingBatch *pending = &writer->pending;
 	int			at = 0;
 
 	study_weights(writer, batch);
 	if (grid != NULL && batch->count >= POSTING_BLOCK * 3 / 4 &&
-		(grid->weight_bits == POSTING_RAW) == (writer->weight_bits == POSTING_RAW))
+		(grid->weight_bits == POSTING_RAW) ==
+			(writer->weight_bits == POSTING_RAW))
 	{
 		flush_pending(writer, false);
 		*pending = *batch;
@@ -322,12 +335,15 @@ add_batch(SegmentWriter *writer, const PostingBatch *batch, const PostingHeader 
 		flush_pending(writer, false);
 	while (at < batch->count)
 	{
-		int			part = Min(batch->count - at, POSTING_BLOCK - pending->count);
+		int			part = Min(batch->count - at,
+							   POSTING_BLOCK - pending->count);
 
 		memcpy(pending->document + pending->count, batch->document + at,
 			   sizeof(uint32) * part);
-		memcpy(pending->low + pending->count, batch->low + at, sizeof(float) * part);
-		memcpy(pending->high + pending->count, batch->high + at, sizeof(float) * part);
+		memcpy(pending->low + pending->count, batch->low + at,
+			   sizeof(float) * part);
+		memcpy(pending->high + pending->count, batch->high + at,
+			   sizeof(float) * part);
 		pending->count += part;
 		writer->count += part;
 		at += part;
@@ -359,7 +375,8 @@ set_seeds(SegmentWriter *writer, InvertedSummary *summary)
 	uint32		seen = 0;
 	int			next = 0;
 
-	for (int64 class = writer->class_most; class >= (int64) writer->class_least; class--)
+	for (int64 class = writer->class_most;
+		 class >= (int64) writer->class_least; class --)
 	{
 		seen += writer->classes[class];
 		while (next < INVERTED_SEEDS && seen >= inverted_seed_rank[next])
@@ -403,16 +420,20 @@ end_term(SegmentWriter *writer)
 		summary.blocks = writer->headers;
 		set_seeds(writer, &summary);
 		term.where = writer->directory_cells;
-		region_append(writer, REGION_DIRECTORY, &summary, sizeof(PostingHeader));
+		region_append(writer, REGION_DIRECTORY, &summary,
+					  sizeof(PostingHeader));
 		region_append(writer, REGION_DIRECTORY,
-					  (char *) &summary + sizeof(PostingHeader), sizeof(PostingHeader));
+					  (char *) &summary + sizeof(PostingHeader),
+					  sizeof(PostingHeader));
 		for (uint32 i = 0; i < writer->headers; i++)
-			region_append(writer, REGION_DIRECTORY, &writer->header[i], sizeof(PostingHeader));
+			region_append(writer, REGION_DIRECTORY, &writer->header[i],
+						  sizeof(PostingHeader));
 		writer->directory_cells += 2 + writer->headers;
 	}
 	if (writer->class_most >= writer->class_least)
 		memset(&writer->classes[writer->class_least], 0,
-			   sizeof(uint32) * (writer->class_most - writer->class_least + 1));
+			   sizeof(uint32) *
+				   (writer->class_most - writer->class_least + 1));
 
 	writer->root.low = Min(writer->root.low, writer->low);
 	writer->root.high = Max(writer->root.high, writer->high);
@@ -434,7 +455,9 @@ show_progress(SegmentWriter *writer)
 	writer->next_report = writer->root.postings + REPORT_POSTINGS;
 }
 
-/* The source with the least term is first, among equals the one listed first. */
+/*
+ * The source with the least term is first, among equals the one listed first.
+ */
 static int
 compare_sources(Datum a, Datum b, void *sources)
 {
@@ -448,14 +471,14 @@ compare_sources(Datum a, Datum b, void *sources)
 }
 
 /*
- * writer_add_sources
- *	  Write the postings of all sources.  The documents of one source come
- *	  before those of the next.
+ * Write the postings of all sources.  The documents of one source come
+ * before those of the next.
  */
 void
 writer_add_sources(SegmentWriter *writer, PostingSource **sources, int count)
 {
-	binaryheap *heap = binaryheap_allocate(Max(count, 1), compare_sources, sources);
+	binaryheap *heap = binaryheap_allocate(Max(count, 1), compare_sources,
+										   sources);
 	PostingBatch *batch = palloc(sizeof(PostingBatch));
 
 	for (int i = 0; i < count; i++)
@@ -466,7 +489,8 @@ writer_add_sources(SegmentWriter *writer, PostingSource **sources, int count)
 	binaryheap_build(heap);
 	while (!binaryheap_empty(heap))
 	{
-		int32		term = sources[DatumGetInt32(binaryheap_first(heap))]->term;
+		int32		term =
+				  sources[DatumGetInt32(binaryheap_first(heap))]->term;
 
 		begin_term(writer, term);
 		while (!binaryheap_empty(heap))
@@ -511,7 +535,8 @@ all_blocks(SegmentWriter *writer, uint32 *total)
 		RegionWriter *region = &writer->region[i];
 
 		if (region->pages > 0)
-			memcpy(block + at, region->block, sizeof(BlockNumber) * region->pages);
+			memcpy(block + at, region->block,
+				   sizeof(BlockNumber) * region->pages);
 		at += region->pages;
 		writer->root.region_pages[i] = region->pages;
 	}
@@ -520,7 +545,8 @@ all_blocks(SegmentWriter *writer, uint32 *total)
 
 /* Write a list that is too long for the root; returns the pages it is on. */
 static BlockNumber *
-write_map(SegmentWriter *writer, const BlockNumber *block, uint32 total, uint32 *pages)
+write_map(SegmentWriter *writer, const BlockNumber *block, uint32 total,
+		  uint32 *pages)
 {
 	PGAlignedBlock image;
 	uint32		per_page = PAGE_ITEMS(BlockNumber);
@@ -537,7 +563,8 @@ write_map(SegmentWriter *writer, const BlockNumber *block, uint32 total, uint32 
 	{
 		uint32		part = Min(per_page, total - i * per_page);
 
-		inverted_init_page(image.data, InvalidBlockNumber, writer->id, PAGE_MAP);
+		inverted_init_page(image.data, InvalidBlockNumber, writer->id,
+						   PAGE_MAP);
 		InvertedPageSpecial(image.data)->ordinal = i;
 		memcpy(InvertedPageData(image.data), block + i * per_page,
 			   sizeof(BlockNumber) * part);
@@ -548,9 +575,8 @@ write_map(SegmentWriter *writer, const BlockNumber *block, uint32 total, uint32 
 }
 
 /*
- * writer_finish
- *	  Write what is left and the root.  Fills in the segment's entry for the
- *	  metapage, except for first_birth and level.  Frees the writer.
+ * Write what is left and the root.  Fills in the segment's entry for the
+ * metapage, except for first_birth and level.  Frees the writer.
  */
 void
 writer_finish(SegmentWriter *writer, InvertedSegmentEntry *entry)

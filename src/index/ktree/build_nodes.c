@@ -27,14 +27,14 @@
 #define LEAF_ITERATIONS		4
 
 /*
- * write_image
- *	  Append a node to the file, unlogged; the build logs all at its end.
- *	  Other processes may append at the same time.
+ * Append a node to the file, unlogged; the build logs all at its end.
+ * Other processes may append at the same time.
  */
 static void
 write_image(BuildState *build, KtreeImage *image)
 {
-	image->link.block = ktree_extend(build->index, build->layout->extent_pages);
+	image->link.block = ktree_extend(build->index,
+									 build->layout->extent_pages);
 	image->link.generation = 1;
 	for (int part = 0; part < build->layout->extent_pages; part++)
 	{
@@ -50,17 +50,20 @@ write_image(BuildState *build, KtreeImage *image)
 
 /* Remember a written node for the level above. */
 void
-ktree_build_add(BuildState *build, KtreeLink link, const float *center, float radius)
+ktree_build_add(BuildState *build, KtreeLink link, const float *center,
+				float radius)
 {
 	Built	   *built;
 
 	if (build->built_count == build->built_room)
 	{
 		build->built_room = Max(build->built_room * 2, 256);
-		build->built = build->built == NULL ?
-			MemoryContextAllocHuge(GetMemoryChunkContext(build),
-								   sizeof(Built) * build->built_room) :
-			repalloc_huge(build->built, sizeof(Built) * (Size) build->built_room);
+		build->built =
+			build->built == NULL
+				? MemoryContextAllocHuge(GetMemoryChunkContext(build),
+										 sizeof(Built) * build->built_room)
+				: repalloc_huge(build->built,
+								sizeof(Built) * (Size) build->built_room);
 	}
 	built = &build->built[build->built_count++];
 	built->link = link;
@@ -71,33 +74,36 @@ ktree_build_add(BuildState *build, KtreeLink link, const float *center, float ra
 }
 
 /* What is clustered: vectors and what a slot would point to. */
-typedef struct Members
+typedef struct Clustered
 {
 	const float *vectors;
 	const KtreePointer *pointers;
 	const float *radius;		/* of nodes; NULL: they are rows */
 	const KtreeFilters *filters;	/* of rows, or NULL */
 	int			level;			/* of the nodes to be made */
-} Members;
+} Clustered;
 
 /* Write one node of the chosen members. */
 static void
-write_node(BuildState *build, const Members *members, const int32 *which, int count)
+write_node(BuildState *build, const Clustered *members, const int32 *which,
+		   int count)
 {
 	int			dims = build->layout->padded;
 	KtreeImage *image = build->image;
 	float	   *center = palloc(sizeof(float) * dims);
-	float		radius = ktree_robust_center(members->vectors, which, count, dims,
-											 members->level > 0, center);
+	float		radius = ktree_robust_center(members->vectors, which, count,
+											 dims, members->level > 0,
+											 center);
 
-	ktree_image_begin(image, build->cache, members->level, center, NULL, radius);
+	ktree_image_begin(image, build->cache, members->level, center, NULL,
+					  radius);
 	for (int i = 0; i < count; i++)
 	{
-		ktree_encode(image, members->vectors + (Size) which[i] * dims, 0, build->inner,
-					 build->code);
+		ktree_encode(image, members->vectors + (Size) which[i] * dims, 0,
+					 build->inner, build->code);
 		if (members->level > 0)
-			build->code->four_bit.error = ktree_pack_radius(build->code->four_bit.error,
-															members->radius[which[i]]);
+			build->code->four_bit.error = ktree_pack_radius(
+				build->code->four_bit.error, members->radius[which[i]]);
 		if (members->filters != NULL)
 			build->code->filters = members->filters[which[i]];
 		else
@@ -105,13 +111,16 @@ write_node(BuildState *build, const Members *members, const int32 *which, int co
 		ktree_image_add(image, &members->pointers[which[i]], build->code);
 	}
 	write_image(build, image);
-	ktree_build_add(build, image->link, image->center, radius);
+	ktree_set_reach(image, build->cache, members->vectors, which, count,
+					members->radius);
+	ktree_build_add(build, image->link, image->center, image->reach);
 	pfree(center);
 }
 
 /* Split a cluster until its parts fit, and write them. */
 static void
-write_cluster(BuildState *build, const Members *members, int32 *which, int count)
+write_cluster(BuildState *build, const Clustered *members, int32 *which,
+			  int count)
 {
 	int			dims = build->layout->padded;
 	float	   *vectors;
@@ -131,12 +140,14 @@ write_cluster(BuildState *build, const Members *members, int32 *which, int count
 
 	/* many members are divided by the first few of them, equal ones by half */
 	some = Min(count, 4 * build->layout->capacity);
-	vectors = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(float) * (Size) some * dims);
+	vectors = MemoryContextAllocHuge(CurrentMemoryContext,
+									 sizeof(float) * (Size) some * dims);
 	side = palloc0(some);
 	centers = palloc(sizeof(float) * 2 * dims);
 	for (int i = 0; i < some; i++)
 		memcpy(vectors + (Size) i * dims,
-			   members->vectors + (Size) which[(int64) i * count / some] * dims,
+			   members->vectors +
+				   (Size) which[(int64) i * count / some] * dims,
 			   sizeof(float) * dims);
 	ktree_two_means(vectors, some, dims, side, centers);
 	if (some == count)
@@ -155,7 +166,8 @@ write_cluster(BuildState *build, const Members *members, int32 *which, int count
 		{
 			const float *v = members->vectors + (Size) which[i] * dims;
 			float		one = vector_l2_squared_kernel(dims, v, centers);
-			float		two = vector_l2_squared_kernel(dims, v, centers + dims);
+			float		two = vector_l2_squared_kernel(dims, v,
+													   centers + dims);
 
 			if (one < two || (one == two && i % 2 == 0))
 			{
@@ -176,25 +188,24 @@ write_cluster(BuildState *build, const Members *members, int32 *which, int count
 }
 
 static void
-assign(const float *vectors, int count, int dims, const float *packed, int clusters,
-	   int32 *nearest)
+assign(const float *vectors, int count, int dims, const float *packed,
+	   int clusters, int32 *nearest)
 {
 	for (int first = 0; first < count; first += 1024)
 	{
 		CHECK_FOR_INTERRUPTS();
-		kmeans_nearest(vectors + (Size) first * dims, Min(1024, count - first), dims,
-					   packed, clusters, nearest + first, NULL);
+		kmeans_nearest(vectors + (Size) first * dims, Min(1024, count - first),
+					   dims, packed, clusters, nearest + first, NULL);
 	}
 }
 
 /*
- * drop_small
- *	  Clusters too small for a node of their own go to their neighbours.
- *	  Returns how many are left, numbered anew; "packed" is overwritten.
+ * Clusters too small for a node of their own go to their neighbours.
+ * Returns how many are left, numbered anew; "packed" is overwritten.
  */
 static int
-drop_small(BuildState *build, const Members *members, int count, float *centers,
-		   int clusters, float *packed, int32 *nearest)
+drop_small(BuildState *build, const Clustered *members, int count,
+		   float *centers, int clusters, float *packed, int32 *nearest)
 {
 	int			dims = build->layout->padded;
 	int32	   *sizes = palloc0(sizeof(int32) * clusters);
@@ -214,7 +225,8 @@ drop_small(BuildState *build, const Members *members, int count, float *centers,
 			continue;
 		}
 		if (kept != c)
-			memcpy(centers + (Size) kept * dims, centers + (Size) c * dims, sizeof(float) * dims);
+			memcpy(centers + (Size) kept * dims, centers + (Size) c * dims,
+				   sizeof(float) * dims);
 		sizes[c] = kept++;		/* its new number */
 	}
 	if (kept == clusters || kept == 0)
@@ -242,8 +254,8 @@ drop_small(BuildState *build, const Members *members, int count, float *centers,
 			nearest[i] = sizes[nearest[i]];
 			continue;
 		}
-		memcpy(moving + (Size) waiting * dims, members->vectors + (Size) i * dims,
-			   sizeof(float) * dims);
+		memcpy(moving + (Size) waiting * dims,
+			   members->vectors + (Size) i * dims, sizeof(float) * dims);
 		moved[waiting++] = i;
 	}
 	pfree(moving);
@@ -251,7 +263,9 @@ drop_small(BuildState *build, const Members *members, int count, float *centers,
 	return kept;
 }
 
-/* Clusters to divide so many members into, at "fill" of a node's slots each. */
+/*
+ * Clusters to divide so many members into, at "fill" of a node's slots each.
+ */
 static int
 clusters_of(const KtreeLayout *layout, int count, double fill)
 {
@@ -268,18 +282,20 @@ training_rows(int count, int clusters)
 }
 
 /*
- * write_level
- *	  Cluster members into nodes of about "fill" of a node's slots.  The first
- *	  training_rows() of them must be a fair sample.
+ * Cluster members into nodes of about "fill" of a node's slots.  The first
+ * training_rows() of them must be a fair sample.
  */
 static void
-write_level(BuildState *build, const Members *members, int count, double fill)
+write_level(BuildState *build, const Clustered *members, int count,
+			double fill)
 {
 	const KtreeLayout *layout = build->layout;
 	int			dims = layout->padded;
 	int			clusters = clusters_of(layout, count, fill);
-	int32	   *nearest = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(int32) * (Size) count);
-	int32	   *order = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(int32) * (Size) count);
+	int32	   *nearest = MemoryContextAllocHuge(CurrentMemoryContext,
+												 sizeof(int32) * (Size) count);
+	int32	   *order = MemoryContextAllocHuge(CurrentMemoryContext,
+											   sizeof(int32) * (Size) count);
 	int32	   *start;
 
 	start = palloc0(sizeof(int32) * (clusters + 2));
@@ -287,19 +303,22 @@ write_level(BuildState *build, const Members *members, int count, double fill)
 	if (clusters > 1)
 	{
 		int			training = training_rows(count, clusters);
-		float	   *centers = MemoryContextAllocHuge(CurrentMemoryContext,
-													 sizeof(float) * (Size) clusters * dims);
-		float	   *packed = MemoryContextAllocHuge(CurrentMemoryContext,
-													kmeans_packed_bytes(clusters, dims));
-		void	   *work = MemoryContextAllocHuge(CurrentMemoryContext,
-												  kmeans_work_bytes(training, clusters, dims));
+		float	   *centers = MemoryContextAllocHuge(
+				 CurrentMemoryContext, sizeof(float) * (Size) clusters * dims);
+		float	   *packed = MemoryContextAllocHuge(
+				 CurrentMemoryContext, kmeans_packed_bytes(clusters, dims));
+		void	   *work = MemoryContextAllocHuge(
+				  CurrentMemoryContext,
+				  kmeans_work_bytes(training, clusters, dims));
 
-		kmeans_train(members->vectors, training, dims, clusters, LEAF_ITERATIONS,
-					 (uint64) count, centers, work, build_check_interrupts);
+		kmeans_train(members->vectors, training, dims, clusters,
+					 LEAF_ITERATIONS, (uint64) count, centers, work,
+					 build_check_interrupts);
 		pfree(work);
 		kmeans_pack(centers, clusters, dims, packed);
 		assign(members->vectors, count, dims, packed, clusters, nearest);
-		clusters = drop_small(build, members, count, centers, clusters, packed, nearest);
+		clusters = drop_small(build, members, count, centers, clusters, packed,
+							  nearest);
 		pfree(centers);
 		pfree(packed);
 	}
@@ -329,18 +348,19 @@ ktree_build_level(BuildState *build, int from, int level)
 {
 	int			dims = build->layout->padded;
 	int			count = build->built_count - from;
-	float	   *vectors = MemoryContextAllocHuge(CurrentMemoryContext,
-												 sizeof(float) * (Size) count * dims);
+	float	   *vectors = MemoryContextAllocHuge(
+			 CurrentMemoryContext, sizeof(float) * (Size) count * dims);
 	KtreePointer *pointers = palloc(sizeof(KtreePointer) * count);
 	float	   *radius = palloc(sizeof(float) * count);
-	Members		members;
+	Clustered		members;
 
 	for (int i = 0; i < count; i++)
 	{
 		Built	   *built = &build->built[from + i];
 
 		memcpy(vectors + (Size) i * dims, built->center, sizeof(float) * dims);
-		ktree_pointer_set(&pointers[i], built->link.block, (uint16) built->link.generation);
+		ktree_pointer_set(&pointers[i], built->link.block,
+						  (uint16) built->link.generation);
 		radius[i] = built->radius;
 		pfree(built->center);
 	}
@@ -357,8 +377,7 @@ ktree_build_level(BuildState *build, int from, int level)
 }
 
 /*
- * ktree_build_portion
- *	  The rows in memory become leaves, and the leaves get inner nodes.
+ * The rows in memory become leaves, and the leaves get inner nodes.
  *
  * only: there was no portion before and none follows, so that a single leaf
  * may become the root
@@ -368,7 +387,7 @@ ktree_build_portion(BuildState *build, bool only)
 {
 	int			from = build->built_count;
 	int			dims;
-	Members		members;
+	Clustered		members;
 	uint64		seed = 12345;
 	int			training;
 	float	   *swap;
@@ -379,7 +398,8 @@ ktree_build_portion(BuildState *build, bool only)
 	dims = build->layout->padded;
 
 	/* random rows come first: k-means trains on them */
-	training = training_rows(build->count, clusters_of(build->layout, build->count, LEAF_FILL));
+	training = training_rows(
+		build->count, clusters_of(build->layout, build->count, LEAF_FILL));
 	swap = palloc(sizeof(float) * dims);
 	for (int i = 0; i < Min(training, build->count - 1); i++)
 	{
@@ -388,12 +408,14 @@ ktree_build_portion(BuildState *build, bool only)
 
 		if (i % 1024 == 0)
 			CHECK_FOR_INTERRUPTS();
-		seed = seed * UINT64CONST(6364136223846793005) + UINT64CONST(1442695040888963407);
+		seed = seed * UINT64CONST(6364136223846793005) +
+			   UINT64CONST(1442695040888963407);
 		j = i + (int) ((seed >> 33) % (uint64) (build->count - i));
 		if (j == i)
 			continue;
 		memcpy(swap, build->vectors + (Size) i * dims, sizeof(float) * dims);
-		memcpy(build->vectors + (Size) i * dims, build->vectors + (Size) j * dims, sizeof(float) * dims);
+		memcpy(build->vectors + (Size) i * dims,
+			   build->vectors + (Size) j * dims, sizeof(float) * dims);
 		memcpy(build->vectors + (Size) j * dims, swap, sizeof(float) * dims);
 		tid = build->tids[i];
 		build->tids[i] = build->tids[j];

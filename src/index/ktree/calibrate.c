@@ -44,9 +44,11 @@
 #define LEAST_LEAVES	8
 #define GROWTH			1.25
 
-/* Windows of an answer of the longest limit: 10, 20, 30, 45, 67 and 100 rows. */
-#define FIRST_WINDOW	10
-#define MOST_WINDOWS	8
+/* Beyond the ratio of so many samples a query is unlike the rows. */
+#define USUAL_SHARE		0.95
+
+/* A window is of so many rows at the least: embed.candidates by default. */
+#define LEAST_WINDOW	10
 
 /*
  * A mean over samples may lie below the truth: what is promised is met by the
@@ -70,6 +72,14 @@ static const int limits[KTREE_LIMITS] = {1, 10, 100};
  */
 #define LONG_MISSES		0.2
 
+/*
+ * However sure calibration is: so many leaves without a change, of an answer
+ * of few rows and of 1,000.  Samples are rows; a query in the middle of
+ * clusters has its nearest rows in all of them.
+ */
+#define LEAST_SHORT		3.0
+#define LEAST_LONG		8.0
+
 /* One-bit errors that a pruned code may be off, for low and high recall. */
 static const float margins[KTREE_MARGINS] = {1.4f, 2.4f};
 #define HIGH_RECALL		0.97
@@ -78,22 +88,12 @@ static const int steps[KTREE_PATIENCE_STEPS] = {
 	1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512
 };
 
-/*
- * ktree_margin
- *	  How many standard deviations a one-bit score may be off before its row
- *	  is given up: RaBitQ's epsilon, smaller where recall may be.
- */
-float
-ktree_margin(double recall)
-{
-	return margins[recall >= HIGH_RECALL];
-}
-
 /* What a step of patience can be relied on to give by one curve. */
 static double
 reliable_recall(const KtreeCurve *curve, int step)
 {
-	return Min(curve->recall[step], curve->recall[step] - 2 * curve->error[step] + TOLERANCE);
+	return Min(curve->recall[step],
+			   curve->recall[step] - 2 * curve->error[step] + TOLERANCE);
 }
 
 /* The least patience, between the steps, that several curves rely on. */
@@ -109,17 +109,44 @@ least_patience(const KtreeCurve *curves, int count, double recall)
 		for (int c = 0; c < count; c++)
 			reached = Min(reached, reliable_recall(&curves[c], i));
 		if (reached >= recall)
-			return i == 0 ? steps[0] : steps[i - 1] +
-				(recall - below) / (reached - below) * (steps[i] - steps[i - 1]);
+			return i == 0
+					   ? steps[0]
+					   : steps[i - 1] + (recall - below) / (reached - below) *
+											(steps[i] - steps[i - 1]);
 		below = reached;
 	}
 	return 2 * steps[KTREE_PATIENCE_STEPS - 1];
 }
 
 /*
- * ktree_patience
- *	  Leaves without a change after which a window is over that looks for so
- *	  many rows.
+ * The margin for a setting: the smaller where its curves say that it is
+ * enough.
+ *
+ * A pruned code is not found by patience.  Where the scores of many rows
+ * differ by less than one-bit codes err, the smaller margin prunes too many.
+ */
+static int
+which_margin(const KtreeMeta *meta, double recall)
+{
+	return recall >= HIGH_RECALL ||
+		   (meta->samples > 0 &&
+			least_patience(meta->curves[0], KTREE_LIMITS, recall) >
+				steps[KTREE_PATIENCE_STEPS - 1]);
+}
+
+/*
+ * How many standard deviations a one-bit score may be off before its row
+ * is given up: RaBitQ's epsilon, smaller where recall may be.
+ */
+float
+ktree_margin(const KtreeMeta *meta, double recall)
+{
+	return margins[which_margin(meta, recall)];
+}
+
+/*
+ * Leaves without a change after which a window is over that looks for so
+ * many rows.
  *
  * Up to the longest limit that is measured patience hardly depends on it.  For
  * longer answers it comes nearer to that of 1,000 rows, and grows from there.
@@ -127,7 +154,7 @@ least_patience(const KtreeCurve *curves, int count, double recall)
 double
 ktree_patience(const KtreeMeta *meta, double count, double recall)
 {
-	int			margin = recall >= HIGH_RECALL;
+	int			margin = which_margin(meta, recall);
 	double		patience;
 	double		growth;
 
@@ -136,8 +163,10 @@ ktree_patience(const KtreeMeta *meta, double count, double recall)
 		/* not measured yet: generous, an index this young is small */
 		return recall >= 0.99 ? 64 : recall >= 0.95 ? 24 : 12;
 	}
-	growth = (double) (meta->extents - meta->free_count) / Max(meta->calibrated_leaves, 1);
-	patience = least_patience(meta->curves[margin], KTREE_LIMITS, recall);
+	growth = (double) (meta->extents - meta->free_count) /
+			 Max(meta->calibrated_leaves, 1);
+	patience = Max(least_patience(meta->curves[margin], KTREE_LIMITS, recall),
+				   LEAST_SHORT);
 	if (count > 1.5 * limits[KTREE_LIMITS - 1])
 	{
 		double		length = least_patience(&meta->long_curves[margin], 1,
@@ -146,7 +175,7 @@ ktree_patience(const KtreeMeta *meta, double count, double recall)
 			log((double) LONG_LIMIT / limits[KTREE_LIMITS - 1]);
 
 		/* beyond, it goes on to grow as it did until there */
-		length = Max(length, patience);
+		length = Max(length, Max(patience, LEAST_LONG));
 		if (share < 1)
 			patience += share * (length - patience);
 		else
@@ -156,17 +185,16 @@ ktree_patience(const KtreeMeta *meta, double count, double recall)
 	return Max(growth, 1) * patience;
 }
 
-/*
- * ktree_expected_leaves
- *	  Leaves that an answer of so many rows will visit, for the planner.
- */
+/* Leaves that an answer of so many rows will visit, for the planner. */
 double
 ktree_expected_leaves(const KtreeMeta *meta, double count, double recall)
 {
 	double		patience = ktree_patience(meta, count, recall);
 	int			limit = count > 30 ? 2 : count > 3 ? 1 : 0;
+	int			margin = which_margin(meta, recall);
 	const KtreeCurve *curve = count >= LONG_LIMIT ?
-		&meta->long_curves[recall >= HIGH_RECALL] : &meta->curves[recall >= HIGH_RECALL][limit];
+								  &meta->long_curves[margin] :
+								  &meta->curves[margin][limit];
 	int			i = 0;
 
 	if (meta->samples == 0)
@@ -196,6 +224,7 @@ typedef struct Calibration
 	FmgrInfo   *distance;
 	/* one sample */
 	float	   *plain;
+	double		scale;			/* of the query, for inner products; else 1 */
 	int			found;			/* rows of its search */
 	int			room;
 	struct Near *near;			/* those that may be among the nearest */
@@ -203,6 +232,7 @@ typedef struct Calibration
 	/* sums over the samples */
 	int			samples;
 	int			long_samples;
+	float		ratios[KTREE_SAMPLES];	/* of each (ktree_search_ratio) */
 	Sums		sums[KTREE_MARGINS][KTREE_LIMITS];
 	Sums		long_sums[KTREE_MARGINS];
 } Calibration;
@@ -211,12 +241,12 @@ typedef struct Near
 {
 	double		distance;
 	int			step;
-	float		need;
+	float		one_bit;
+	float		deviation;
 } Near;
 
 /*
- * random_leaf
- *	  A random leaf, unpacked; false when this attempt found none.
+ * A random leaf, unpacked; false when this attempt found none.
  *
  * Only the first page of an extent that is free need be sound.
  */
@@ -228,8 +258,11 @@ random_leaf(Relation index, uint64 *seed, KtreeImage *image)
 	KtreeLink	link;
 	bool		ours;
 
-	*seed = *seed * UINT64CONST(6364136223846793005) + UINT64CONST(1442695040888963407);
-	buffer = ReadBuffer(index, (BlockNumber) ((*seed >> 32) % RelationGetNumberOfBlocks(index)));
+	*seed = *seed * UINT64CONST(6364136223846793005) +
+			UINT64CONST(1442695040888963407);
+	buffer = ReadBuffer(index,
+						(BlockNumber) ((*seed >> 32) %
+									   RelationGetNumberOfBlocks(index)));
 	LockBuffer(buffer, BUFFER_LOCK_SHARE);
 	ours = ktree_page_is(BufferGetPage(buffer), KTREE_PAGE_NODE);
 	if (ours)
@@ -262,7 +295,9 @@ random_slot(const KtreeNode *node, uint64 seed)
 	return -1;
 }
 
-/* Detoasted value of a row, in the rows' scratch; false: it is not to be seen. */
+/*
+ * Detoasted value of a row, in the rows' scratch; false: it is not to be seen.
+ */
 static bool
 fetch_value(IndexRows *rows, const ItemPointerData *tid, Datum *value)
 {
@@ -283,12 +318,12 @@ fetch_value(IndexRows *rows, const ItemPointerData *tid, Datum *value)
 }
 
 /*
- * take_sample
- *	  A row of a leaf as the query: its value, or NULL without rows at hand, and
- *	  its vector in index space.
+ * A row of a leaf as the query: its value, or NULL without rows at hand,
+ * and its vector in index space.
  */
 static bool
-take_sample(Calibration *calibration, const KtreeImage *leaf, int slot, Datum *query)
+take_sample(Calibration *calibration, const KtreeImage *leaf, int slot,
+			Datum *query)
 {
 	const KtreeCache *cache = calibration->cache;
 	float	   *vector = ktree_search_query(calibration->search)->vector;
@@ -297,6 +332,7 @@ take_sample(Calibration *calibration, const KtreeImage *leaf, int slot, Datum *q
 	ItemPointerData tid;
 
 	*query = PointerGetDatum(NULL);
+	calibration->scale = 1;
 	if (calibration->rows == NULL)
 	{
 		ktree_image_decode(leaf, slot, vector);
@@ -306,11 +342,13 @@ take_sample(Calibration *calibration, const KtreeImage *leaf, int slot, Datum *q
 	if (!fetch_value(calibration->rows, &tid, &value))
 		return false;
 	good = ktree_datum_dims(&cache->kind, value) == cache->layout.dims &&
-		ktree_load_vector(&cache->kind, value, calibration->plain) == KTREE_NORMAL;
+		   ktree_load_vector(&cache->kind, value, calibration->plain) ==
+			   KTREE_NORMAL;
 	if (good)
 	{
 		if (cache->kind.metric == KTREE_INNER)
-			ktree_query_scale(cache, calibration->plain);
+			calibration->scale = ktree_query_scale(cache,
+												   calibration->plain);
 		ktree_to_index_space(cache, calibration->plain, vector);
 		*query = PointerGetDatum(PG_DETOAST_DATUM_COPY(value));
 	}
@@ -338,8 +376,9 @@ find_truth(Calibration *calibration, Datum query)
 	if (calibration->room < calibration->found)
 	{
 		calibration->room = calibration->found * 2;
-		calibration->near = MemoryContextAllocHuge(GetMemoryChunkContext(calibration),
-												   sizeof(Near) * (Size) calibration->room);
+		calibration->near =
+			MemoryContextAllocHuge(GetMemoryChunkContext(calibration),
+								   sizeof(Near) * (Size) calibration->room);
 	}
 	calibration->near_count = 0;
 	for (int i = 0; i < calibration->found; i++)
@@ -350,23 +389,25 @@ find_truth(Calibration *calibration, Datum query)
 		if (rows[i].score - TRUE_DEVIATIONS * rows[i].error > threshold)
 			continue;
 		near->step = rows[i].step;
-		near->need = rows[i].need;
+		near->one_bit = rows[i].one_bit.score;
+		near->deviation = rows[i].one_bit.deviation;
 		near->distance = rows[i].score;
 		if (calibration->rows != NULL)
 		{
 			CHECK_FOR_INTERRUPTS();
 			if (!fetch_value(calibration->rows, &rows[i].tid, &value))
 				continue;
-			near->distance = DatumGetFloat8(FunctionCall2Coll(calibration->distance,
-															  calibration->index->rd_indcollation[0],
-															  value, query));
+			near->distance = DatumGetFloat8(FunctionCall2Coll(
+				calibration->distance, calibration->index->rd_indcollation[0],
+				value, query));
 			index_rows_clear(calibration->rows);
 			if (isnan(near->distance))
 				continue;
 		}
 		calibration->near_count++;
 	}
-	qsort(calibration->near, calibration->near_count, sizeof(Near), compare_near);
+	qsort(calibration->near, calibration->near_count, sizeof(Near),
+		  compare_near);
 }
 
 /* The leaves that change the best rows of one window, in order. */
@@ -374,8 +415,15 @@ typedef struct Changes
 {
 	int			count;
 	int			full;			/* the leaf that filled the window */
+	float		threshold;		/* in the end */
 	int		   *leaves;
 } Changes;
+
+static bool
+is_pruned(float score, float deviation, float margin, float threshold)
+{
+	return score - margin * deviation >= threshold;
+}
 
 /* Replay the search for a window of fewer rows and a smaller margin. */
 static void
@@ -394,22 +442,27 @@ replay(Calibration *calibration, int rows, float margin, Changes *changes)
 	{
 		float		score = ktree_worst_score(&row[i]);
 
-		if (row[i].need > margin || (have == wanted && score >= best[0]))
+		if (have == wanted &&
+			(score >= best[0] || is_pruned(row[i].one_bit.score,
+										   row[i].one_bit.deviation, margin,
+										   best[0])))
 			continue;
 		have = ktree_put_seat(best, have, wanted, score);
-		if (changes->count == 0 || changes->leaves[changes->count - 1] != row[i].step)
+		if (changes->count == 0 ||
+			changes->leaves[changes->count - 1] != row[i].step)
 			changes->leaves[changes->count++] = row[i].step;
 		if (have == wanted)
 			changes->full = Min(changes->full, row[i].step);
 	}
+	changes->threshold = have == wanted ? best[0] : FLT_MAX;
 	pfree(best);
 }
 
-/* The leaf at which a window ends that begins at leaf "from". */
+/* The leaf at which a window ends. */
 static int
-window_end(const Changes *changes, int from, double patience, int leaves)
+window_end(const Changes *changes, double patience, int leaves)
 {
-	double		end = Max(from, changes->full);
+	double		end = changes->full;
 
 	for (int i = 0; i < changes->count; i++)
 	{
@@ -430,51 +483,44 @@ add_to(Sums *sums, int step, int hits, int wanted, int leaves)
 	sums->leaves[step] += leaves;
 }
 
-/* Add what each step of patience would have found of one sample. */
+/* Is a row in the answer of a window that ends at this leaf? */
+static bool
+is_found(const Near *near, const Changes *changes, int end, float margin)
+{
+	return near->step <= end && !is_pruned(near->one_bit, near->deviation,
+										   margin, changes->threshold);
+}
+
+/*
+ * Add what each step of patience would have found of one sample: a limit is
+ * one window (plan_windows in ktree_scan.c).
+ */
 static void
 add_sample(Calibration *calibration, int m)
 {
 	const Near *near = calibration->near;
 	int			all = ktree_search_leaves(calibration->search);
-	Changes		changes[MOST_WINDOWS];
-	int			rows[MOST_WINDOWS];
-	int			windows = 0;
 
-	for (int count = FIRST_WINDOW;; count = KTREE_NEXT_WINDOW(count, FIRST_WINDOW))
+	for (int l = 0; l < KTREE_LIMITS; l++)
 	{
-		rows[windows] = Min(count, limits[KTREE_LIMITS - 1]);
-		replay(calibration, rows[windows], margins[m], &changes[windows]);
-		windows++;
-		if (count >= limits[KTREE_LIMITS - 1] || windows == MOST_WINDOWS)
-			break;
-	}
-	for (int step = 0; step < KTREE_PATIENCE_STEPS; step++)
-	{
-		int			ends[MOST_WINDOWS];
+		int			wanted = Min(limits[l], calibration->near_count);
+		Changes		changes;
 
-		for (int w = 0; w < windows; w++)
-			ends[w] = window_end(&changes[w], w > 0 ? ends[w - 1] : 0, steps[step], all);
-		for (int l = 0; l < KTREE_LIMITS; l++)
+		replay(calibration, Max(limits[l], LEAST_WINDOW), margins[m],
+			   &changes);
+		for (int step = 0; step < KTREE_PATIENCE_STEPS; step++)
 		{
-			int			wanted = Min(limits[l], calibration->near_count);
-			int			last = 0;
+			int			end = window_end(&changes, steps[step], all);
 			int			hits = 0;
-			int			w = 0;
 
-			while (last < windows - 1 && rows[last] < limits[l])
-				last++;
 			for (int i = 0; i < calibration->near_count && hits < wanted; i++)
 			{
 				/* ties count */
 				if (near[i].distance > near[wanted - 1].distance)
 					break;
-				if (i >= rows[w] && w < last)
-					w++;
-				/* a row must be known before farther ones are handed out */
-				if (near[i].step <= ends[w] && near[i].need <= margins[m])
-					hits++;
+				hits += is_found(&near[i], &changes, end, margins[m]);
 			}
-			add_to(&calibration->sums[m][l], step, hits, wanted, ends[last]);
+			add_to(&calibration->sums[m][l], step, hits, wanted, end);
 		}
 	}
 }
@@ -491,11 +537,11 @@ add_long_sample(Calibration *calibration, int m)
 	replay(calibration, LONG_LIMIT, margins[m], &changes);
 	for (int step = 0; step < KTREE_PATIENCE_STEPS; step++)
 	{
-		int			end = window_end(&changes, 0, steps[step], all);
+		int			end = window_end(&changes, steps[step], all);
 		int			hits = 0;
 
 		for (int i = most / 2; i < most; i++)
-			hits += near[i].step <= end && near[i].need <= margins[m];
+			hits += is_found(&near[i], &changes, end, margins[m]);
 		add_to(&calibration->long_sums[m], step, hits, most - most / 2, end);
 	}
 }
@@ -508,14 +554,20 @@ measure(Calibration *calibration, const KtreeImage *leaf, int slot)
 	struct TidSet *self = tidset_create();
 	ItemPointerData tid;
 	Datum		query;
+	RabitqQuery *code;
 	int			longest;
 
 	if (!take_sample(calibration, leaf, slot, &query))
 		return;
 	memcpy(&tid, ktree_image_pointer(leaf, slot), sizeof(tid));
 	tidset_add(self, &tid);
-	rabitq_query_prepare(&ktree_search_query(calibration->search)->code);
-	longest = calibration->samples % LONG_SHARE == 0 ? LONG_LIMIT : limits[KTREE_LIMITS - 1];
+	code = &ktree_search_query(calibration->search)->code;
+	rabitq_query_prepare(code);
+	ktree_search_home(calibration->search, leaf->link, leaf->node.live,
+					  (float) (code->norm_squared / calibration->scale));
+	longest = calibration->samples % LONG_SHARE == 0
+				  ? LONG_LIMIT
+				  : limits[KTREE_LIMITS - 1];
 	stop.count = longest + KTREE_EXTRA_ROWS(longest);
 	stop.patience = calibration->patience;
 	stop.margin = TRUE_MARGIN;
@@ -529,7 +581,8 @@ measure(Calibration *calibration, const KtreeImage *leaf, int slot)
 		if (longest == LONG_LIMIT)
 			add_long_sample(calibration, m);
 	}
-	calibration->samples++;
+	calibration->ratios[calibration->samples++] =
+		ktree_search_ratio(calibration->search);
 	calibration->long_samples += (longest == LONG_LIMIT);
 }
 
@@ -548,9 +601,37 @@ sums_to_curve(const Sums *sums, int samples, KtreeCurve *curve)
 	}
 }
 
+static int
+compare_floats(const void *a, const void *b)
+{
+	float		x = *(const float *) a;
+	float		y = *(const float *) b;
+
+	return x < y ? -1 : x > y;
+}
+
+/*
+ * The ratios that few samples are beyond, packed; 0 where they mean nothing.
+ */
+static float
+usual_ratio(Calibration *calibration)
+{
+	float		most;
+	float		least;
+
+	if (calibration->samples == 0)
+		return 0;
+	qsort(calibration->ratios, calibration->samples, sizeof(float),
+		  compare_floats);
+	most = calibration->ratios[(int) (USUAL_SHARE * calibration->samples)];
+	least = calibration->ratios[(int) ((1 - USUAL_SHARE) *
+									   calibration->samples)];
+	return most < FLT_MAX / 2 ? ktree_pack_radius(most, least) : 0;
+}
+
 /* Write what was measured. */
 static void
-store(Relation index, const Calibration *calibration, double tuples)
+store(Relation index, Calibration *calibration, double tuples)
 {
 	KtreeMetaUpdate update;
 	KtreeMeta  *meta = ktree_meta_begin(index, &update);
@@ -558,11 +639,13 @@ store(Relation index, const Calibration *calibration, double tuples)
 	for (int m = 0; m < KTREE_MARGINS; m++)
 	{
 		for (int l = 0; l < KTREE_LIMITS; l++)
-			sums_to_curve(&calibration->sums[m][l], calibration->samples, &meta->curves[m][l]);
+			sums_to_curve(&calibration->sums[m][l], calibration->samples,
+						  &meta->curves[m][l]);
 		sums_to_curve(&calibration->long_sums[m], calibration->long_samples,
 					  &meta->long_curves[m]);
 	}
 	meta->samples = calibration->samples;
+	meta->usual_ratio = usual_ratio(calibration);
 	if (tuples >= 0)
 	{
 		meta->calibrated_tuples = (uint64) tuples;
@@ -573,8 +656,7 @@ store(Relation index, const Calibration *calibration, double tuples)
 }
 
 /*
- * ktree_calibrate
- *	  Measure and store the curves.
+ * Measure and store the curves.
  *
  * tuples: rows in the index now, -1: not known
  */
@@ -599,14 +681,19 @@ ktree_calibrate(Relation index, Relation heap, double tuples, int samples)
 		uint64		seed = RelationGetNumberOfBlocks(index);
 
 		calibration->search = ktree_search_create(index, calibration->cache);
-		calibration->plain = palloc(sizeof(float) * calibration->cache->layout.dims);
-		calibration->patience = Max(Min(TRUE_PATIENCE, meta.extents / TRUE_SHARE), LEAST_PATIENCE);
+		calibration->plain = palloc(sizeof(float) *
+									calibration->cache->layout.dims);
+		calibration->patience =
+			Max(Min(TRUE_PATIENCE, meta.extents / TRUE_SHARE), LEAST_PATIENCE);
 		if (ktree_rows_at_hand(index, heap))
 		{
 			calibration->rows = index_rows_begin(heap, index);
-			calibration->distance = index_getprocinfo(index, 1, KTREE_DISTANCE_PROC);
+			calibration->distance = index_getprocinfo(index, 1,
+													  KTREE_DISTANCE_PROC);
 		}
-		for (int attempt = 0; attempt < samples * 4 && calibration->samples < samples; attempt++)
+		for (int attempt = 0;
+			 attempt < samples * 4 && calibration->samples < samples;
+			 attempt++)
 		{
 			int			slot;
 
@@ -630,10 +717,7 @@ ktree_calibrate(Relation index, Relation heap, double tuples, int samples)
 	MemoryContextDelete(context);
 }
 
-/*
- * ktree_calibrate_grown
- *	  After a split: measure again if the tree has grown by a quarter.
- */
+/* After a split: measure again if the tree has grown by a quarter. */
 void
 ktree_calibrate_grown(Relation index, Relation heap)
 {

@@ -8,9 +8,9 @@
  * in the metapage.  It is WAL-logged, so nothing is lost or given out twice
  * after a crash, and a standby sees the same.
  *
- * One free extent is left for VACUUM, which never makes the file longer: a full
- * disk is when it is needed most.  Whatever it copies or merges goes to the
- * extent that is left, and what that replaces is the next.
+ * One free extent is left for VACUUM, which never makes the file longer: a
+ * full disk is when it is needed most.  Whatever it copies or merges goes to
+ * the extent that is left, and what that replaces is the next.
  *
  *-------------------------------------------------------------------------
  */
@@ -101,8 +101,8 @@ take_free(Relation index, Buffer meta_buffer)
 
 /*
  * A new extent at the end of the file; the metapage is locked.  Its first page
- * is logged at once, with who took it, so that VACUUM can tell an extent that a
- * crash left behind from one that is being written.
+ * is logged at once, with who took it, so that VACUUM can tell an extent that
+ * a crash left behind from one that is being written.
  */
 static KtreeLink
 make_extent(Relation index, const KtreeLayout *layout, Buffer meta_buffer)
@@ -114,7 +114,8 @@ make_extent(Relation index, const KtreeLayout *layout, Buffer meta_buffer)
 	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
 	state = GenericXLogStart(index);
 	KtreePageMeta(GenericXLogRegisterBuffer(state, meta_buffer, 0))->extents++;
-	init_free_page(GenericXLogRegisterBuffer(state, buffer, GENERIC_XLOG_FULL_IMAGE),
+	init_free_page(GenericXLogRegisterBuffer(state, buffer,
+											 GENERIC_XLOG_FULL_IMAGE),
 				   link.generation, link.block);
 	GenericXLogFinish(state);
 	UnlockReleaseBuffer(buffer);
@@ -122,9 +123,8 @@ make_extent(Relation index, const KtreeLayout *layout, Buffer meta_buffer)
 }
 
 /*
- * ktree_take_extent
- *	  An extent for the caller to write.  Its generation is new, so that no
- *	  old pointer reaches it.  The caller holds no buffer lock.
+ * An extent for the caller to write.  Its generation is new, so that no
+ * old pointer reaches it.  The caller holds no buffer lock.
  *
  * spare: take also what is left for VACUUM, and none (InvalidBlockNumber)
  * rather than make the file longer
@@ -138,7 +138,8 @@ ktree_take_extent(Relation index, const KtreeLayout *layout, bool spare)
 
 	LockBuffer(meta_buffer, BUFFER_LOCK_EXCLUSIVE);
 	meta = KtreePageMeta(BufferGetPage(meta_buffer));
-	if (meta->free_head != InvalidBlockNumber && (spare || meta->free_count > SPARE_EXTENTS))
+	if (meta->free_head != InvalidBlockNumber &&
+		(spare || meta->free_count > SPARE_EXTENTS))
 		link = take_free(index, meta_buffer);
 	else if (!spare)
 		link = make_extent(index, layout, meta_buffer);
@@ -147,9 +148,8 @@ ktree_take_extent(Relation index, const KtreeLayout *layout, bool spare)
 }
 
 /*
- * ktree_leave_spare
- *	  See to it that there is a free extent for VACUUM, which a tree of one
- *	  node can do without.
+ * See to it that there is a free extent for VACUUM, which a tree of one
+ * node can do without.
  */
 void
 ktree_leave_spare(Relation index, const KtreeLayout *layout)
@@ -168,8 +168,7 @@ ktree_leave_spare(Relation index, const KtreeLayout *layout)
 }
 
 /*
- * ktree_give_extent
- *	  Put an extent that nothing points to on the free list.
+ * Put an extent that nothing points to on the free list.
  *
  * Its contents stay readable for those who still come with the right
  * generation, until somebody takes it.

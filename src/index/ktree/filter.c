@@ -25,6 +25,9 @@
 #include "utils/typcache.h"
 
 #include "index/ktree/ktree.h"
+#include "math/between.h"
+
+StaticAssertDecl(BETWEEN_COUNT == RABITQ_BLOCK, "a block of values");
 
 /* Key columns behind the vector. */
 int
@@ -46,7 +49,8 @@ ktree_check_columns(Relation index)
 						KTREE_MAX_FILTERS)));
 	for (int column = 0; column <= count; column++)
 	{
-		bool		vector = OidIsValid(index_getprocid(index, column + 1, KTREE_KIND_PROC));
+		bool		vector = OidIsValid(
+				   index_getprocid(index, column + 1, KTREE_KIND_PROC));
 
 		if (vector != (column == 0))
 			ereport(ERROR,
@@ -70,10 +74,7 @@ number_of_double(double value)
 	return bits < 0 ? bits ^ PG_INT64_MAX : bits;
 }
 
-/*
- * to_number
- *	  A value as 64 bits; false if only its equality can be told from them.
- */
+/* A value as 64 bits; false if only its equality can be told from them. */
 static bool
 to_number(Oid type, Oid collation, Datum value, int64 *number)
 {
@@ -122,15 +123,12 @@ to_number(Oid type, Oid collation, Datum value, int64 *number)
 				(errcode(ERRCODE_UNDEFINED_FUNCTION),
 				 errmsg("could not identify an extended hash function for type %s",
 						format_type_be(type))));
-	*number = (int64) DatumGetUInt64(FunctionCall2Coll(&entry->hash_extended_proc_finfo,
-													   collation, value, Int64GetDatum(0)));
+	*number = (int64) DatumGetUInt64(FunctionCall2Coll(
+		&entry->hash_extended_proc_finfo, collation, value, Int64GetDatum(0)));
 	return false;
 }
 
-/*
- * ktree_filters_of_row
- *	  What lies beside a row's codes.
- */
+/* What lies beside a row's codes. */
 void
 ktree_filters_of_row(Relation index, const Datum *values, const bool *isnull,
 					 KtreeFilters *filters)
@@ -138,12 +136,14 @@ ktree_filters_of_row(Relation index, const Datum *values, const bool *isnull,
 	memset(filters, 0, sizeof(*filters));
 	for (int column = 0; column < ktree_filter_count(index); column++)
 	{
-		Oid			type = TupleDescAttr(RelationGetDescr(index), column + 1)->atttypid;
+		Oid			type = TupleDescAttr(RelationGetDescr(index), column + 1)
+							   ->atttypid;
 
 		if (isnull[column + 1])
 			filters->nulls |= (uint8) (1 << column);
 		else
-			(void) to_number(getBaseType(type), index->rd_indcollation[column + 1],
+			(void) to_number(getBaseType(type),
+							 index->rd_indcollation[column + 1],
 							 values[column + 1], &filters->value[column]);
 	}
 }
@@ -152,7 +152,8 @@ ktree_filters_of_row(Relation index, const Datum *values, const bool *isnull,
 static int64 *
 block_values(const KtreeLayout *layout, const uint8 *block, int column)
 {
-	return (int64 *) (block + layout->filter_offset + column * KTREE_FILTER_BYTES);
+	return (int64 *) (block + layout->filter_offset +
+					  column * KTREE_FILTER_BYTES);
 }
 
 static uint32 *
@@ -162,7 +163,8 @@ block_nulls(const KtreeLayout *layout, const uint8 *block, int column)
 }
 
 void
-ktree_put_filters(const KtreeLayout *layout, uint8 *block, int slot, const KtreeFilters *filters)
+ktree_put_filters(const KtreeLayout *layout, uint8 *block, int slot,
+				  const KtreeFilters *filters)
 {
 	for (int column = 0; column < layout->filters; column++)
 	{
@@ -175,13 +177,16 @@ ktree_put_filters(const KtreeLayout *layout, uint8 *block, int slot, const Ktree
 }
 
 void
-ktree_get_filters(const KtreeLayout *layout, const uint8 *block, int slot, KtreeFilters *filters)
+ktree_get_filters(const KtreeLayout *layout, const uint8 *block, int slot,
+				  KtreeFilters *filters)
 {
 	memset(filters, 0, sizeof(*filters));
 	for (int column = 0; column < layout->filters; column++)
 	{
 		filters->value[column] = block_values(layout, block, column)[slot];
-		filters->nulls |= (uint8) (((*block_nulls(layout, block, column) >> slot) & 1) << column);
+		filters->nulls |=
+			(uint8) (((*block_nulls(layout, block, column) >> slot) & 1)
+					 << column);
 	}
 }
 
@@ -245,7 +250,8 @@ narrow(Condition *condition, int strategy, int64 number)
 
 /* column operator ANY (array) */
 static void
-condition_of_array(struct KtreeFilter *filter, Condition *condition, ScanKey key, Oid collation)
+condition_of_array(struct KtreeFilter *filter, Condition *condition,
+				   ScanKey key, Oid collation)
 {
 	ArrayType  *array = DatumGetArrayTypeP(key->sk_argument);
 	Oid			type = ARR_ELEMTYPE(array);
@@ -257,7 +263,8 @@ condition_of_array(struct KtreeFilter *filter, Condition *condition, ScanKey key
 	int			count;
 
 	get_typlenbyvalalign(type, &length, &by_value, &align);
-	deconstruct_array(array, type, length, by_value, align, &elements, &nulls, &count);
+	deconstruct_array(array, type, length, by_value, align, &elements, &nulls,
+					  &count);
 	condition->values = palloc(sizeof(int64) * (count + 1));
 	for (int i = 0; i < count; i++)
 	{
@@ -281,16 +288,15 @@ condition_of_array(struct KtreeFilter *filter, Condition *condition, ScanKey key
 	}
 	/* any of them: the one that lets most pass */
 	if (!narrow(condition, key->sk_strategy,
-				key->sk_strategy == KTREE_LESS || key->sk_strategy == KTREE_LESS_EQUAL ?
-				condition->values[condition->count - 1] : condition->values[0]))
+				key->sk_strategy == KTREE_LESS ||
+						key->sk_strategy == KTREE_LESS_EQUAL
+					? condition->values[condition->count - 1]
+					: condition->values[0]))
 		filter->never = true;
 	condition->values = NULL;
 }
 
-/*
- * ktree_filter_create
- *	  The conditions of a scan; NULL: there are none.
- */
+/* The conditions of a scan; NULL: there are none. */
 struct KtreeFilter *
 ktree_filter_create(Relation index, ScanKey keys, int count)
 {
@@ -298,14 +304,18 @@ ktree_filter_create(Relation index, ScanKey keys, int count)
 
 	if (count == 0)
 		return NULL;
-	filter = palloc0(offsetof(struct KtreeFilter, conditions) + sizeof(Condition) * count);
+	filter = palloc0(offsetof(struct KtreeFilter, conditions) +
+					 sizeof(Condition) * count);
 	for (int i = 0; i < count; i++)
 	{
 		ScanKey		key = &keys[i];
 		Condition  *condition = &filter->conditions[filter->count];
 		Oid			collation = index->rd_indcollation[key->sk_attno - 1];
-		Oid			type = OidIsValid(key->sk_subtype) ? key->sk_subtype :
-			TupleDescAttr(RelationGetDescr(index), key->sk_attno - 1)->atttypid;
+		Oid			type = OidIsValid(key->sk_subtype)
+							   ? key->sk_subtype
+							   : TupleDescAttr(RelationGetDescr(index),
+											   key->sk_attno - 1)
+									 ->atttypid;
 		int64		number;
 
 		condition->column = key->sk_attno - 2;
@@ -331,8 +341,11 @@ ktree_filter_create(Relation index, ScanKey keys, int count)
 		{
 			/* a polymorphic class, as of enums, has no type to compare with */
 			if (IsPolymorphicType(type))
-				type = TupleDescAttr(RelationGetDescr(index), key->sk_attno - 1)->atttypid;
-			if (!to_number(getBaseType(type), collation, key->sk_argument, &number))
+				type = TupleDescAttr(RelationGetDescr(index),
+									 key->sk_attno - 1)
+						   ->atttypid;
+			if (!to_number(getBaseType(type), collation, key->sk_argument,
+						   &number))
 				filter->lossy = true;
 			if (!narrow(condition, key->sk_strategy, number))
 				filter->never = true;
@@ -347,10 +360,7 @@ ktree_filter_lossy(const struct KtreeFilter *filter)
 	return filter != NULL && filter->lossy;
 }
 
-/*
- * ktree_filter_block
- *	  The rows of a block that pass.
- */
+/* The rows of a block that pass. */
 uint32
 ktree_filter_block(const struct KtreeFilter *filter, const KtreeLayout *layout,
 				   const uint8 *block)
@@ -362,25 +372,22 @@ ktree_filter_block(const struct KtreeFilter *filter, const KtreeLayout *layout,
 		const Condition *condition = &filter->conditions[i];
 		const int64 *values = block_values(layout, block, condition->column);
 		uint32		nulls = *block_nulls(layout, block, condition->column);
-		uint32		mask = 0;
+		uint32		mask;
 
 		if (condition->null)
 		{
 			result &= nulls;
 			continue;
 		}
-		for (int slot = 0; slot < RABITQ_BLOCK; slot++)
-			mask |= (uint32) (values[slot] >= condition->low &&
-							  values[slot] <= condition->high) << slot;
-		result &= mask & ~nulls;
+		result &= between(values, condition->low, condition->high) & ~nulls;
 		if (condition->values == NULL)
 			continue;
 		for (mask = result; mask != 0; mask &= mask - 1)
 		{
 			int			slot = __builtin_ctz(mask);
 
-			if (bsearch(&values[slot], condition->values, condition->count, sizeof(int64),
-						compare_numbers) == NULL)
+			if (bsearch(&values[slot], condition->values, condition->count,
+						sizeof(int64), compare_numbers) == NULL)
 				result &= ~(UINT32_C(1) << slot);
 		}
 	}

@@ -91,7 +91,8 @@ copy_of_image(const KtreeImage *image, Size *bytes)
 {
 	const KtreeLayout *layout = image->layout;
 	int			used = image->node.used;
-	Size		blocks = (Size) ((used + RABITQ_BLOCK - 1) / RABITQ_BLOCK) * layout->block_bytes;
+	Size		blocks = (Size) ((used + RABITQ_BLOCK - 1) / RABITQ_BLOCK) *
+						 layout->block_bytes;
 	Size		refine = (Size) used * layout->refine_bytes;
 	Size		floats = sizeof(float) * layout->padded;
 	float		sorted[KTREE_MAX_CAPACITY];
@@ -99,7 +100,8 @@ copy_of_image(const KtreeImage *image, Size *bytes)
 	float	   *radius;
 	uint8	   *at;
 
-	*bytes = sizeof(KtreeInner) + CACHE_LINE + blocks + 2 * floats + sizeof(float) * used + refine;
+	*bytes = sizeof(KtreeInner) + CACHE_LINE + blocks + 2 * floats +
+			 sizeof(float) * used + refine;
 	inner = MemoryContextAllocHuge(kept_context, *bytes);
 	inner->node = image->node;
 	at = (uint8 *) TYPEALIGN(CACHE_LINE, inner + 1);
@@ -123,30 +125,42 @@ copy_of_image(const KtreeImage *image, Size *bytes)
 	}
 	qsort(sorted, used, sizeof(float), compare_floats);
 	inner->usual_radius = used > 0 ? sorted[used / 2] : 0;
+	inner->leaf_radius = image->node.level == 1 ? inner->usual_radius : 0;
 	return inner;
 }
 
-/*
- * ktree_inner_kept
- *	  The copy of a node as it was opened last, or NULL.
- */
+/* The copy of a node as it was opened last, or NULL. */
 const KtreeInner *
 ktree_inner_kept(const KtreeCache *cache, KtreeLink link)
 {
-	KeptNode   *entry = kept == NULL ? NULL : kept_lookup(kept, kept_key(cache, link));
+	KeptNode   *entry = kept == NULL
+							? NULL
+							: kept_lookup(kept, kept_key(cache, link));
 
-	if (entry == NULL || !ktree_same_generation(entry->node->node.mark.generation, link.generation))
+	if (entry == NULL ||
+		!ktree_same_generation(entry->node->node.mark.generation,
+							   link.generation))
 		return NULL;
 	return entry->node;
 }
 
+/* Remember the usual radius of the leaves below a node. */
+void
+ktree_inner_learn(const KtreeCache *cache, KtreeLink link, float leaf_radius)
+{
+	KeptNode   *entry = kept_lookup(kept, kept_key(cache, link));
+
+	if (entry != NULL)
+		entry->node->leaf_radius = leaf_radius;
+}
+
 /*
- * ktree_inner_open
- *	  A copy of a node whose header was just read.  Good until the next call;
- *	  NULL when the extent was reused meanwhile.
+ * A copy of a node whose header was just read.  Good until the next call;
+ * NULL when the extent was reused meanwhile.
  */
 const KtreeInner *
-ktree_inner_open(Relation index, const KtreeCache *cache, KtreeLink link, const KtreeNode *header)
+ktree_inner_open(Relation index, const KtreeCache *cache, KtreeLink link,
+				 const KtreeNode *header)
 {
 	KeptNode   *entry;
 	KtreeImage *image;

@@ -7,12 +7,15 @@
  */
 #include "server/server.h"
 
+#include <math.h>
+
 #include "miscadmin.h"
 #include "storage/lmgr.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
 #include "index/ktree/ktree_search.h"
+#include "math/distance.h"
 #include "type/vector.h"
 
 /* Nodes of each level that a descent keeps. */
@@ -52,9 +55,8 @@ insert_state(IndexInfo *info)
 }
 
 /*
- * ktree_side_step
- *	  Count a page of the side list that a walk has come to: a list of more
- *	  pages than the index has goes in a circle.
+ * Count a page of the side list that a walk has come to: a list of more
+ * pages than the index has goes in a circle.
  */
 void
 ktree_side_step(Relation index, uint32 *steps)
@@ -108,12 +110,14 @@ ktree_side_add(Relation index, ItemPointer tid, KtreeSideReason reason)
 
 	state = GenericXLogStart(index);
 	meta = KtreePageMeta(GenericXLogRegisterBuffer(state, meta_buffer, 0));
-	page = GenericXLogRegisterBuffer(state, buffer, fresh ? GENERIC_XLOG_FULL_IMAGE : 0);
+	page = GenericXLogRegisterBuffer(state, buffer,
+									 fresh ? GENERIC_XLOG_FULL_IMAGE : 0);
 	if (fresh)
 	{
 		if (meta->side_free != InvalidBlockNumber)
 			meta->side_free = KtreePageSide(page)->next_free;
-		ktree_page_init(page, KTREE_PAGE_SIDE, 0, BufferGetBlockNumber(buffer), 0);
+		ktree_page_init(page, KTREE_PAGE_SIDE, 0, BufferGetBlockNumber(buffer),
+						0);
 		side = KtreePageSide(page);
 		side->next = meta->side_head;
 		side->next_free = InvalidBlockNumber;
@@ -139,7 +143,8 @@ ktree_side_add(Relation index, ItemPointer tid, KtreeSideReason reason)
  * zero: that vector may be anywhere.
  */
 static void
-create_root(Relation index, const KtreeKind *kind, const float *vector, int dims)
+create_root(Relation index, const KtreeKind *kind, const float *vector,
+			int dims)
 {
 	KtreeMeta	meta;
 	KtreeCache *cache;
@@ -157,7 +162,8 @@ create_root(Relation index, const KtreeKind *kind, const float *vector, int dims
 	{
 		float	   *origin = palloc0(sizeof(float) * ROTATION_PADDED(dims));
 
-		ktree_begin_format(index, dims, origin, ktree_usual_length(vector, 1, dims));
+		ktree_begin_format(index, dims, origin,
+						   ktree_usual_length(vector, 1, dims));
 	}
 	cache = ktree_cache(index);
 	if (cache->layout.dims != dims)
@@ -179,10 +185,7 @@ typedef enum Descent
 	DESCENT_OVERTAKEN			/* a node was replaced on the way */
 } Descent;
 
-/*
- * descend
- *	  The leaf that a vector belongs to, and the parent it was found in.
- */
+/* The leaf that a vector belongs to, and the parent it was found in. */
 static Descent
 descend(Relation index, const KtreeCache *cache, KtreeQuery *query,
 		KtreeLink *leaf, KtreeLink *parent)
@@ -205,8 +208,8 @@ descend(Relation index, const KtreeCache *cache, KtreeQuery *query,
 
 		for (int i = 0; i < count; i++)
 		{
-			if (!ktree_nearest_children(index, cache, query, nodes[i].link, level,
-										below, &found, BEAM))
+			if (!ktree_nearest_children(index, cache, query, nodes[i].link,
+										level, below, &found, BEAM))
 				return DESCENT_OVERTAKEN;
 		}
 		if (found == 0)
@@ -226,12 +229,12 @@ is_live_leaf(const KtreeImage *image)
 }
 
 /*
- * check_descent
- *	  Descend under the structure lock, where nobody replaces a node: what
- *	  fails here is damage.
+ * Descend under the structure lock, where nobody replaces a node: what
+ * fails here is damage.
  */
 static void
-check_descent(Relation index, const KtreeCache *cache, KtreeQuery *query, KtreeImage *image)
+check_descent(Relation index, const KtreeCache *cache, KtreeQuery *query,
+			  KtreeImage *image)
 {
 	KtreeLink	leaf;
 	KtreeLink	parent;
@@ -250,9 +253,8 @@ check_descent(Relation index, const KtreeCache *cache, KtreeQuery *query, KtreeI
 }
 
 /*
- * append
- *	  Add a slot to a leaf.  False, with *full set or not, when the leaf has no
- *	  room or is no longer what the descent saw.
+ * Add a slot to a leaf.  False, with *full set or not, when the leaf has no
+ * room or is no longer what the descent saw.
  */
 static bool
 append(Relation index, const KtreeLayout *layout, KtreeLink leaf,
@@ -272,7 +274,8 @@ append(Relation index, const KtreeLayout *layout, KtreeLink leaf,
 	if (!BufferIsValid(buffers[0]))
 		return false;
 	node = KtreePageNode(BufferGetPage(buffers[0]));
-	if (node->state != KTREE_LIVE || node->level != 0 || node->used >= ktree_capacity(layout, node))
+	if (node->state != KTREE_LIVE || node->level != 0 ||
+		node->used >= ktree_capacity(layout, node))
 	{
 		*full = node->state == KTREE_LIVE && node->level == 0;
 		UnlockReleaseBuffer(buffers[0]);
@@ -286,7 +289,8 @@ append(Relation index, const KtreeLayout *layout, KtreeLink leaf,
 	{
 		if (parts[i] == 0)
 			continue;
-		buffers[count] = ktree_lock_part(index, leaf, parts[i], BUFFER_LOCK_EXCLUSIVE);
+		buffers[count] = ktree_lock_part(index, leaf, parts[i],
+										 BUFFER_LOCK_EXCLUSIVE);
 		/* the extent cannot be taken while we hold its live first page */
 		if (!BufferIsValid(buffers[count]))
 			ereport(ERROR,
@@ -300,8 +304,8 @@ append(Relation index, const KtreeLayout *layout, KtreeLink leaf,
 	state = GenericXLogStart(index);
 	for (int i = 0; i < count; i++)
 		pages[i] = GenericXLogRegisterBuffer(state, buffers[i], 0);
-	ktree_put_slot(layout, parts[1] == 0 ? pages[0] : pages[1], pages[count - 1],
-				   slot, pointer, code);
+	ktree_put_slot(layout, parts[1] == 0 ? pages[0] : pages[1],
+				   pages[count - 1], slot, pointer, code);
 	node = KtreePageNode(pages[0]);
 	node->used++;
 	node->live++;
@@ -331,7 +335,8 @@ leaf_is_gone(const KtreeImage *image, IndexGone *gone)
 static bool
 side_list_is_gone(Relation index, BlockNumber block, IndexGone *gone)
 {
-	KtreeSideEntry *entries = palloc(sizeof(KtreeSideEntry) * KTREE_SIDE_CAPACITY);
+	KtreeSideEntry *entries = palloc(sizeof(KtreeSideEntry) *
+									 KTREE_SIDE_CAPACITY);
 	uint32		steps = 0;
 	bool		result = true;
 
@@ -350,16 +355,16 @@ side_list_is_gone(Relation index, BlockNumber block, IndexGone *gone)
 		block = side->next;
 		UnlockReleaseBuffer(buffer);
 		for (uint32 i = 0; i < count && result; i++)
-			result = entries[i].reason == KTREE_SIDE_NULL || index_gone(gone, &entries[i].tid);
+			result = entries[i].reason == KTREE_SIDE_NULL ||
+					 index_gone(gone, &entries[i].tid);
 	}
 	pfree(entries);
 	return result;
 }
 
 /*
- * all_is_gone
- *	  Can nobody see a row with a vector any more?  The caller holds the
- *	  structure lock, so that leaves stay where they are.
+ * Can nobody see a row with a vector any more?  The caller holds the
+ * structure lock, so that leaves stay where they are.
  */
 static bool
 all_is_gone(Relation index, Relation heap, const KtreeLayout *layout)
@@ -372,7 +377,8 @@ all_is_gone(Relation index, Relation heap, const KtreeLayout *layout)
 
 	ktree_read_meta(index, &meta);
 	result = side_list_is_gone(index, meta.side_head, gone);
-	for (BlockNumber block = KTREE_META_BLOCK + 1; block < blocks && result; block++)
+	for (BlockNumber block = KTREE_META_BLOCK + 1; block < blocks && result;
+		 block++)
 	{
 		Buffer		buffer = ReadBuffer(index, block);
 		Page		page = BufferGetPage(buffer);
@@ -380,13 +386,16 @@ all_is_gone(Relation index, Relation heap, const KtreeLayout *layout)
 		bool		leaf;
 
 		LockBuffer(buffer, BUFFER_LOCK_SHARE);
-		leaf = ktree_page_is(page, KTREE_PAGE_NODE) && KtreePageSpecial(page)->part == 0 &&
-			KtreePageNode(page)->state == KTREE_LIVE && KtreePageNode(page)->level == 0;
+		leaf = ktree_page_is(page, KTREE_PAGE_NODE) &&
+			   KtreePageSpecial(page)->part == 0 &&
+			   KtreePageNode(page)->state == KTREE_LIVE &&
+			   KtreePageNode(page)->level == 0;
 		if (leaf)
 			link.generation = KtreePageSpecial(page)->generation;
 		UnlockReleaseBuffer(buffer);
 		if (leaf)
-			result = ktree_image_read(index, link, image) && leaf_is_gone(image, gone);
+			result = ktree_image_read(index, link, image) &&
+					 leaf_is_gone(image, gone);
 	}
 	ktree_image_free(image);
 	index_gone_end(gone);
@@ -394,9 +403,8 @@ all_is_gone(Relation index, Relation heap, const KtreeLayout *layout)
 }
 
 /*
- * other_dims
- *	  A vector of other dimensions than the index has came: begin anew if no
- *	  other row is left, else it is an error.
+ * A vector of other dimensions than the index has came: begin anew if no
+ * other row is left, else it is an error.
  *
  * The index is looked through before it is claimed, which would keep others
  * out, and again after that.
@@ -419,10 +427,26 @@ other_dims(Relation index, Relation heap, const KtreeCache *cache, int dims)
 		ktree_dims_error(cache->layout.dims, dims);
 }
 
+/*
+ * The parents must know of a row that is far from the center of its leaf: by
+ * inner product it may be the nearest of all.
+ */
+static void
+tell_reach(Relation index, Relation heap, const InsertState *state,
+		   const KtreeImage *leaf, KtreeLink parent)
+{
+	float		distance = sqrtf(vector_l2_squared_kernel(
+		state->cache->layout.padded, state->query->vector, leaf->center));
+
+	if (distance > KTREE_FAR_REACH * leaf->node.spread)
+		ktree_widen(index, state->cache, heap, leaf->link, parent, distance);
+}
+
 /* Insert a vector of the normal kind. */
 static void
-insert_vector(Relation index, Relation heap, InsertState *state, const KtreeKind *kind,
-			  const float *vector, int dims, const KtreeFilters *filters, ItemPointer tid)
+insert_vector(Relation index, Relation heap, InsertState *state,
+			  const KtreeKind *kind, const float *vector, int dims,
+			  const KtreeFilters *filters, ItemPointer tid)
 {
 	KtreePointer pointer;
 	KtreeImage *image;
@@ -466,15 +490,22 @@ insert_vector(Relation index, Relation heap, InsertState *state, const KtreeKind
 		if (descent == DESCENT_NO_TREE)
 			create_root(index, kind, vector, dims);
 		if (descent != DESCENT_DONE ||
-			!ktree_image_read_centers(index, leaf, image) || !is_live_leaf(image))
+			!ktree_image_read_centers(index, leaf, image) ||
+			!is_live_leaf(image))
 			continue;
-		if (image->node.used < ktree_capacity(&state->cache->layout, &image->node))
+		if (image->node.used <
+			ktree_capacity(&state->cache->layout, &image->node))
 		{
 			state->code->filters = *filters;
-			ktree_encode(image, state->query->vector, 0, kind->metric == KTREE_INNER,
-						 state->code);
-			if (append(index, &state->cache->layout, leaf, &pointer, state->code, &full))
+			ktree_encode(image, state->query->vector, 0,
+						 kind->metric == KTREE_INNER, state->code);
+			if (append(index, &state->cache->layout, leaf, &pointer,
+					   state->code, &full))
+			{
+				if (kind->metric == KTREE_INNER)
+					tell_reach(index, heap, state, image, parent);
 				break;
+			}
 		}
 		else
 			full = true;
@@ -527,7 +558,8 @@ ktree_insert(Relation index, Datum *values, bool *isnull,
 		{
 			case KTREE_NORMAL:
 				ktree_filters_of_row(index, values, isnull, &filters);
-				insert_vector(index, heap, state, kind, vector, dims, &filters, tid);
+				insert_vector(index, heap, state, kind, vector, dims, &filters,
+							  tid);
 				break;
 			case KTREE_ZERO:
 				ktree_side_add(index, tid, KTREE_SIDE_ZERO);

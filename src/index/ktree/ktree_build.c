@@ -52,7 +52,9 @@
 
 extern PGDLLEXPORT void embed_ktree_worker(dsm_segment *segment, shm_toc *toc);
 
-/* What the processes of a build share; the partitions' centers lie behind it. */
+/*
+ * What the processes of a build share; the partitions' centers lie behind it.
+ */
 typedef struct BuildShared
 {
 	SharedFileSet files;		/* rows, nodes and side rows of each process */
@@ -87,7 +89,8 @@ check_dims(BuildState *build, int dims)
 
 /* table_index_build_range_scan callback: keep a reservoir of vectors. */
 static void
-sample_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool alive, void *arg)
+sample_row(Relation index, ItemPointer tid, Datum *values, bool *isnull,
+		   bool alive, void *arg)
 {
 	BuildState *build = arg;
 	MemoryContext old;
@@ -111,8 +114,9 @@ sample_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool al
 
 			build->sample_dims = dims;
 			build->sample_room = (int) Min(SAMPLE_ROWS, Max(most, 256));
-			build->sample = MemoryContextAllocHuge(GetMemoryChunkContext(build),
-												   sizeof(float) * (Size) build->sample_room * dims);
+			build->sample = MemoryContextAllocHuge(
+				GetMemoryChunkContext(build),
+				sizeof(float) * (Size) build->sample_room * dims);
 		}
 		build->sample_seen++;
 		if (build->sample_count < build->sample_room)
@@ -121,19 +125,18 @@ sample_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool al
 		{
 			build->random = build->random * UINT64CONST(6364136223846793005) +
 				UINT64CONST(1442695040888963407);
-			at = (int) Min((build->random >> 33) % (uint64) build->sample_seen, INT_MAX);
+			at = (int) Min((build->random >> 33) % (uint64) build->sample_seen,
+						   INT_MAX);
 		}
 		if (at < build->sample_room)
-			memcpy(build->sample + (Size) at * dims, vector, sizeof(float) * dims);
+			memcpy(build->sample + (Size) at * dims, vector,
+				   sizeof(float) * dims);
 	}
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(build->scratch);
 }
 
-/*
- * take_sample
- *	  Vectors of randomly chosen blocks; returns the estimated number of rows.
- */
+/* Vectors of randomly chosen blocks; returns the estimated number of rows. */
 static double
 take_sample(BuildState *build)
 {
@@ -148,9 +151,9 @@ take_sample(BuildState *build)
 		BlockNumber block = BlockSampler_Next(&sampler);
 
 		CHECK_FOR_INTERRUPTS();
-		table_index_build_range_scan(build->heap, build->index, build->info, false,
-									 !build->info->ii_Concurrent, false, block, 1,
-									 sample_row, build, NULL);
+		table_index_build_range_scan(build->heap, build->index, build->info,
+									 false, !build->info->ii_Concurrent, false,
+									 block, 1, sample_row, build, NULL);
 		visited++;
 	}
 	return visited > 0 ? build->sample_seen * blocks / visited : 0;
@@ -195,7 +198,10 @@ begin_format(BuildState *build, const float *first, int dims)
 	{
 		CHECK_FOR_INTERRUPTS();
 		for (int i = 0; i < count; i++)
-			values[i] = build->sample[(Size) ((int64) i * build->sample_count / count) * dims + d];
+			values[i] = build->sample[(Size) ((int64) i * build->sample_count /
+											  count) *
+										  dims +
+									  d];
 		qsort(values, count, sizeof(float), compare_floats);
 		middle[d] = values[count / 2];
 	}
@@ -217,16 +223,18 @@ begin_format(BuildState *build, const float *first, int dims)
 static int
 rows_in_memory(const BuildState *build)
 {
-	Size		bytes = sizeof(float) * build->layout->padded + sizeof(ItemPointerData) +
-		2 * sizeof(int32) + (build->layout->filters > 0 ? sizeof(KtreeFilters) : 0);
+	Size		bytes = sizeof(float) * build->layout->padded +
+						sizeof(ItemPointerData) + 2 * sizeof(int32) +
+						(build->layout->filters > 0 ? sizeof(KtreeFilters)
+													: 0);
 	Size		rows = build->memory / 2 / bytes;
 
-	return (int) Min(Max(rows, (Size) build->layout->capacity * 2), INT_MAX / 2);
+	return (int) Min(Max(rows, (Size) build->layout->capacity * 2),
+					 INT_MAX / 2);
 }
 
 /*
- * choose_partitions
- *	  How many there should be for so many rows and processes, and where.
+ * How many there should be for so many rows and processes, and where.
  *
  * A row is compared with all partitions and then with the leaves of its own:
  * cheapest with as many of the one as of the other.
@@ -236,7 +244,8 @@ choose_partitions(BuildState *build, double rows, int processes)
 {
 	const KtreeLayout *layout = build->layout;
 	double		leaves = rows / (layout->capacity * LEAF_FILL);
-	double		node_rows = layout->capacity * INNER_FILL * layout->capacity * LEAF_FILL;
+	double		node_rows = layout->capacity * INNER_FILL * layout->capacity *
+							LEAF_FILL;
 	int			in_memory = rows_in_memory(build);
 	double		wanted = 1;
 	float	   *rotated;
@@ -250,28 +259,35 @@ choose_partitions(BuildState *build, double rows, int processes)
 		wanted = Max(wanted, rows * 1.6 / in_memory);
 	if (processes > 1)
 		wanted = Max(wanted, processes * PARTITIONS_EACH);
-	build->partitions = (int) Min(ceil(wanted), Max(build->sample_count / 10, 1));
+	build->partitions = (int) Min(ceil(wanted),
+								  Max(build->sample_count / 10, 1));
 	if (build->partitions < 2)
 		return;
 
-	rotated = MemoryContextAllocHuge(CurrentMemoryContext,
-									 sizeof(float) * (Size) build->sample_count * layout->padded);
+	rotated = MemoryContextAllocHuge(
+		CurrentMemoryContext,
+		sizeof(float) * (Size) build->sample_count * layout->padded);
 	for (int i = 0; i < build->sample_count; i++)
-		ktree_to_index_space(build->cache, build->sample + (Size) i * layout->dims,
+		ktree_to_index_space(build->cache,
+							 build->sample + (Size) i * layout->dims,
 							 rotated + (Size) i * layout->padded);
 	pfree(build->sample);
 	build->sample = NULL;
 	centers = MemoryContextAllocHuge(CurrentMemoryContext,
-									 sizeof(float) * (Size) build->partitions * layout->padded);
+									 sizeof(float) * (Size) build->partitions *
+										 layout->padded);
 	work = MemoryContextAllocHuge(CurrentMemoryContext,
-								  kmeans_work_bytes(build->sample_count, build->partitions,
+								  kmeans_work_bytes(build->sample_count,
+													build->partitions,
 													layout->padded));
-	kmeans_train(rotated, build->sample_count, layout->padded, build->partitions,
-				 PARTITION_ITERATIONS, 1, centers, work, build_check_interrupts);
+	kmeans_train(rotated, build->sample_count, layout->padded,
+				 build->partitions, PARTITION_ITERATIONS, 1, centers, work,
+				 build_check_interrupts);
 	pfree(work);
 	pfree(rotated);
-	build->packed = MemoryContextAllocHuge(CurrentMemoryContext,
-										   kmeans_packed_bytes(build->partitions, layout->padded));
+	build->packed = MemoryContextAllocHuge(
+		CurrentMemoryContext,
+		kmeans_packed_bytes(build->partitions, layout->padded));
 	kmeans_pack(centers, build->partitions, layout->padded, build->packed);
 	pfree(centers);
 }
@@ -282,10 +298,13 @@ add_side_row(BuildState *build, ItemPointer tid, KtreeSideReason reason)
 	if (build->side_count == build->side_room)
 	{
 		build->side_room = Max(build->side_room * 2, 1024);
-		build->side = build->side == NULL ?
-			MemoryContextAllocHuge(GetMemoryChunkContext(build),
-								   sizeof(KtreeSideEntry) * (Size) build->side_room) :
-			repalloc_huge(build->side, sizeof(KtreeSideEntry) * (Size) build->side_room);
+		build->side =
+			build->side == NULL
+				? MemoryContextAllocHuge(GetMemoryChunkContext(build),
+										 sizeof(KtreeSideEntry) *
+											 (Size) build->side_room)
+				: repalloc_huge(build->side, sizeof(KtreeSideEntry) *
+												 (Size) build->side_room);
 	}
 	build->side[build->side_count].tid = *tid;
 	build->side[build->side_count].reason = (uint16) reason;
@@ -293,23 +312,26 @@ add_side_row(BuildState *build, ItemPointer tid, KtreeSideReason reason)
 }
 
 static void
-keep_row(BuildState *build, const float *vector, ItemPointer tid, const KtreeFilters *filters)
+keep_row(BuildState *build, const float *vector, ItemPointer tid,
+		 const KtreeFilters *filters)
 {
 	if (build->vectors == NULL)
 	{
-		build->vectors = MemoryContextAllocHuge(GetMemoryChunkContext(build),
-												sizeof(float) * (Size) build->room *
-												build->layout->padded);
+		build->vectors = MemoryContextAllocHuge(
+			GetMemoryChunkContext(build),
+			sizeof(float) * (Size) build->room * build->layout->padded);
 		build->tids = MemoryContextAllocHuge(GetMemoryChunkContext(build),
-											 sizeof(ItemPointerData) * (Size) build->room);
+											 sizeof(ItemPointerData) *
+												 (Size) build->room);
 		if (build->layout->filters > 0)
-			build->filters = MemoryContextAllocHuge(GetMemoryChunkContext(build),
-													sizeof(KtreeFilters) * (Size) build->room);
+			build->filters = MemoryContextAllocHuge(
+				GetMemoryChunkContext(build),
+				sizeof(KtreeFilters) * (Size) build->room);
 	}
 	if (build->count == build->room)
 		ktree_build_portion(build, false);
-	memcpy(build->vectors + (Size) build->count * build->layout->padded, vector,
-		   sizeof(float) * build->layout->padded);
+	memcpy(build->vectors + (Size) build->count * build->layout->padded,
+		   vector, sizeof(float) * build->layout->padded);
 	if (build->filters != NULL)
 		build->filters[build->count] = *filters;
 	build->tids[build->count++] = *tid;
@@ -322,17 +344,19 @@ flush_batch(BuildState *build)
 	int			dims = build->layout->padded;
 	int32		nearest[BATCH];
 
-	kmeans_nearest(build->batch, build->batch_count, dims, build->packed, build->partitions,
-				   nearest, NULL);
+	kmeans_nearest(build->batch, build->batch_count, dims, build->packed,
+				   build->partitions, nearest, NULL);
 	for (int i = 0; i < build->batch_count; i++)
-		ktree_spool_add(build->spool, nearest[i], build->batch + (Size) i * dims,
-						&build->batch_tids[i], &build->batch_filters[i]);
+		ktree_spool_add(build->spool, nearest[i],
+						build->batch + (Size) i * dims, &build->batch_tids[i],
+						&build->batch_filters[i]);
 	build->batch_count = 0;
 }
 
 /* table_index_build_scan callback: one row of the table. */
 static void
-load_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool alive, void *arg)
+load_row(Relation index, ItemPointer tid, Datum *values, bool *isnull,
+		 bool alive, void *arg)
 {
 	BuildState *build = arg;
 	MemoryContext old;
@@ -354,7 +378,8 @@ load_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool aliv
 	vector = palloc(sizeof(float) * dims);
 	class = ktree_load_vector(build->kind, value, vector);
 	if (class != KTREE_NORMAL)
-		add_side_row(build, tid, class == KTREE_ZERO ? KTREE_SIDE_ZERO : KTREE_SIDE_HUGE);
+		add_side_row(build, tid,
+					 class == KTREE_ZERO ? KTREE_SIDE_ZERO : KTREE_SIDE_HUGE);
 	else
 	{
 		if (build->cache == NULL)
@@ -366,8 +391,10 @@ load_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool aliv
 			MemoryContextSwitchTo(build->scratch);
 		}
 		ktree_to_index_space(build->cache, vector,
-							 build->batch + (Size) build->batch_count * build->layout->padded);
-		ktree_filters_of_row(index, values, isnull, &build->batch_filters[build->batch_count]);
+							 build->batch + (Size) build->batch_count *
+												build->layout->padded);
+		ktree_filters_of_row(index, values, isnull,
+							 &build->batch_filters[build->batch_count]);
 		if (build->spool == NULL)
 		{
 			MemoryContextSwitchTo(GetMemoryChunkContext(build));
@@ -389,7 +416,8 @@ load_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool aliv
 }
 
 static void
-take_row(void *state, const float *vector, ItemPointer tid, const KtreeFilters *filters)
+take_row(void *state, const float *vector, ItemPointer tid,
+		 const KtreeFilters *filters)
 {
 	keep_row(state, vector, tid, filters);
 }
@@ -412,11 +440,13 @@ write_result(BuildState *build)
 	{
 		BufFileWrite(file, &build->built[i].link, sizeof(KtreeLink));
 		BufFileWrite(file, &build->built[i].radius, sizeof(float));
-		BufFileWrite(file, build->built[i].center, sizeof(float) * build->layout->padded);
+		BufFileWrite(file, build->built[i].center,
+					 sizeof(float) * build->layout->padded);
 	}
 	BufFileWrite(file, &build->side_count, sizeof(int));
 	if (build->side_count > 0)
-		BufFileWrite(file, build->side, sizeof(KtreeSideEntry) * (Size) build->side_count);
+		BufFileWrite(file, build->side,
+					 sizeof(KtreeSideEntry) * (Size) build->side_count);
 	BufFileExportFileSet(file);
 	BufFileClose(file);
 }
@@ -424,8 +454,9 @@ write_result(BuildState *build)
 static void
 read_result(BuildState *build, int number)
 {
-	BufFile    *file = BufFileOpenFileSet(FILE_SET(&build->shared->files), result_name(number),
-										  O_RDONLY, false);
+	BufFile    *file = BufFileOpenFileSet(FILE_SET(&build->shared->files),
+										  result_name(number), O_RDONLY,
+										  false);
 	float	   *center = palloc(sizeof(float) * build->layout->padded);
 	int			count;
 
@@ -469,10 +500,7 @@ wait_for_all(BuildShared *shared)
 	ConditionVariableCancelSleep();
 }
 
-/*
- * load_and_cluster
- *	  Steps 3 and 4 in one process: read rows, then make nodes of partitions.
- */
+/* Steps 3 and 4 in one process: read rows, then make nodes of partitions. */
 static double
 load_and_cluster(BuildState *build, IndexBuildProcess *process)
 {
@@ -483,7 +511,8 @@ load_and_cluster(BuildState *build, IndexBuildProcess *process)
 	if (build->partitions > 1)
 		build->spool = ktree_spool_create(build->partitions, build->layout,
 										  build->memory / 2,
-										  shared ? &shared->files : NULL, build->number);
+										  shared ? &shared->files : NULL,
+										  build->number);
 	rows = index_build_read(process, load_row, build);
 	if (build->spool == NULL)
 	{
@@ -497,9 +526,9 @@ load_and_cluster(BuildState *build, IndexBuildProcess *process)
 	if (shared != NULL)
 	{
 		wait_for_all(shared);
-		reader = ktree_spool_read_shared(build->partitions, build->layout,
-										 &shared->files,
-										 (int) pg_atomic_read_u32(&shared->processes));
+		reader = ktree_spool_read_shared(
+			build->partitions, build->layout, &shared->files,
+			(int) pg_atomic_read_u32(&shared->processes));
 	}
 	else
 		reader = ktree_spool_read_own(build->spool);
@@ -569,15 +598,16 @@ embed_ktree_worker(dsm_segment *segment, shm_toc *toc)
 static IndexParallelBuild *
 launch_workers(BuildState *build, IndexBuildProcess *process, int wanted)
 {
-	Size		centers = kmeans_packed_bytes(build->partitions, build->layout->padded);
+	Size		centers = kmeans_packed_bytes(build->partitions,
+											  build->layout->padded);
 	IndexParallelBuild *parallel;
 	BuildShared *shared;
 	void	   *memory;
 	int			launched;
 
-	parallel = index_parallel_begin(build->heap, build->index, build->info,
-									"embed_ktree_worker", wanted,
-									TYPEALIGN(64, sizeof(BuildShared)) + centers, &memory);
+	parallel = index_parallel_begin(
+		build->heap, build->index, build->info, "embed_ktree_worker", wanted,
+		TYPEALIGN(64, sizeof(BuildShared)) + centers, &memory);
 	if (parallel == NULL)
 		return NULL;
 	shared = memory;
@@ -602,21 +632,26 @@ launch_workers(BuildState *build, IndexBuildProcess *process, int wanted)
 static void
 write_side_list(BuildState *build, KtreeMeta *meta)
 {
-	for (int first = 0; first < build->side_count; first += KTREE_SIDE_CAPACITY)
+	for (int first = 0; first < build->side_count;
+		 first += KTREE_SIDE_CAPACITY)
 	{
-		int			count = Min(build->side_count - first, (int) KTREE_SIDE_CAPACITY);
-		Buffer		buffer = ReadBufferExtended(build->index, MAIN_FORKNUM, P_NEW,
-												RBM_ZERO_AND_LOCK, NULL);
+		int			count = Min(build->side_count - first,
+								(int) KTREE_SIDE_CAPACITY);
+		Buffer		buffer = ReadBufferExtended(build->index, MAIN_FORKNUM,
+												P_NEW, RBM_ZERO_AND_LOCK,
+												NULL);
 		Page		page = BufferGetPage(buffer);
 		KtreeSidePage *side;
 
-		ktree_page_init(page, KTREE_PAGE_SIDE, 0, BufferGetBlockNumber(buffer), 0);
+		ktree_page_init(page, KTREE_PAGE_SIDE, 0, BufferGetBlockNumber(buffer),
+						0);
 		side = KtreePageSide(page);
 		side->next = meta->side_head;
 		side->next_free = InvalidBlockNumber;
 		side->reserved = 0;
 		side->count = count;
-		memcpy(side->entries, build->side + first, sizeof(KtreeSideEntry) * count);
+		memcpy(side->entries, build->side + first,
+			   sizeof(KtreeSideEntry) * count);
 		((PageHeader) page)->pd_lower =
 			(LocationIndex) ((char *) &side->entries[count] - (char *) page);
 		for (int i = 0; i < count; i++)
@@ -636,7 +671,8 @@ create_meta(Relation index, ForkNumber fork)
 {
 	/* what looks at catalogs comes before the critical section */
 	const KtreeKind *kind = ktree_kind(index);
-	Buffer		buffer = ReadBufferExtended(index, fork, P_NEW, RBM_ZERO_AND_LOCK, NULL);
+	Buffer		buffer = ReadBufferExtended(index, fork, P_NEW,
+											RBM_ZERO_AND_LOCK, NULL);
 
 	START_CRIT_SECTION();
 	ktree_meta_init(BufferGetPage(buffer), kind);
@@ -667,8 +703,9 @@ finish_meta(BuildState *build)
 	{
 		meta->root = build->built[0].link;
 		meta->height = build->level;
-		meta->extents = (RelationGetNumberOfBlocks(build->index) - meta->origin_block -
-						 build->layout->origin_pages) / build->layout->extent_pages;
+		meta->extents = (RelationGetNumberOfBlocks(build->index) -
+						 meta->origin_block - build->layout->origin_pages) /
+						build->layout->extent_pages;
 	}
 	meta->tuples = (uint64) build->indexed;
 	write_side_list(build, meta);
@@ -715,7 +752,8 @@ ktree_build(Relation heap, Relation index, IndexInfo *info)
 	if (parallel != NULL)
 	{
 		result->heap_tuples = index_parallel_wait(parallel, info);
-		for (uint32 i = 1; i < pg_atomic_read_u32(&build->shared->processes); i++)
+		for (uint32 i = 1; i < pg_atomic_read_u32(&build->shared->processes);
+			 i++)
 			read_result(build, (int) i);
 		build->indexed += build->shared->indexed;
 		build->level = 1;
@@ -728,7 +766,8 @@ ktree_build(Relation heap, Relation index, IndexInfo *info)
 
 	phase(KTREE_PHASE_LOG);
 	if (RelationNeedsWAL(index))
-		log_newpage_range(index, MAIN_FORKNUM, 0, RelationGetNumberOfBlocks(index), true);
+		log_newpage_range(index, MAIN_FORKNUM, 0,
+						  RelationGetNumberOfBlocks(index), true);
 
 	if (build->cache != NULL)
 		ktree_leave_spare(index, &build->cache->layout);

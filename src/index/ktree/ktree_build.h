@@ -106,7 +106,8 @@ build_check_interrupts(void)
 extern void ktree_build_portion(BuildState *build, bool only);
 
 /* Remember a written node for the level above. */
-extern void ktree_build_add(BuildState *build, KtreeLink link, const float *center, float radius);
+extern void ktree_build_add(BuildState *build, KtreeLink link,
+							const float *center, float radius);
 
 /* Make the nodes above built[from ...], which they replace there. */
 extern void ktree_build_level(BuildState *build, int from, int level);

@@ -15,11 +15,13 @@
 
 #include <math.h>
 
+#include "access/table.h"
 #include "access/xlog.h"
 #include "miscadmin.h"
 #include "storage/bufmgr.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
+#include "utils/snapmgr.h"
 
 #include "index/ktree/ktree.h"
 
@@ -37,6 +39,8 @@ typedef struct CheckState
 	BlockNumber blocks;
 	uint8	   *reached;		/* one bit per block that begins a node */
 	struct TidSet *tids;
+	Relation	heap;			/* of an index with further key columns, */
+	IndexRows  *table_rows;		/* and its rows; NULL: not compared */
 	KtreeImage *image[MAX_LEVELS];
 	double		rows;
 	double		nodes[2];		/* leaves, inner nodes */
@@ -72,17 +76,18 @@ mark_agrees(Page page)
 	const KtreeSpecial *special = KtreePageSpecial(page);
 	const KtreeMark *mark = KtreePageMark(page, special->part);
 
-	return mark->generation == special->generation && mark->part == special->part &&
-		mark->place == ktree_mark_place(special->first);
+	return mark->generation == special->generation &&
+		   mark->part == special->part &&
+		   mark->place == ktree_mark_place(special->first);
 }
 
 /*
- * read_node
- *	  Unpack a node after testing its pages' identity; false when it cannot
- *	  be read.
+ * Unpack a node after testing its pages' identity; false when it cannot
+ * be read.
  */
 static bool
-read_node(CheckState *check, KtreeLink link, BlockNumber from, KtreeImage *image)
+read_node(CheckState *check, KtreeLink link, BlockNumber from,
+		  KtreeImage *image)
 {
 	if (link.block == KTREE_META_BLOCK || link.block >= check->blocks ||
 		check->layout.extent_pages > check->blocks - link.block)
@@ -104,7 +109,8 @@ read_node(CheckState *check, KtreeLink link, BlockNumber from, KtreeImage *image
 			wrong = "2: page of another node or part";
 		else if (!mark_agrees(page))
 			wrong = "2: mark and special area differ";
-		else if (!ktree_same_generation(KtreePageSpecial(page)->generation, link.generation))
+		else if (!ktree_same_generation(KtreePageSpecial(page)->generation,
+										link.generation))
 			wrong = "2: another generation than the pointer says";
 		else if (KtreePageSpecial(page)->version != KTREE_VERSION)
 			wrong = "2: unknown page version";
@@ -133,7 +139,8 @@ check_header(CheckState *check, const KtreeImage *image, int level)
 		PROBLEM(check, block, "4: level %u where %d belongs", node->level, level);
 	if (node->state != KTREE_LIVE)
 		PROBLEM(check, block, "6: state %u of a node in the tree", node->state);
-	if (node->flags & ~(uint32) (KTREE_BASE_IS_CENTER | KTREE_ON_FREE_LIST | KTREE_FAR))
+	if (node->flags &
+		~(uint32) (KTREE_BASE_IS_CENTER | KTREE_ON_FREE_LIST | KTREE_FAR))
 		PROBLEM(check, block, "2: unknown flags %x", node->flags);
 	if (node->flags & KTREE_ON_FREE_LIST)
 		PROBLEM(check, block, "3: a node in the tree is on the free list");
@@ -153,7 +160,8 @@ check_header(CheckState *check, const KtreeImage *image, int level)
 	/* a far node's center is not made of these two numbers */
 	for (int d = 0; d < check->layout.padded; d++)
 		finite = finite && finite_float(image->center[d]);
-	if (!finite || !finite_float(node->center_minimum) || !finite_float(node->center_step) ||
+	if (!finite || !finite_float(node->center_minimum) ||
+		!finite_float(node->center_step) ||
 		!finite_float(node->base_minimum) || !finite_float(node->base_step) ||
 		!finite_float(node->spread) || !(node->pivot >= 0 && node->pivot <= 1))
 		PROBLEM(check, block, "8: center or base is not finite");
@@ -161,16 +169,21 @@ check_header(CheckState *check, const KtreeImage *image, int level)
 
 /* Do the two codes of a slot speak of the same vector? */
 static void
-check_codes(CheckState *check, const KtreeImage *image, int slot, float *vector)
+check_codes(CheckState *check, const KtreeImage *image, int slot,
+			float *vector)
 {
 	const KtreeLayout *layout = &check->layout;
-	const uint8 *block = image->blocks + slot / RABITQ_BLOCK * layout->block_bytes;
-	const float *factors = (const float *) (block + KTREE_BLOCK_FACTORS(layout->coded));
+	const uint8 *block = image->blocks +
+						 slot / RABITQ_BLOCK * layout->block_bytes;
+	const float *factors = (const float *) (block + KTREE_BLOCK_FACTORS(
+														layout->coded));
 	uint8		bits[KTREE_MAX_CODED / 8];
 	RabitqFactors four_bit;
 	float		radius = 0;
 	double		agree = 0;
 	double		total = 0;
+	double		squares = 0;
+	double		noise;
 
 	memcpy(&four_bit, ktree_image_refine(image, slot), sizeof(four_bit));
 	if (image->node.level > 0)
@@ -183,7 +196,8 @@ check_codes(CheckState *check, const KtreeImage *image, int slot, float *vector)
 		PROBLEM(check, image->link.block, "8: factors of slot %d are not finite", slot);
 		return;
 	}
-	if (factors[RABITQ_BLOCK + slot % RABITQ_BLOCK] > 0 || four_bit.scale > 0 || four_bit.error < 0)
+	if (factors[RABITQ_BLOCK + slot % RABITQ_BLOCK] > 0 ||
+		four_bit.scale > 0 || four_bit.error < 0)
 		PROBLEM(check, image->link.block, "8: factors of slot %d have the wrong sign", slot);
 
 	rabitq_block_get(layout->coded, block, slot % RABITQ_BLOCK, bits);
@@ -193,12 +207,57 @@ check_codes(CheckState *check, const KtreeImage *image, int slot, float *vector)
 		double		difference = vector[d] - image->center[d];
 
 		total += fabs(difference);
+		squares += difference * difference;
 		if (((bits[d / 8] >> (d % 8)) & 1) == (difference > 0))
 			agree += fabs(difference);
 	}
-	if (total > 0 && agree < LEAST_AGREEMENT * total &&
+
+	/* of a row nearer to the center than four bits tell, signs are noise */
+	noise = four_bit.error * sqrt(layout->padded);
+	if (squares > 4 * noise * noise && agree < LEAST_AGREEMENT * total &&
 		factors[RABITQ_BLOCK + slot % RABITQ_BLOCK] < 0)
 		PROBLEM(check, image->link.block, "8: the codes of slot %d contradict each other", slot);
+}
+
+/*
+ * Are the values of further key columns in a slot those of its row?  A row
+ * that is not to be seen now is not asked: it is dead, or not yet there.
+ */
+static void
+check_filters(CheckState *check, const KtreeImage *image, int slot,
+			  const ItemPointerData *tid)
+{
+	Datum		values[INDEX_MAX_KEYS];
+	bool		nulls[INDEX_MAX_KEYS];
+	KtreeFilters stored;
+	KtreeFilters right;
+	MemoryContext old;
+
+	if (check->table_rows == NULL ||
+		ItemPointerGetBlockNumber(tid) >=
+			RelationGetNumberOfBlocks(check->heap) ||
+		!index_rows_fetch_keys(check->table_rows, check->index, tid,
+							   SnapshotSelf, values, nulls))
+		return;
+	old = MemoryContextSwitchTo(index_rows_scratch(check->table_rows));
+	ktree_filters_of_row(check->index, values, nulls, &right);
+	MemoryContextSwitchTo(old);
+	index_rows_clear(check->table_rows);
+	ktree_get_filters(&check->layout,
+					  image->blocks + slot / RABITQ_BLOCK *
+										  check->layout.block_bytes,
+					  slot % RABITQ_BLOCK, &stored);
+	for (int column = 0; column < check->layout.filters; column++)
+	{
+		bool		null = (right.nulls >> column) & 1;
+
+		if (null != ((stored.nulls >> column) & 1) ||
+			(!null && right.value[column] != stored.value[column]))
+			PROBLEM(check, image->link.block,
+					"10: row (%u,%u) has another value in key column %d",
+					ItemPointerGetBlockNumber(tid),
+					ItemPointerGetOffsetNumber(tid), column + 2);
+	}
 }
 
 static void
@@ -250,10 +309,15 @@ check_node(CheckState *check, KtreeLink link, BlockNumber from, int level)
 			if (!ItemPointerIsValid(&tid))
 				PROBLEM(check, link.block, "7: slot %d has no valid row address", slot);
 			else if (tidset_has(check->tids, &tid))
-				PROBLEM(check, link.block, "7: row (%u,%u) is in the index twice",
-						ItemPointerGetBlockNumber(&tid), ItemPointerGetOffsetNumber(&tid));
+				PROBLEM(check, link.block,
+						"7: row (%u,%u) is in the index twice",
+						ItemPointerGetBlockNumber(&tid),
+						ItemPointerGetOffsetNumber(&tid));
 			else
+			{
 				tidset_add(check->tids, &tid);
+				check_filters(check, image, slot, &tid);
+			}
 		}
 	}
 	pfree(vector);
@@ -303,13 +367,15 @@ check_side_list(CheckState *check)
 		{
 			ItemPointer tid = &entries[i].tid;
 
-			if (entries[i].reason < KTREE_SIDE_NULL || entries[i].reason > KTREE_SIDE_HUGE)
+			if (entries[i].reason < KTREE_SIDE_NULL ||
+				entries[i].reason > KTREE_SIDE_HUGE)
 				PROBLEM(check, from, "9: entry %d has the unknown reason %u", i, entries[i].reason);
 			if (!ItemPointerIsValid(tid))
 				PROBLEM(check, from, "9: entry %d has no valid row address", i);
 			else if (tidset_has(check->tids, tid))
 				PROBLEM(check, from, "7: row (%u,%u) is in the index twice",
-						ItemPointerGetBlockNumber(tid), ItemPointerGetOffsetNumber(tid));
+						ItemPointerGetBlockNumber(tid),
+						ItemPointerGetOffsetNumber(tid));
 			else
 				tidset_add(check->tids, tid);
 		}
@@ -383,7 +449,8 @@ check_free_list(CheckState *check)
 		if (ours)
 			node = *KtreePageNode(BufferGetPage(buffer));
 		UnlockReleaseBuffer(buffer);
-		if (!ours || node.state == KTREE_LIVE || !(node.flags & KTREE_ON_FREE_LIST))
+		if (!ours || node.state == KTREE_LIVE ||
+			!(node.flags & KTREE_ON_FREE_LIST))
 		{
 			PROBLEM(check, block, "3: free list leads to what is not a free node");
 			return;
@@ -392,7 +459,8 @@ check_free_list(CheckState *check)
 		from = block;
 		block = node.next_free;
 	}
-	if (count != check->meta.free_count && check->meta.free_head != InvalidBlockNumber)
+	if (count != check->meta.free_count &&
+		check->meta.free_head != InvalidBlockNumber)
 		PROBLEM(check, KTREE_META_BLOCK, "3: %u free nodes claimed, %u found",
 				check->meta.free_count, count);
 }
@@ -432,9 +500,11 @@ check_meta(CheckState *check)
 		PROBLEM(check, KTREE_META_BLOCK, "1: %d dimensions", meta->dims);
 		return false;
 	}
-	ktree_layout_init(&check->layout, meta->dims, ktree_filter_count(check->index));
+	ktree_layout_init(&check->layout, meta->dims,
+					  ktree_filter_count(check->index));
 	if ((uint32) check->layout.filters != meta->filters ||
-		check->layout.padded != meta->padded || check->layout.coded != meta->coded ||
+		check->layout.padded != meta->padded ||
+		check->layout.coded != meta->coded ||
 		check->layout.capacity != meta->capacity ||
 		check->layout.extent_pages != meta->extent_pages ||
 		meta->page_size_kb != BLCKSZ / 1024)
@@ -459,7 +529,8 @@ check_meta(CheckState *check)
 static void
 check_origin(CheckState *check)
 {
-	int			per_page = (int) ((KTREE_PAGE_END - KTREE_PAGE_START) / sizeof(float));
+	int			per_page = (int) ((KTREE_PAGE_END - KTREE_PAGE_START) /
+								  sizeof(float));
 
 	for (int part = 0; part < check->layout.origin_pages; part++)
 	{
@@ -468,8 +539,8 @@ check_origin(CheckState *check)
 		Page		page;
 		const char *wrong = NULL;
 
-		if (check->meta.origin_block == KTREE_META_BLOCK || block >= check->blocks ||
-			check->meta.origin_block > check->blocks)
+		if (check->meta.origin_block == KTREE_META_BLOCK ||
+			block >= check->blocks || check->meta.origin_block > check->blocks)
 		{
 			PROBLEM(check, KTREE_META_BLOCK, "1: the origin lies at block %u", block);
 			return;
@@ -477,14 +548,17 @@ check_origin(CheckState *check)
 		buffer = ReadBuffer(check->index, block);
 		LockBuffer(buffer, BUFFER_LOCK_SHARE);
 		page = BufferGetPage(buffer);
-		if (!ktree_page_is(page, KTREE_PAGE_ORIGIN) || KtreePageSpecial(page)->part != part ||
+		if (!ktree_page_is(page, KTREE_PAGE_ORIGIN) ||
+			KtreePageSpecial(page)->part != part ||
 			KtreePageSpecial(page)->first != check->meta.origin_block)
 			wrong = "1: not a page of the origin";
 		else
 		{
 			const float *origin = (const float *) (page + KTREE_PAGE_START);
 
-			for (int d = 0; d < Min(per_page, check->layout.padded - part * per_page); d++)
+			for (int d = 0;
+				 d < Min(per_page, check->layout.padded - part * per_page);
+				 d++)
 			{
 				if (!finite_float(origin[d]))
 					wrong = "1: the origin is not finite";
@@ -494,6 +568,34 @@ check_origin(CheckState *check)
 		if (wrong != NULL)
 			PROBLEM(check, block, "%s", wrong);
 	}
+}
+
+/* Get ready to read the table's rows, if there is something to compare. */
+static void
+open_rows(CheckState *check)
+{
+	const Form_pg_index form = check->index->rd_index;
+
+	if (check->report == NULL || check->layout.filters == 0 ||
+		!ActiveSnapshotSet())
+		return;
+	/* functions of the user are not called */
+	for (int i = 0; i < form->indnkeyatts; i++)
+	{
+		if (form->indkey.values[i] == 0)
+			return;
+	}
+	check->heap = table_open(form->indrelid, AccessShareLock);
+	check->table_rows = index_rows_begin(check->heap, check->index);
+}
+
+static void
+close_rows(CheckState *check)
+{
+	if (check->table_rows == NULL)
+		return;
+	index_rows_end(check->table_rows);
+	table_close(check->heap, AccessShareLock);
 }
 
 static double
@@ -512,10 +614,13 @@ walk(CheckState *check, Relation index, IndexReport *report)
 	if (check->meta.dims > 0)
 	{
 		check_origin(check);
+		open_rows(check);
 		for (int level = 0; level <= check->meta.height; level++)
 			check->image[level] = ktree_image_create(&check->layout);
 		if (check->meta.height >= 0)
-			check_node(check, check->meta.root, KTREE_META_BLOCK, check->meta.height);
+			check_node(check, check->meta.root, KTREE_META_BLOCK,
+					   check->meta.height);
+		close_rows(check);
 		check_free_list(check);
 	}
 	side = check_side_list(check);
@@ -565,8 +670,10 @@ ktree_statistics(Relation index, IndexReport *report)
 	index_report_property(report, "rows aside", side);
 	index_report_property(report, "dead slots", check.used[0] - check.live[0]);
 	index_report_property(report, "leaf fill",
-						  check.nodes[0] > 0 ?
-						  check.live[0] / (check.nodes[0] * check.meta.capacity) : 0);
+						  check.nodes[0] > 0
+							  ? check.live[0] /
+									(check.nodes[0] * check.meta.capacity)
+							  : 0);
 	index_report_property(report, "extents", check.meta.extents);
 	index_report_property(report, "free nodes", check.meta.free_count);
 	index_report_property(report, "pages", check.blocks);
@@ -585,8 +692,10 @@ ktree_statistics(Relation index, IndexReport *report)
 							  ktree_patience(&check.meta, 1000, recalls[i]));
 		for (int l = 0; l < (int) lengthof(limits); l++)
 			index_report_property(report,
-								  psprintf("leaves for recall %g of %d rows", recalls[i], limits[l]),
-								  ktree_expected_leaves(&check.meta, limits[l], recalls[i]));
+								  psprintf("leaves for recall %g of %d rows",
+										   recalls[i], limits[l]),
+								  ktree_expected_leaves(&check.meta, limits[l],
+														recalls[i]));
 	}
 	index_report_property(report, "splits", (double) check.meta.splits);
 	index_report_property(report, "merges", (double) check.meta.merges);

@@ -27,13 +27,16 @@ int			embed_candidates = 10;
 int			embed_probes = 0;
 int			embed_max_leaves = 0;
 
-static const IndexRoom room = {"ktree", ktree_check, ktree_statistics, ktree_cost_estimate};
+static const IndexRoom room = {
+	ktree_build, ktree_check, ktree_statistics, ktree_cost_estimate
+};
 
 void
 ktree_init(void)
 {
 	rabitq_select(NULL);
 	index_register(&room);
+	ktree_array_path_init();
 
 	DefineCustomRealVariable("embed.recall",
 							 "Share of the true nearest rows that a ktree scan should find.",
@@ -88,13 +91,15 @@ ktree_phase_name(int64 phase)
 }
 
 /* Has a support function the signature that its number asks for? */
-static bool
-right_signature(Form_pg_amproc function)
+bool
+ktree_right_signature(Form_pg_amproc function)
 {
 	if (function->amprocnum == KTREE_DISTANCE_PROC)
 		return check_amproc_signature(function->amproc, FLOAT8OID, true, 2, 2,
-									  function->amproclefttype, function->amprocrighttype);
-	return check_amproc_signature(function->amproc, INTERNALOID, true, 1, 1, INTERNALOID);
+									  function->amproclefttype,
+									  function->amprocrighttype);
+	return check_amproc_signature(function->amproc, INTERNALOID, true, 1, 1,
+								  INTERNALOID);
 }
 
 static bool
@@ -106,7 +111,8 @@ ktree_validate(Oid opclass)
 	/* a class to filter by has conditions only */
 	if (!OidIsValid(get_opfamily_proc(family, type, type, KTREE_KIND_PROC)))
 		return index_validate_conditions(opclass, "ktree", KTREE_LESS, KTREE_GREATER);
-	return index_validate(opclass, "ktree", 1, KTREE_PROCS, right_signature);
+	return index_validate(opclass, "ktree", 1, KTREE_PROCS,
+						  ktree_right_signature);
 }
 
 Datum

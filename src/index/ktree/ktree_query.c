@@ -43,16 +43,17 @@ ktree_query_create(const KtreeLayout *layout)
 }
 
 /*
- * ktree_local_query
- *	  A query in the frame of a far node: relative to its center.  Good until
- *	  the next call.
+ * A query in the frame of a far node: relative to its center.  Good until
+ * the next call.
  */
 const RabitqQuery *
-ktree_local_query(const KtreeLayout *layout, KtreeQuery *query, const float *center)
+ktree_local_query(const KtreeLayout *layout, KtreeQuery *query,
+				  const float *center)
 {
 	if (query->local == NULL)
 	{
-		MemoryContext old = MemoryContextSwitchTo(GetMemoryChunkContext(query));
+		MemoryContext old = MemoryContextSwitchTo(
+			GetMemoryChunkContext(query));
 
 		query->local = ktree_query_create(layout);
 		MemoryContextSwitchTo(old);
@@ -91,19 +92,20 @@ propose(Proposal *proposals, int have, float score, int slot)
 }
 
 /*
- * propose_by_decoding
- *	  For inner products: the slots' factors give products, but a tree is
- *	  clustered by distance.
+ * For inner products: the slots' factors give products, but a tree is
+ * clustered by distance.
  */
 static int
-propose_by_decoding(const KtreeLayout *layout, const KtreeQuery *query, const KtreeNode *header,
-					const KtreeInner *inner, float *vector, Proposal *proposals)
+propose_by_decoding(const KtreeLayout *layout, const KtreeQuery *query,
+					const KtreeNode *header, const KtreeInner *inner,
+					float *vector, Proposal *proposals)
 {
 	int			have = 0;
 
 	for (int slot = 0; slot < header->used; slot++)
 	{
-		const uint8 *entry = inner->refine + (Size) slot * layout->refine_bytes;
+		const uint8 *entry = inner->refine +
+							 (Size) slot * layout->refine_bytes;
 		RabitqFactors factors;
 		float		radius;
 		float		lost;
@@ -114,14 +116,15 @@ propose_by_decoding(const KtreeLayout *layout, const KtreeQuery *query, const Kt
 			continue;
 		memcpy(&factors, entry, sizeof(factors));
 		ktree_unpack_radius(factors.error, &factors.error, &radius);
-		lost = rabitq_refine_decode(layout->padded, entry + sizeof(factors), &factors,
-									inner->base, vector);
+		lost = rabitq_refine_decode(layout->padded, entry + sizeof(factors),
+									&factors, inner->base, vector);
 		rabitq_lead(&query->code, vector, false, &distance, &unused);
 		have = propose(proposals, have, distance, slot);
 		for (int i = 0; i < have; i++)
 		{
 			if (proposals[i].slot == slot)
-				proposals[i].error = 2 * sqrtf(distance * lost / layout->padded);
+				proposals[i].error = 2 *
+									 sqrtf(distance * lost / layout->padded);
 		}
 	}
 	return have;
@@ -129,8 +132,9 @@ propose_by_decoding(const KtreeLayout *layout, const KtreeQuery *query, const Kt
 
 /* By one-bit codes, then by four-bit codes. */
 static int
-propose_by_codes(const KtreeLayout *layout, KtreeQuery *query, const KtreeNode *header,
-				 const KtreeInner *inner, Proposal *proposals)
+propose_by_codes(const KtreeLayout *layout, KtreeQuery *query,
+				 const KtreeNode *header, const KtreeInner *inner,
+				 Proposal *proposals)
 {
 	const RabitqQuery *code = &query->code;
 	float		lead;
@@ -146,7 +150,8 @@ propose_by_codes(const KtreeLayout *layout, KtreeQuery *query, const KtreeNode *
 	{
 		float		scores[RABITQ_BLOCK];
 
-		rabitq_scan(code, inner->blocks + block * layout->block_bytes, lead, 0, FLT_MAX, scores);
+		rabitq_scan(code, inner->blocks + block * layout->block_bytes, lead, 0,
+					FLT_MAX, scores);
 		for (int i = 0; i < RABITQ_BLOCK; i++)
 		{
 			int			slot = block * RABITQ_BLOCK + i;
@@ -162,8 +167,10 @@ propose_by_codes(const KtreeLayout *layout, KtreeQuery *query, const KtreeNode *
 		float		error;
 		float		radius;
 
-		proposals[i].score = ktree_entry_score(code, inner->refine + (Size) proposals[i].slot *
-											   layout->refine_bytes, lead, &error);
+		proposals[i].score = ktree_entry_score(
+			code,
+			inner->refine + (Size) proposals[i].slot * layout->refine_bytes,
+			lead, &error);
 		ktree_unpack_radius(error, &error, &radius);
 		proposals[i].error = 2 * error * distance + rounding;
 	}
@@ -187,16 +194,16 @@ keep_child(KtreeChild *best, int *found, int count, const KtreeChild *child)
 }
 
 /*
- * ktree_nearest_children
- *	  Add the live children of an inner node nearest to the query to a list of
- *	  the nearest; false when the node has been replaced since the pointer to
- *	  it was read, or is not of that level.
+ * Add the live children of an inner node nearest to the query to a list of
+ * the nearest; false when the node has been replaced since the pointer to
+ * it was read, or is not of that level.
  *
  * Where codes cannot tell which child is the nearest their centers are read.
  */
 bool
-ktree_nearest_children(Relation index, const KtreeCache *cache, KtreeQuery *query,
-					   KtreeLink node, int level, KtreeChild *best, int *found, int count)
+ktree_nearest_children(Relation index, const KtreeCache *cache,
+					   KtreeQuery *query, KtreeLink node, int level,
+					   KtreeChild *best, int *found, int count)
 {
 	const KtreeLayout *layout = &cache->layout;
 	Buffer		buffer = ktree_lock_part(index, node, 0, BUFFER_LOCK_SHARE);
@@ -224,15 +231,20 @@ ktree_nearest_children(Relation index, const KtreeCache *cache, KtreeQuery *quer
 		propose_by_decoding(layout, query, &header, inner, center, proposals) :
 		propose_by_codes(layout, query, &header, inner, proposals);
 	for (int i = 0; i < have; i++)
-		nearest = Min(nearest, proposals[i].score + SURE_DEVIATIONS * proposals[i].error);
+		nearest = Min(nearest, proposals[i].score +
+								   SURE_DEVIATIONS * proposals[i].error);
 	for (int i = 0; i < have; i++)
-		within += proposals[i].score - SURE_DEVIATIONS * proposals[i].error <= nearest;
+		within += proposals[i].score - SURE_DEVIATIONS * proposals[i].error <=
+				  nearest;
 	for (int i = 0; i < have; i++)
 	{
-		const KtreePointer *pointers = (const KtreePointer *)
-			(inner->blocks + proposals[i].slot / RABITQ_BLOCK * layout->block_bytes +
-			 KTREE_BLOCK_POINTERS(layout->coded));
-		const KtreePointer *pointer = &pointers[proposals[i].slot % RABITQ_BLOCK];
+		const KtreePointer *pointers =
+			(const KtreePointer *) (inner->blocks +
+									proposals[i].slot / RABITQ_BLOCK *
+										layout->block_bytes +
+									KTREE_BLOCK_POINTERS(layout->coded));
+		const KtreePointer *pointer =
+			&pointers[proposals[i].slot % RABITQ_BLOCK];
 		KtreeChild	child;
 		float		unused;
 
@@ -240,7 +252,9 @@ ktree_nearest_children(Relation index, const KtreeCache *cache, KtreeQuery *quer
 		child.link.generation = pointer->offset;
 		child.parent = node;
 		child.distance = proposals[i].score;
-		if (within > 1 && proposals[i].score - SURE_DEVIATIONS * proposals[i].error <= nearest &&
+		if (within > 1 &&
+			proposals[i].score - SURE_DEVIATIONS * proposals[i].error <=
+				nearest &&
 			ktree_read_center(index, layout, child.link, codes, center))
 			rabitq_lead(&query->code, center, false, &child.distance, &unused);
 		keep_child(best, found, count, &child);

@@ -3,21 +3,22 @@
  * ktree_scan.c
  *	  Index scans: windows of exactly sorted rows.
  *
- * A window asks ktree_search.c for the best rows by their codes, and hands them out
- * in order of the true distance: a row waits in a heap under a lower bound
- * of its distance, and when it comes to the top its distance is computed
+ * A window asks ktree_search.c for the best rows by their codes, and hands
+ * them out in order of the true distance: a row waits in a heap under a lower
+ * bound of its distance, and when it comes to the top its distance is computed
  * from the table's row with the operator's own function, and it goes back.
  * So only about as many rows are read as are wanted, and LIMIT need not be
  * known.  The bound is probabilistic, five standard deviations of the
  * four-bit code's error.
  *
- * The first window finds embed.candidates rows.  Later ones continue its
- * search, each for half as many again.  A window hands out nothing beyond its
- * threshold: what lies there may have nearer rows that are not known yet.  A
- * row that a later window finds nearer than what was handed out already is
- * late: it is set aside and comes when all others have come, so that the order
- * of an answer is that of the true distance.  Then come the rows of the side
- * list.
+ * The first window finds as many rows as the query's limit, embed.candidates
+ * at the least.  Later ones continue its search, each for half as many again.
+ * A window hands out nothing beyond its threshold: what lies there may have
+ * nearer rows that are not known yet.  A row that a later window finds nearer
+ * than what was handed out already is late, and can no more come in its place:
+ * a limited answer goes without it, as without a row that was not found, for
+ * it has to be in order; any other has it in the end, for it has to be
+ * complete.  Then come the rows of the side list.
  *
  * What a search remembers is bounded by work_mem.  When a scan has read so far
  * that something had to be forgotten, the next window begins a new search,
@@ -39,79 +40,20 @@
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
-#include "index/ktree/ktree.h"
+#include "index/ktree/ktree_scan.h"
 #include "type/vector.h"
 
 /* Standard deviations between a row's estimated score and its bound. */
 #define BOUND_DEVIATIONS	5.0f
 
-/* Relative slack for rounding between the codes' arithmetic and the operator's. */
+/*
+ * Relative slack for rounding between the codes' arithmetic and the
+ * operator's.
+ */
 #define ROUNDING_SLACK		1e-6f
 
 /* Rows whose pages are asked for when a window begins to hand out. */
 #define PREFETCHED_ROWS 16
-
-/*
- * A window that reads this many times as many rows without seeing them as it
- * reckoned with is given up for one that looks farther: that far at least.
- */
-#define UNSEEN_SHARE	1.5
-#define LEAST_PATIENCE	8
-
-/* A row of the current window. */
-typedef struct Row
-{
-	double		distance;		/* exact, or a bound */
-	int			known;			/* among the search's rows; -1: of the side list */
-	bool		exact;
-	ItemPointerData tid;
-} Row;
-
-typedef struct KtreeScanState
-{
-	MemoryContext context;		/* everything that lasts until the next rescan */
-	bool		started;
-	bool		unordered;		/* no distances: any order will do */
-	bool		everything;		/* one window over all rows */
-	bool		exhausted;		/* the tree has no more rows */
-	bool		finished;
-	KtreeMeta	meta;
-	KtreeCache *cache;
-	KtreeSearch *search;
-	struct KtreeFilter *filter; /* conditions, or NULL */
-	Datum		query;
-	struct TidSet *returned;	/* handed out, late, or not to be seen */
-	bool		searching;		/* the search can be continued */
-	int64		count;			/* rows up to the end of this window */
-	int64		handed;			/* handed out */
-	int64		window_start;	/* so many when this window began */
-	double		scale;			/* of the query, for inner products; else 1 */
-	int64		read;			/* distances asked for */
-	int64		seen;			/* of them of rows that the snapshot sees */
-	double		unseen;			/* rows read for each one seen, as of this window */
-	bool		broken_off;		/* this window met more unseen rows than it
-								 * reckoned with */
-	double		last;			/* distance of the row handed out last */
-	Row		   *rows;			/* min-heap */
-	int			row_count;
-	int			row_room;
-	int64		leaves;			/* of searches that cannot be continued */
-	Row		   *late;
-	int			late_count;
-	int			late_room;
-	int			late_at;
-	/* rows of the side list that have a distance */
-	Row		   *huge;
-	int			huge_count;
-	/* the rest of the side list, at the end */
-	KtreeSideEntry *side;
-	int			side_count;
-	int			side_at;
-	BlockNumber side_next;
-	int			side_pass;		/* over the list: 0 none yet, 1 without NULLs, 2 */
-	uint32		side_steps;		/* pages of this pass */
-	IndexDistance *distance;	/* from the table's rows */
-} KtreeScanState;
 
 /*
  * Many searches are short: the memory of one is kept for the next, or much of
@@ -166,18 +108,34 @@ ktree_beginscan(Relation index, int nkeys, int norderbys)
 }
 
 void
-ktree_rescan(IndexScanDesc scan, ScanKey keys, int nkeys, ScanKey orderbys, int norderbys)
+ktree_rescan(IndexScanDesc scan, ScanKey keys, int nkeys, ScanKey orderbys,
+			 int norderbys)
 {
 	KtreeScanState  *state = scan->opaque;
 
 	if (keys != NULL && scan->numberOfKeys > 0)
 		memmove(scan->keyData, keys, sizeof(ScanKeyData) * scan->numberOfKeys);
 	if (orderbys != NULL && scan->numberOfOrderBys > 0)
-		memmove(scan->orderByData, orderbys, sizeof(ScanKeyData) * scan->numberOfOrderBys);
+		memmove(scan->orderByData, orderbys,
+				sizeof(ScanKeyData) * scan->numberOfOrderBys);
 	MemoryContextReset(state->context);
 	state->started = false;
+	state->effort.recall = embed_recall;
+	state->effort.candidates = embed_candidates;
+	state->effort.share = 0;
 	if (state->distance != NULL)
 		index_distance_reset(state->distance);
+}
+
+/* Raise the effort of a scan; after ktree_rescan(). */
+void
+ktree_search_harder(IndexScanDesc scan, const KtreeEffort *effort)
+{
+	KtreeEffort *own = &((KtreeScanState *) scan->opaque)->effort;
+
+	own->recall = Max(own->recall, effort->recall);
+	own->candidates = Max(own->candidates, effort->candidates);
+	own->share = Max(own->share, effort->share);
 }
 
 void
@@ -193,25 +151,28 @@ ktree_endscan(IndexScanDesc scan)
 }
 
 /*
- * fetch_distance
- *	  Exact distance of a row by the operator's own function; false when the
- *	  scan's snapshot does not see it.
+ * Exact distance of a row by the operator's own function; false when the
+ * scan's snapshot does not see it.
  */
 static bool
-fetch_distance(IndexScanDesc scan, KtreeScanState *state, ItemPointer tid, double *distance)
+fetch_distance(IndexScanDesc scan, KtreeScanState *state, ItemPointer tid,
+			   double *distance)
 {
 	bool		null;
 
 	if (state->distance == NULL)
 	{
-		MemoryContext old = MemoryContextSwitchTo(GetMemoryChunkContext(state));
+		MemoryContext old = MemoryContextSwitchTo(
+			GetMemoryChunkContext(state));
 
-		state->distance = index_distance_begin(scan, index_getprocinfo(scan->indexRelation, 1,
-																	   KTREE_DISTANCE_PROC),
-											   scan->indexRelation->rd_indcollation[0]);
+		state->distance = index_distance_begin(
+			scan,
+			index_getprocinfo(scan->indexRelation, 1, KTREE_DISTANCE_PROC),
+			scan->indexRelation->rd_indcollation[0]);
 		MemoryContextSwitchTo(old);
 	}
-	if (!index_distance_of_row(state->distance, scan, tid, state->query, distance, &null))
+	if (!index_distance_of_row(state->distance, scan, tid, state->query,
+							   distance, &null))
 		return false;
 	if (null)
 		*distance = get_float8_nan();
@@ -219,16 +180,20 @@ fetch_distance(IndexScanDesc scan, KtreeScanState *state, ItemPointer tid, doubl
 }
 
 static void
-push_row(KtreeScanState *state, const Row *row)
+push_row(KtreeScanState *state, const ScanRow *row)
 {
 	int			at;
 
 	if (state->row_count == state->row_room)
 	{
 		state->row_room = Max(state->row_room * 2, 128);
-		state->rows = state->rows == NULL ?
-			MemoryContextAllocHuge(state->context, sizeof(Row) * (Size) state->row_room) :
-			repalloc_huge(state->rows, sizeof(Row) * (Size) state->row_room);
+		state->rows =
+			state->rows == NULL
+				? MemoryContextAllocHuge(
+						state->context,
+						sizeof(ScanRow) * (Size) state->row_room)
+				: repalloc_huge(state->rows,
+								sizeof(ScanRow) * (Size) state->row_room);
 	}
 	at = state->row_count++;
 	while (at > 0 && state->rows[(at - 1) / 2].distance > row->distance)
@@ -239,12 +204,12 @@ push_row(KtreeScanState *state, const Row *row)
 	state->rows[at] = *row;
 }
 
-static Row
+static ScanRow
 pop_row(KtreeScanState *state)
 {
-	Row		   *rows = state->rows;
-	Row			top = rows[0];
-	Row			last = rows[--state->row_count];
+	ScanRow    *rows = state->rows;
+	ScanRow		top = rows[0];
+	ScanRow		last = rows[--state->row_count];
 	int			at = 0;
 
 	for (;;)
@@ -253,7 +218,8 @@ pop_row(KtreeScanState *state)
 
 		if (child >= state->row_count)
 			break;
-		if (child + 1 < state->row_count && rows[child + 1].distance < rows[child].distance)
+		if (child + 1 < state->row_count &&
+			rows[child + 1].distance < rows[child].distance)
 			child++;
 		if (rows[child].distance >= last.distance)
 			break;
@@ -283,18 +249,21 @@ bound_of_score(const KtreeScanState *state, const KtreeRow *row)
 	return 0;
 }
 
-/* The score that a row of this distance has. */
-static double
+/*
+ * The score that a row of this distance has: as rounded as scores are, or the
+ * row that is the threshold would lie beyond it, and a window of such rows
+ * would hand out none.
+ */
+static float
 score_of_distance(const KtreeScanState *state, double distance)
 {
-	return state->cache->kind.metric == KTREE_L2 ? distance * distance :
-		2 * distance * state->scale;
+	return (float) (state->cache->kind.metric == KTREE_L2 ?
+					distance * distance : 2 * distance * state->scale);
 }
 
 /*
- * read_side_page
- *	  Copy the next page of the side list.  Pages may be reused while no lock
- *	  is held; what then comes twice is known by its address.
+ * Copy the next page of the side list.  Pages may be reused while no lock
+ * is held; what then comes twice is known by its address.
  */
 static bool
 read_side_page(IndexScanDesc scan, KtreeScanState *state)
@@ -306,15 +275,16 @@ read_side_page(IndexScanDesc scan, KtreeScanState *state)
 		return false;
 	ktree_side_step(scan->indexRelation, &state->side_steps);
 	if (state->side == NULL)
-		state->side = MemoryContextAlloc(state->context,
-										 sizeof(KtreeSideEntry) * KTREE_SIDE_CAPACITY);
+		state->side = MemoryContextAlloc(
+			state->context, sizeof(KtreeSideEntry) * KTREE_SIDE_CAPACITY);
 	buffer = ReadBuffer(scan->indexRelation, state->side_next);
 	LockBuffer(buffer, BUFFER_LOCK_SHARE);
 	ktree_check_page(scan->indexRelation, buffer, KTREE_PAGE_SIDE);
 	last_index_scan.pages++;
 	side = KtreePageSide(BufferGetPage(buffer));
 	state->side_count = Min(side->count, KTREE_SIDE_CAPACITY);
-	memcpy(state->side, side->entries, sizeof(KtreeSideEntry) * state->side_count);
+	memcpy(state->side, side->entries,
+		   sizeof(KtreeSideEntry) * state->side_count);
 	state->side_at = 0;
 	state->side_next = side->next;
 	UnlockReleaseBuffer(buffer);
@@ -327,7 +297,7 @@ read_huge_rows(IndexScanDesc scan, KtreeScanState *state)
 {
 	int			room = 64;
 
-	state->huge = MemoryContextAlloc(state->context, sizeof(Row) * room);
+	state->huge = MemoryContextAlloc(state->context, sizeof(ScanRow) * room);
 	state->side_next = state->meta.side_head;
 	state->side_steps = 0;
 	while (read_side_page(scan, state))
@@ -335,14 +305,15 @@ read_huge_rows(IndexScanDesc scan, KtreeScanState *state)
 		CHECK_FOR_INTERRUPTS();
 		for (int i = 0; i < state->side_count; i++)
 		{
-			Row		   *row;
+			ScanRow    *row;
 
 			if (state->side[i].reason != KTREE_SIDE_HUGE)
 				continue;
 			if (state->huge_count == room)
 			{
 				room *= 2;
-				state->huge = repalloc_huge(state->huge, sizeof(Row) * (Size) room);
+				state->huge = repalloc_huge(state->huge,
+											sizeof(ScanRow) * (Size) room);
 			}
 			row = &state->huge[state->huge_count];
 			row->tid = state->side[i].tid;
@@ -391,7 +362,8 @@ start_scan(IndexScanDesc scan, KtreeScanState *state)
 
 	if (!state->unordered)
 	{
-		Datum		value = PointerGetDatum(PG_DETOAST_DATUM_COPY(scan->orderByData[0].sk_argument));
+		Datum		value = PointerGetDatum(
+				  PG_DETOAST_DATUM_COPY(scan->orderByData[0].sk_argument));
 		const KtreeKind *kind = ktree_kind(index);
 		int			dims = ktree_datum_dims(kind, value);
 		int			declared = ktree_column_dims(index);
@@ -408,7 +380,9 @@ start_scan(IndexScanDesc scan, KtreeScanState *state)
 							declared, dims)));
 		class = ktree_load_vector(kind, value, vector);
 
-		/* an error for rows that are there, which those of a rollback are not */
+		/*
+		 * an error for rows that are there, which those of a rollback are not
+		 */
 		if (declared > 0 && dims != declared)
 			class = KTREE_HUGE;
 		if (state->cache != NULL)
@@ -421,8 +395,9 @@ start_scan(IndexScanDesc scan, KtreeScanState *state)
 				state->scale = ktree_query_scale(state->cache, vector);
 			}
 			if (class == KTREE_NORMAL)
-				ktree_to_index_space(state->cache, vector,
-									 ktree_search_query(state->search)->vector);
+				ktree_to_index_space(
+					state->cache, vector,
+					ktree_search_query(state->search)->vector);
 		}
 		if (state->meta.huge_rows > 0)
 			read_huge_rows(scan, state);
@@ -446,9 +421,11 @@ start_scan(IndexScanDesc scan, KtreeScanState *state)
 	 * rows.
 	 */
 	state->everything = class == KTREE_HUGE;
+	ktree_plan_windows(scan, state);
 	state->count = 0;
 	state->exhausted = (state->search == NULL);
-	state->filter = ktree_filter_create(index, scan->keyData, scan->numberOfKeys);
+	state->filter = ktree_filter_create(index, scan->keyData,
+										scan->numberOfKeys);
 	if (state->search != NULL)
 		ktree_search_filter(state->search, state->filter);
 	MemoryContextSwitchTo(old);
@@ -463,35 +440,15 @@ prefetch_rows(Relation heap, const KtreeScanState *state)
 		const ItemPointerData *tid = &state->rows[i].tid;
 
 		index_prefetch(heap, ItemPointerGetBlockNumber(tid),
-					   SizeOfPageHeaderData +
-					   ItemPointerGetOffsetNumber(tid) * sizeof(ItemIdData), 1);
+					   SizeOfPageHeaderData + ItemPointerGetOffsetNumber(tid) *
+												  sizeof(ItemIdData),
+					   1);
 	}
-}
-
-/*
- * rows_wanted
- *	  How many rows the search has to find for the rest of this window.
- *
- * When many of the rows read so far were not to be seen, as many more are
- * needed.
- */
-static int
-rows_wanted(const KtreeScanState *state)
-{
-	int64		most = (int64) work_mem * 1024 / 2 / (sizeof(KtreeRow) + sizeof(Row));
-	double		missing = (double) (state->count - state->handed);
-
-	if (state->everything)
-		return INT_MAX / 2;
-	if (state->read > 0)
-		missing *= Min(state->unseen, 2 + 2 * state->read / missing);
-	missing += KTREE_EXTRA_ROWS(state->count);
-	return (int) Min(missing, Max(most, 1000));
 }
 
 /* Take a row out of what may be handed out. */
 static void
-forget_row(KtreeScanState *state, const Row *row)
+forget_row(KtreeScanState *state, const ScanRow *row)
 {
 	MemoryContext old = MemoryContextSwitchTo(state->context);
 
@@ -501,29 +458,35 @@ forget_row(KtreeScanState *state, const Row *row)
 	{
 		int			count;
 
-		ktree_search_rows(state->search, &count)[row->known].state = KTREE_ROW_DONE;
+		ktree_search_rows(state->search, &count)[row->known].state =
+			KTREE_ROW_DONE;
 	}
 }
 
 /* A row that comes too late, or has no distance: it waits until the end. */
 static void
-set_aside(KtreeScanState *state, const Row *row)
+set_aside(KtreeScanState *state, const ScanRow *row)
 {
 	if (state->late_count == state->late_room)
 	{
 		state->late_room = Max(state->late_room * 2, 64);
-		state->late = state->late == NULL ?
-			MemoryContextAllocHuge(state->context, sizeof(Row) * (Size) state->late_room) :
-			repalloc_huge(state->late, sizeof(Row) * (Size) state->late_room);
+		state->late =
+			state->late == NULL
+				? MemoryContextAllocHuge(
+						state->context,
+						sizeof(ScanRow) * (Size) state->late_room)
+				: repalloc_huge(state->late,
+								sizeof(ScanRow) * (Size) state->late_room);
 	}
 	forget_row(state, row);
 	state->late[state->late_count] = *row;
-	state->late[state->late_count++].known = -1;	/* of another search by then */
+	state->late[state->late_count++].known = -1;	/* of another search by
+													 * then */
 }
 
 /* Fill the heap with what the search knows within its threshold. */
-static void
-fill_heap(IndexScanDesc scan, KtreeScanState *state)
+void
+ktree_fill_heap(IndexScanDesc scan, KtreeScanState *state)
 {
 	double		threshold = ktree_search_threshold(state->search);
 	bool		complete = ktree_search_complete(state->search);
@@ -534,10 +497,11 @@ fill_heap(IndexScanDesc scan, KtreeScanState *state)
 	found = ktree_search_rows(state->search, &found_count);
 	for (int i = 0; i < found_count; i++)
 	{
-		Row			row;
+		ScanRow		row;
 
 		if (found[i].state == KTREE_ROW_DONE ||
-			(!complete && found[i].score - BOUND_DEVIATIONS * found[i].error > threshold))
+			(!complete &&
+			 found[i].score - BOUND_DEVIATIONS * found[i].error > threshold))
 			continue;
 		row.tid = found[i].tid;
 		row.known = i;
@@ -555,78 +519,8 @@ fill_heap(IndexScanDesc scan, KtreeScanState *state)
 		prefetch_rows(scan->heapRelation, state);
 }
 
-/*
- * patience_of_window
- *	  Leaves without a change after which a window of so many rows is over.
- *
- * Calibration knows live rows.  Where most of the rows that a search meets are
- * dead versions, those among them that can be seen are spread over more leaves.
- */
-static double
-patience_of_window(const KtreeScanState *state, int rows)
-{
-	double		patience = ktree_patience(&state->meta, rows, embed_recall);
-
-	if (state->unordered)
-		return 1;
-	if (state->unseen > UNSEEN_SHARE)
-		patience = Max(patience, LEAST_PATIENCE) * sqrt(state->unseen);
-	return patience;
-}
-
-/* Search on, for the rows of the next window. */
-static void
-next_window(IndexScanDesc scan, KtreeScanState *state)
-{
-	MemoryContext old = MemoryContextSwitchTo(state->context);
-	KtreeStop	stop;
-	int64		leaves;
-
-	/* a window that ended early is still wanted, unless it had no rows at all */
-	if (state->handed >= state->count ||
-		(state->handed == state->window_start && !state->broken_off))
-		state->count = KTREE_NEXT_WINDOW(state->count, embed_candidates);
-	state->broken_off = false;
-	state->window_start = state->handed;
-	state->unseen = (state->read + 1.0) / (state->seen + 1.0);
-	stop.count = rows_wanted(state);
-	stop.patience = patience_of_window(state, stop.count);
-	stop.probes = embed_probes;
-	stop.margin = ktree_margin(embed_recall);
-	stop.memory = state->everything ? SIZE_MAX : (Size) work_mem * 1024;
-	stop.leaf_limit = 0;
-	if (embed_max_leaves > 0)
-		stop.leaf_limit = Max(embed_max_leaves - state->leaves, 1);
-
-	if (!state->searching || ktree_search_forgot(state->search))
-	{
-		if (state->searching)
-			state->leaves += ktree_search_leaves(state->search);
-		ktree_search_begin(state->search, state->searching ? state->returned : NULL);
-		state->searching = true;
-	}
-	ktree_search_window(state->search, &stop);
-	last_index_scan.rounds++;
-	fill_heap(scan, state);
-
-	leaves = state->leaves + ktree_search_leaves(state->search);
-	if (ktree_search_cut(state->search) && !ktree_search_complete(state->search))
-	{
-		ereport(WARNING,
-				(errmsg("scan of index \"%s\" stopped after %lld leaves",
-						RelationGetRelationName(scan->indexRelation), (long long) leaves),
-				 errdetail("More rows may exist; embed.max_leaves is %d.", embed_max_leaves)));
-		state->finished = state->exhausted = true;
-	}
-	if (ktree_search_complete(state->search) && !ktree_search_forgot(state->search))
-		state->exhausted = true;
-	if (state->exhausted)
-		state->count = PG_INT64_MAX;	/* hand out all there are */
-	MemoryContextSwitchTo(old);
-}
-
 static bool
-hand_out(IndexScanDesc scan, KtreeScanState *state, const Row *row)
+hand_out(IndexScanDesc scan, KtreeScanState *state, const ScanRow *row)
 {
 	forget_row(state, row);
 	scan->xs_heaptid = row->tid;
@@ -640,12 +534,9 @@ hand_out(IndexScanDesc scan, KtreeScanState *state, const Row *row)
 	return true;
 }
 
-/*
- * find_distance
- *	  Replace a row's bound by its distance; false when it is not to be seen.
- */
+/* Replace a row's bound by its distance; false when it is not to be seen. */
 static bool
-find_distance(IndexScanDesc scan, KtreeScanState *state, Row *row)
+find_distance(IndexScanDesc scan, KtreeScanState *state, ScanRow *row)
 {
 	int			count;
 
@@ -656,9 +547,10 @@ find_distance(IndexScanDesc scan, KtreeScanState *state, Row *row)
 	row->exact = true;
 	if (row->known >= 0 && !isnan(row->distance))
 	{
-		KtreeRow   *known = &ktree_search_rows(state->search, &count)[row->known];
+		KtreeRow   *known = &ktree_search_rows(state->search,
+											   &count)[row->known];
 
-		known->score = (float) score_of_distance(state, row->distance);
+		known->score = score_of_distance(state, row->distance);
 		known->distance = row->distance;
 		known->state = KTREE_ROW_EXACT;
 		known->error = 0;
@@ -671,12 +563,13 @@ find_distance(IndexScanDesc scan, KtreeScanState *state, Row *row)
 static bool
 next_row(IndexScanDesc scan, KtreeScanState *state)
 {
-	double		threshold = state->exhausted || state->unordered ? get_float8_infinity() :
-		ktree_search_threshold(state->search);
+	double		threshold = state->exhausted || state->unordered
+								? get_float8_infinity()
+								: ktree_search_threshold(state->search);
 
 	while (state->row_count > 0 && state->handed < state->count)
 	{
-		Row			row = pop_row(state);
+		ScanRow		row = pop_row(state);
 
 		/*
 		 * A leaf that was split after it was read is met again in what
@@ -694,7 +587,7 @@ next_row(IndexScanDesc scan, KtreeScanState *state)
 				/* not for our snapshot: nobody need look again */
 				forget_row(state, &row);
 				if (!state->exhausted &&
-					state->read + 1.0 > UNSEEN_SHARE * state->unseen * (state->seen + 1.0))
+					ktree_window_sees_little(state))
 				{
 					/* nearer rows may be where this window did not look */
 					state->broken_off = true;
@@ -716,14 +609,26 @@ next_row(IndexScanDesc scan, KtreeScanState *state)
 				continue;
 			}
 		}
-		if (!state->exhausted && score_of_distance(state, row.distance) > threshold)
+		if (!state->exhausted &&
+			score_of_distance(state, row.distance) > threshold)
 		{
+			state->row_count = 0;
+			return false;
+		}
+		if (!state->exhausted && ktree_window_passes_little(state))
+		{
+			/* rows that pass may be where this window did not look */
+			state->broken_off = true;
 			state->row_count = 0;
 			return false;
 		}
 		if (row.distance < state->last)
 		{
-			set_aside(state, &row);
+			/* of a limited answer it is missing, like one not found */
+			if (state->limited)
+				forget_row(state, &row);
+			else
+				set_aside(state, &row);
 			continue;
 		}
 		return hand_out(scan, state, &row);
@@ -734,7 +639,8 @@ next_row(IndexScanDesc scan, KtreeScanState *state)
 static int
 compare_rows(const void *a, const void *b)
 {
-	return float8_cmp_internal(((const Row *) a)->distance, ((const Row *) b)->distance);
+	return float8_cmp_internal(((const ScanRow *) a)->distance,
+							   ((const ScanRow *) b)->distance);
 }
 
 /* The next of the rows that were set aside. */
@@ -742,7 +648,7 @@ static bool
 next_late_row(IndexScanDesc scan, KtreeScanState *state)
 {
 	if (state->late_at == 0 && state->late_count > 0)
-		qsort(state->late, state->late_count, sizeof(Row), compare_rows);
+		qsort(state->late, state->late_count, sizeof(ScanRow), compare_rows);
 	if (state->late_at == state->late_count)
 		return false;
 	return hand_out(scan, state, &state->late[state->late_at++]);
@@ -761,9 +667,8 @@ begin_side_pass(IndexScanDesc scan, KtreeScanState *state)
 }
 
 /*
- * next_side_row
- *	  The next row of the side list that has not been returned: first those
- *	  whose distance is NaN, then those without a vector, as a sort has them.
+ * The next row of the side list that has not been returned: first those
+ * whose distance is NaN, then those without a vector, as a sort has them.
  */
 static bool
 next_side_row(IndexScanDesc scan, KtreeScanState *state)
@@ -775,7 +680,7 @@ next_side_row(IndexScanDesc scan, KtreeScanState *state)
 		while (state->side_at < state->side_count)
 		{
 			KtreeSideEntry *entry = &state->side[state->side_at++];
-			Row			row = {0};
+			ScanRow		row = {0};
 
 			row.tid = entry->tid;
 			row.known = -1;
@@ -809,7 +714,7 @@ ktree_gettuple(IndexScanDesc scan, ScanDirection direction)
 			return false;
 		if (state->exhausted)
 			break;
-		next_window(scan, state);
+		ktree_next_window(scan, state);
 	}
 	if (next_late_row(scan, state))
 		return true;

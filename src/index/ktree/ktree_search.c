@@ -9,8 +9,9 @@
  * waiting.  A window of so many rows is complete when "patience" leaves in a
  * row have changed nothing among them.  The next one goes on from there: it
  * looks at what the smaller window left out of the leaves already visited,
- * whose bounds are remembered, and then visits more.  What is done with one
- * node is in search_nodes.c, and with the rows in search_rows.c.
+ * whose bounds are remembered, and then visits more.  What is done with nodes
+ * that wait is in search_nodes.c, with a leaf in search_leaves.c, and with the
+ * rows in search_rows.c.
  *
  * One buffer lock at a time; see README for why pages read one after the
  * other fit together, and what happens when a node has been replaced.
@@ -30,14 +31,25 @@
 /* Each needs a split between two reads: so many in a search mean damage. */
 #define MAX_RESTARTS 10000
 
-/* Patience of a scan with a filter, at least, and its growth (patience_now). */
+/*
+ * Patience of a scan with a filter, at least, and its growth (patience_now).
+ */
 #define LEAST_FILTERED	8
-#define FILTER_POWER	0.45
+#define FILTER_POWER	0.6
+
+/* Its growth for a query that is farther out than the samples were. */
+#define STRANGE_POWER	2.0
+#define MOST_STRANGE	16.0
+
+/* So many radii away scores err by rounding as much as rows differ. */
+#define BLIND_RATIO		1e4f
 
 /* Patience of such a part of all nodes visits nearly all of them anyway. */
 #define MOST_OF_ALL		4
 
-/* Of each page of the next leaf; then the processor sees where we are going. */
+/*
+ * Of each page of the next leaf; then the processor sees where we are going.
+ */
 #define PREFETCH_BYTES 192
 
 typedef struct VisitedNode
@@ -118,6 +130,13 @@ ktree_search_cut(const KtreeSearch *search)
 	return search->cut;
 }
 
+/* How many radii from the center of the first leaf is the query? */
+float
+ktree_search_ratio(const KtreeSearch *search)
+{
+	return search->first_ratio;
+}
+
 int
 ktree_search_leaves(const KtreeSearch *search)
 {
@@ -137,7 +156,8 @@ pop(KtreeWaitingHeap *heap)
 
 		if (child >= heap->count)
 			break;
-		if (child + 1 < heap->count && heap->nodes[child + 1].key < heap->nodes[child].key)
+		if (child + 1 < heap->count &&
+			heap->nodes[child + 1].key < heap->nodes[child].key)
 			child++;
 		if (heap->nodes[child].key >= last.key)
 			break;
@@ -174,19 +194,24 @@ push_root(KtreeSearch *search)
 	ktree_push_waiting(&search->heaps[meta.height], &root);
 }
 
-/*
- * restart
- *	  A pointer led to an extent that was reused: descend anew.
- */
+/* More nodes were replaced under the search than can have been. */
 static void
-restart(KtreeSearch *search)
+check_restarts(const KtreeSearch *search)
 {
-	if (++search->restarts > MAX_RESTARTS)
+	if (search->restarts > MAX_RESTARTS)
 		ereport(ERROR,
 				(errcode(ERRCODE_INDEX_CORRUPTED),
 				 errmsg("index \"%s\" has pointers to nodes that do not exist",
 						RelationGetRelationName(search->index)),
 				 errhint("Please REINDEX it.")));
+}
+
+/* A pointer led to an extent that was reused: descend anew. */
+static void
+restart(KtreeSearch *search)
+{
+	search->restarts++;
+	check_restarts(search);
 	push_root(search);
 }
 
@@ -197,9 +222,8 @@ visited_key(KtreeLink link)
 }
 
 /*
- * refine_waiting
- *	  Learn better where a waiting node is: by its four-bit code, and if that
- *	  is too coarse by its center.
+ * Learn better where a waiting node is: by its four-bit code, and if that
+ * is too coarse by its center.
  */
 static void
 refine_waiting(KtreeSearch *search, KtreeWaiting *waiting, int level)
@@ -216,26 +240,32 @@ refine_waiting(KtreeSearch *search, KtreeWaiting *waiting, int level)
 		float		distance;
 
 		waiting->stage = KTREE_BY_CENTER;
-		if (!ktree_read_center(search->index, search->layout, waiting->link, search->codes,
-							   search->center))
+		if (!ktree_read_center(search->index, search->layout, waiting->link,
+							   search->codes, search->center))
 			return;				/* whoever visits it will find out */
-		rabitq_lead(&search->query->code, search->center, search->inner, &score, &distance);
-		waiting->key = ktree_key(search, level, score, waiting->radius, parent->usual_radius);
+		rabitq_lead(&search->query->code, search->center, search->inner,
+					&score, &distance);
+		if (level == 0)
+			score = ktree_home_score(search, waiting->link, score);
+		waiting->key = ktree_key(search, level, score, waiting->radius,
+								 parent->usual_radius);
 		return;
 	}
 
 	inner = ktree_inner_kept(search->cache, parent->link);
 	if (inner != NULL && waiting->slot < inner->node.used)
 	{
-		ktree_score_child(search, waiting, level, &search->query->code, parent, inner->refine +
-						  (Size) waiting->slot * search->layout->refine_bytes);
+		ktree_score_child(search, waiting, level, &search->query->code, parent,
+						  inner->refine + (Size) waiting->slot *
+											  search->layout->refine_bytes);
 		return;
 	}
 
 	/* the copy had to give way */
 	waiting->stage = KTREE_BY_FOUR_BITS;
 	ktree_refine_position(search->layout, waiting->slot, &part, &offset);
-	buffer = ktree_lock_part(search->index, parent->link, part, BUFFER_LOCK_SHARE);
+	buffer = ktree_lock_part(search->index, parent->link, part,
+							 BUFFER_LOCK_SHARE);
 	if (!BufferIsValid(buffer))
 		return;					/* the first score must do */
 	ktree_score_child(search, waiting, level, &search->query->code, parent,
@@ -248,23 +278,42 @@ static void
 prefetch_leaf(const KtreeSearch *search, BlockNumber block)
 {
 	for (int part = 0; part < search->layout->refine_part; part++)
-		index_prefetch(search->index, block + part, CACHE_LINE, PREFETCH_BYTES);
+		index_prefetch(search->index, block + part, CACHE_LINE,
+					   PREFETCH_BYTES);
 }
 
 /*
- * next_leaf
- *	  The nearest leaf not yet visited, its center scored by the four-bit
- *	  code.  False when there is none.
+ * Take the last node of a heap, in no order: when all are to be visited, there
+ * is nothing to choose.  The lowest level comes first.  Returns that.
  */
-static bool
-next_leaf(KtreeSearch *search, KtreeWaiting *leaf)
+static int
+take_any(KtreeSearch *search, KtreeWaiting *waiting)
+{
+	int			level = 0;
+	KtreeWaitingHeap *heap;
+
+	while (level < search->height && search->heaps[level].count == 0)
+		level++;
+	heap = &search->heaps[level];
+	if (heap->count == 0)
+		return -1;
+	*waiting = heap->nodes[--heap->count];
+	if (level == 0 && heap->count > 0)
+		prefetch_leaf(search, heap->nodes[heap->count - 1].link.block);
+	return level;
+}
+
+/*
+ * The nearest waiting node, a leaf's center scored by the four-bit code.
+ * Returns its level, -1 when there is none.
+ */
+static int
+take_nearest(KtreeSearch *search, KtreeWaiting *waiting)
 {
 	for (;;)
 	{
 		KtreeWaitingHeap *leaves = &search->heaps[0];
 		int			level;
-		KtreeWaiting waiting;
-		bool		found;
 
 		for (level = search->height; level > 0; level--)
 		{
@@ -274,37 +323,47 @@ next_leaf(KtreeSearch *search, KtreeWaiting *leaf)
 				break;
 		}
 		if (level == 0 && leaves->count == 0)
-			return false;
-		waiting = pop(&search->heaps[level]);
-		if ((waiting.stage == KTREE_BY_ONE_BIT || waiting.stage == KTREE_TOO_COARSE) &&
-			waiting.parent >= 0)
-		{
-			if (level == 0)
-				prefetch_leaf(search, waiting.link.block);
-			refine_waiting(search, &waiting, level);
-			ktree_push_waiting(&search->heaps[level], &waiting);
-			continue;
-		}
-		if (level > 0)
-		{
-			if (!ktree_open_inner(search, &waiting, level))
-				restart(search);
-			continue;
-		}
-		/* inner nodes are opened again after a restart, leaves are not */
-		visited_insert(search->visited_nodes, visited_key(waiting.link), &found);
-		if (!found)
-		{
-			*leaf = waiting;
-			return true;
-		}
+			return -1;
+		*waiting = pop(&search->heaps[level]);
+		if ((waiting->stage != KTREE_BY_ONE_BIT &&
+			 waiting->stage != KTREE_TOO_COARSE) ||
+			waiting->parent < 0)
+			return level;
+		if (level == 0)
+			prefetch_leaf(search, waiting->link.block);
+		refine_waiting(search, waiting, level);
+		ktree_push_waiting(&search->heaps[level], waiting);
 	}
 }
 
-/*
- * ktree_search_filter
- *	  Find only rows that pass.
- */
+/* The next leaf that was not visited yet; false when there is none. */
+static bool
+next_leaf(KtreeSearch *search, KtreeWaiting *leaf)
+{
+	for (;;)
+	{
+		int			level = search->all ? take_any(search, leaf) :
+			take_nearest(search, leaf);
+		bool		found;
+
+		if (level < 0)
+			return false;
+		if (level > 0)
+		{
+			CHECK_FOR_INTERRUPTS();
+			if (!ktree_open_inner(search, leaf, level))
+				restart(search);
+			check_restarts(search);
+			continue;
+		}
+		/* inner nodes are opened again after a restart, leaves are not */
+		visited_insert(search->visited_nodes, visited_key(leaf->link), &found);
+		if (!found)
+			return true;
+	}
+}
+
+/* Find only rows that pass. */
 void
 ktree_search_filter(KtreeSearch *search, const struct KtreeFilter *filter)
 {
@@ -312,30 +371,56 @@ ktree_search_filter(KtreeSearch *search, const struct KtreeFilter *filter)
 }
 
 /*
- * patience_now
- *	  Leaves without a change after which the window is over.
+ * The query is a row of this leaf, and stands for one that is not.
+ *
+ * product: inner product of row and query, in index space
+ */
+void
+ktree_search_home(KtreeSearch *search, KtreeLink leaf, int rows,
+				  float product)
+{
+	search->home = leaf;
+	search->home_rows = rows;
+	search->home_product = product;
+}
+
+/*
+ * Leaves without a change after which the window is over.
  *
  * The fewer rows pass, the more leaves hold the nearest of them: for rows that
  * pass at random as the number of leaves that hold so many times the rows
- * grows, with a power of .35; where a filter goes with the vectors more.
+ * grows, with a power of .35; more where a filter goes with the vectors, and
+ * where few rows pass, which are hardly nearer than others (README).
+ *
+ * Calibration knows queries like the rows.  One that lies farther out, by the
+ * radius of the leaf nearest to it, has its nearest rows spread over more
+ * leaves, whose centers tell less of which.  So does one that lies farther in:
+ * among many dimensions rows are on a shell around their center.
  */
 static double
 patience_now(const KtreeSearch *search, const KtreeStop *stop)
 {
-	double		patience;
+	double		patience = stop->patience;
+	double		strange = 1;
 
-	if (search->filter == NULL || stop->patience <= 0)
-		return stop->patience;
-	patience = Max(stop->patience, LEAST_FILTERED) *
-		pow((search->filtered + 1) / (search->passed + 1), FILTER_POWER);
-	/* a few rows in all: they are found, and sorted, by one look at each leaf */
+	if (ktree_is_strange(search))
+		strange = search->ratio / search->most_usual;
+	else if (search->ratio < search->least_usual)
+		strange = search->least_usual / search->ratio;
+	if (strange > 1)
+		patience *= Min(pow(strange, STRANGE_POWER), MOST_STRANGE);
+	if (search->filter == NULL)
+		return patience;
+	patience = Max(patience, LEAST_FILTERED) *
+			   pow((search->filtered + 1) / (search->passed + 1),
+				   FILTER_POWER);
+	/* a few rows in all: one look at each leaf finds and sorts them */
 	return patience * MOST_OF_ALL < search->nodes ? patience : INFINITY;
 }
 
 /*
- * ktree_search_begin
- *	  Start a search for the query that the caller has prepared, among rows
- *	  that are not in "exclude".
+ * Start a search for the query that the caller has prepared, among rows
+ * that are not in "exclude".
  */
 void
 ktree_search_begin(KtreeSearch *search, struct TidSet *exclude)
@@ -352,12 +437,36 @@ ktree_search_begin(KtreeSearch *search, struct TidSet *exclude)
 	search->bounds_count = 0;
 	search->row_count = 0;
 	search->leaves = 0;
+	search->ratio = search->first_ratio = FLT_MAX;
 	search->restarts = 0;
 	search->filtered = search->passed = 0;
 	search->forgot = search->complete = search->cut = false;
+	search->all = false;
 	search->query_length = sqrtf(search->query->code.norm_squared);
 	push_root(search);
 	MemoryContextSwitchTo(old);
+}
+
+/*
+ * Do scores say too little to end a window, although nothing has changed?
+ *
+ * From very far away all rows look alike, by their leaves' centers, too.  Then
+ * only distances tell, and a leaf that is not farther for sure is visited.
+ */
+static bool
+is_blind(const KtreeSearch *search)
+{
+	float		nearest = FLT_MAX;
+
+	if (search->inner || search->ratio < BLIND_RATIO)
+		return false;
+	for (int level = 0; level <= search->height; level++)
+	{
+		if (search->heaps[level].count > 0)
+			nearest = Min(nearest, search->heaps[level].nodes[0].key);
+	}
+	return nearest <= ktree_threshold(search) +
+		   2 * KTREE_ROUNDING * search->query->code.norm_squared;
 }
 
 /* What a smaller window left out of the leaves that it visited. */
@@ -380,24 +489,29 @@ look_again(KtreeSearch *search)
 }
 
 /*
- * ktree_search_window
- *	  Go on until the stop->count best rows are known, of those that have not
- *	  been handed out.
+ * Go on until the stop->count best rows are known, of those that have not
+ * been handed out.
  */
 void
 ktree_search_window(KtreeSearch *search, const KtreeStop *stop)
 {
 	MemoryContext old = MemoryContextSwitchTo(GetMemoryChunkContext(search));
 	KtreeWaiting leaf;
+	double		patience;
 
 	search->margin = stop->margin;
+	ktree_unpack_radius(stop->usual_ratio, &search->most_usual,
+						&search->least_usual);
 	search->memory = stop->memory;
 	ktree_fill_seats(search, stop->count);
 	look_again(search);
 	for (;;)
 	{
 		CHECK_FOR_INTERRUPTS();
-		if (search->seat_count == search->seat_limit)
+		patience = patience_now(search, stop);
+		search->all = stop->probes == 0 && isinf(patience);
+		if (search->seat_count == search->seat_limit &&
+			search->leaves >= stop->least_leaves)
 		{
 			if (stop->probes > 0)
 			{
@@ -405,7 +519,8 @@ ktree_search_window(KtreeSearch *search, const KtreeStop *stop)
 					break;
 			}
 			else if (stop->patience > 0 &&
-					 search->leaves - search->last_change >= patience_now(search, stop))
+					 search->leaves - search->last_change >= patience &&
+					 !is_blind(search))
 				break;
 		}
 		if (stop->leaf_limit > 0 && search->leaves >= stop->leaf_limit)

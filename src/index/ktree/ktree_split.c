@@ -43,12 +43,13 @@ ktree_unlock_structure(Relation index)
 
 /* Slot of a live child in an inner node; -1 when it is not there. */
 static int
-find_child(Relation index, const KtreeLayout *layout, KtreeLink parent, KtreeLink child,
-		   KtreeNode *header)
+find_child(Relation index, const KtreeLayout *layout, KtreeLink parent,
+		   KtreeLink child, KtreeNode *header)
 {
 	for (int part = 0; part < layout->refine_part; part++)
 	{
-		Buffer		buffer = ktree_lock_part(index, parent, part, BUFFER_LOCK_SHARE);
+		Buffer		buffer = ktree_lock_part(index, parent, part,
+											 BUFFER_LOCK_SHARE);
 		Page		page;
 		int			found = -1;
 
@@ -69,8 +70,9 @@ find_child(Relation index, const KtreeLayout *layout, KtreeLink parent, KtreeLin
 			ktree_block_position(layout, slot / RABITQ_BLOCK, &at, &offset);
 			if (at != part || ktree_slot_dead(header, slot))
 				continue;
-			pointer = (KtreePointer *) (page + offset + KTREE_BLOCK_POINTERS(layout->coded)) +
-				slot % RABITQ_BLOCK;
+			pointer = (KtreePointer *) (page + offset +
+										KTREE_BLOCK_POINTERS(layout->coded)) +
+					  slot % RABITQ_BLOCK;
 			if (ktree_pointer_block(pointer) == child.block &&
 				ktree_same_generation(pointer->offset, child.generation))
 				found = slot;
@@ -84,8 +86,8 @@ find_child(Relation index, const KtreeLayout *layout, KtreeLink parent, KtreeLin
 
 /* Search the inner nodes from "node" down for the one that has "child". */
 static bool
-search_parent(Relation index, const KtreeCache *cache, KtreeLink node, int level,
-			  KtreeLink child, KtreeLink *parent)
+search_parent(Relation index, const KtreeCache *cache, KtreeLink node,
+			  int level, KtreeLink child, KtreeLink *parent)
 {
 	KtreeImage *image;
 	bool		found = false;
@@ -112,7 +114,8 @@ search_parent(Relation index, const KtreeCache *cache, KtreeLink node, int level
 				continue;
 			next.block = ktree_pointer_block(pointer);
 			next.generation = pointer->offset;
-			found = search_parent(index, cache, next, level - 1, child, parent);
+			found = search_parent(index, cache, next, level - 1, child,
+								  parent);
 		}
 	}
 	ktree_image_free(image);
@@ -143,12 +146,14 @@ find_parent(Relation index, const KtreeCache *cache, const KtreeMeta *meta,
 
 /* Both codes of a child's center, with its radius. */
 static void
-encode_child(const KtreeCache *cache, KtreeImage *parent, const KtreeImage *child,
-			 KtreeCode *code)
+encode_child(const KtreeCache *cache, KtreeImage *parent,
+			 const KtreeImage *child, KtreeCode *code)
 {
-	ktree_encode(parent, child->center, 0, cache->kind.metric == KTREE_INNER, code);
+	ktree_encode(parent, child->center, 0, cache->kind.metric == KTREE_INNER,
+				 code);
 	memset(&code->filters, 0, sizeof(code->filters));
-	code->four_bit.error = ktree_pack_radius(code->four_bit.error, child->node.spread);
+	code->four_bit.error = ktree_pack_radius(code->four_bit.error,
+											 child->reach);
 }
 
 /* S4: write an entry for a new node into an unused slot of its parent. */
@@ -169,12 +174,15 @@ write_parent_slot(Relation index, const KtreeCache *cache, KtreeLink parent,
 	GenericXLogState *state;
 
 	encode_child(cache, centers, child, code);
-	ktree_pointer_set(&pointer, child->link.block, (uint16) child->link.generation);
+	ktree_pointer_set(&pointer, child->link.block,
+					  (uint16) child->link.generation);
 	ktree_block_position(layout, slot / RABITQ_BLOCK, &block_part, &offset);
 	ktree_refine_position(layout, slot, &refine_part, &offset);
 
-	block_buffer = ktree_lock_part(index, parent, block_part, BUFFER_LOCK_EXCLUSIVE);
-	refine_buffer = ktree_lock_part(index, parent, refine_part, BUFFER_LOCK_EXCLUSIVE);
+	block_buffer = ktree_lock_part(index, parent, block_part,
+								   BUFFER_LOCK_EXCLUSIVE);
+	refine_buffer = ktree_lock_part(index, parent, refine_part,
+									BUFFER_LOCK_EXCLUSIVE);
 	if (!BufferIsValid(block_buffer) || !BufferIsValid(refine_buffer))
 		elog(ERROR, "parent changed under the structure lock");
 	state = GenericXLogStart(index);
@@ -203,7 +211,8 @@ retire(KtreeNode *node, const KtreeChange *change)
 
 /* A new node in the switch: dead bits set in the old ones meanwhile. */
 static void
-take_over_deaths(KtreeNode *node, const KtreeChange *change, int which, KtreeNode **old)
+take_over_deaths(KtreeNode *node, const KtreeChange *change, int which,
+				 KtreeNode **old)
 {
 	for (int n = 0; n < change->old_count; n++)
 	{
@@ -213,7 +222,9 @@ take_over_deaths(KtreeNode *node, const KtreeChange *change, int which, KtreeNod
 
 			if (to < 0 || to / 1024 != which || !ktree_slot_dead(old[n], slot))
 				continue;
-			/* VACUUM may have passed here as well: nodes are seen from S2 on */
+			/*
+			 * VACUUM may have passed here as well: nodes are seen from S2 on
+			 */
 			if (ktree_slot_dead(node, to % 1024))
 				continue;
 			node->dead[to % 1024 / 8] |= (uint8) (1 << (to % 8));
@@ -223,15 +234,15 @@ take_over_deaths(KtreeNode *node, const KtreeChange *change, int which, KtreeNod
 }
 
 /*
- * switch_over
- *	  S5: one record of at most four pages.  False when an old node got more
- *	  slots since it was read, which can happen to nodes that were not full.
+ * S5: one record of at most four pages.  False when an old node got more
+ * slots since it was read, which can happen to nodes that were not full.
  *
  * parent: of the old nodes, which are its "slots"; without a block the old
  * node is the root and change->root, of level "height", takes its place
  */
 static bool
-switch_over(Relation index, KtreeChange *change, KtreeLink parent, const int *slots, int height)
+switch_over(Relation index, KtreeChange *change, KtreeLink parent,
+			const int *slots, int height)
 {
 	Buffer		buffers[4];
 	Page		pages[4];
@@ -246,11 +257,14 @@ switch_over(Relation index, KtreeChange *change, KtreeLink parent, const int *sl
 		LockBuffer(buffers[count++], BUFFER_LOCK_EXCLUSIVE);
 	}
 	else
-		buffers[count++] = ktree_lock_part(index, parent, 0, BUFFER_LOCK_EXCLUSIVE);
+		buffers[count++] = ktree_lock_part(index, parent, 0,
+										   BUFFER_LOCK_EXCLUSIVE);
 	for (int n = 0; n < change->old_count; n++)
-		buffers[count++] = ktree_lock_part(index, change->old[n]->link, 0, BUFFER_LOCK_EXCLUSIVE);
+		buffers[count++] = ktree_lock_part(index, change->old[n]->link, 0,
+										   BUFFER_LOCK_EXCLUSIVE);
 	for (int n = 0; n < change->new_count && count < 4; n++)
-		buffers[count++] = ktree_lock_part(index, change->fresh[n]->link, 0, BUFFER_LOCK_EXCLUSIVE);
+		buffers[count++] = ktree_lock_part(index, change->fresh[n]->link, 0,
+										   BUFFER_LOCK_EXCLUSIVE);
 	for (int i = 0; i < count; i++)
 	{
 		if (!BufferIsValid(buffers[i]))
@@ -260,7 +274,8 @@ switch_over(Relation index, KtreeChange *change, KtreeLink parent, const int *sl
 	for (int n = 0; n < change->old_count; n++)
 	{
 		old[n] = KtreePageNode(BufferGetPage(buffers[1 + n]));
-		if (old[n]->used != change->old[n]->node.used || old[n]->state != KTREE_LIVE)
+		if (old[n]->used != change->old[n]->node.used ||
+			old[n]->state != KTREE_LIVE)
 		{
 			for (int i = count - 1; i >= 0; i--)
 				UnlockReleaseBuffer(buffers[i]);
@@ -272,7 +287,8 @@ switch_over(Relation index, KtreeChange *change, KtreeLink parent, const int *sl
 	for (int i = 0; i < count; i++)
 		pages[i] = GenericXLogRegisterBuffer(state, buffers[i], 0);
 	for (int n = 0; n < change->new_count; n++)
-		take_over_deaths(KtreePageNode(pages[1 + change->old_count + n]), change, n, old);
+		take_over_deaths(KtreePageNode(pages[1 + change->old_count + n]),
+						 change, n, old);
 	if (to_meta)
 	{
 		KtreeMeta  *meta = KtreePageMeta(pages[0]);
@@ -308,10 +324,12 @@ write_new_root(Relation index, const KtreeCache *cache, KtreeChange *change)
 	KtreeLink	link;
 
 	for (int d = 0; d < layout->padded; d++)
-		center[d] = 0.5f * (change->fresh[0]->center[d] + change->fresh[1]->center[d]);
-	ktree_image_begin(root, cache, change->old[0]->node.level + 1, center, NULL,
-					  sqrtf(vector_l2_squared_kernel(layout->padded, center,
-													 change->fresh[0]->center)));
+		center[d] = 0.5f * (change->fresh[0]->center[d] +
+							change->fresh[1]->center[d]);
+	ktree_image_begin(root, cache, change->old[0]->node.level + 1, center,
+					  NULL,
+					  sqrtf(vector_l2_squared_kernel(
+						  layout->padded, center, change->fresh[0]->center)));
 	for (int n = 0; n < 2; n++)
 	{
 		KtreePointer pointer;
@@ -330,13 +348,13 @@ write_new_root(Relation index, const KtreeCache *cache, KtreeChange *change)
 }
 
 /*
- * put_in_place
- *	  S3 to S6, under the structure lock: make the new nodes part of the tree
- *	  in place of the old ones.  False, with the new ones given back, when an
- *	  old one changed meanwhile.
+ * S3 to S6, under the structure lock: make the new nodes part of the tree
+ * in place of the old ones.  False, with the new ones given back, when an
+ * old one changed meanwhile.
  */
 static bool
-put_in_place(Relation index, const KtreeCache *cache, KtreeChange *change, KtreeLink hint)
+put_in_place(Relation index, const KtreeCache *cache, KtreeChange *change,
+			 KtreeLink hint)
 {
 	KtreeLink	nowhere = {InvalidBlockNumber, 0};
 	KtreeLink	parent;
@@ -362,15 +380,19 @@ put_in_place(Relation index, const KtreeCache *cache, KtreeChange *change, Ktree
 		{
 			KtreeNode	header;
 
-			find_parent(index, cache, &meta, change->old[0]->link, hint, &parent);
+			find_parent(index, cache, &meta, change->old[0]->link, hint,
+						&parent);
 			if (!ktree_image_read_centers(index, parent, centers))
 				elog(ERROR, "parent changed under the structure lock");
 			if (centers->node.used + change->new_count <=
 				ktree_capacity(&cache->layout, &centers->node))
 			{
-				slots[0] = find_child(index, &cache->layout, parent, change->old[0]->link, &header);
-				slots[1] = change->old_count < 2 ? -1 :
-					find_child(index, &cache->layout, parent, change->old[1]->link, &header);
+				slots[0] = find_child(index, &cache->layout, parent,
+									  change->old[0]->link, &header);
+				slots[1] = change->old_count < 2
+							   ? -1
+							   : find_child(index, &cache->layout, parent,
+											change->old[1]->link, &header);
 				break;
 			}
 			/* no room for the new entries: the parent goes first */
@@ -385,8 +407,8 @@ put_in_place(Relation index, const KtreeCache *cache, KtreeChange *change, Ktree
 		else
 		{
 			for (int n = 0; n < change->new_count; n++)
-				write_parent_slot(index, cache, parent, centers, centers->node.used + n,
-								  change->fresh[n]);
+				write_parent_slot(index, cache, parent, centers,
+								  centers->node.used + n, change->fresh[n]);
 			done = switch_over(index, change, parent, slots, 0);
 		}
 		ktree_image_free(centers);
@@ -422,8 +444,8 @@ free_change(KtreeChange *change)
 
 /* Split or copy a node that is full; the caller holds its lock. */
 static void
-restructure(Relation index, const KtreeCache *cache, Relation heap, KtreeLink link,
-			KtreeLink hint)
+restructure(Relation index, const KtreeCache *cache, Relation heap,
+			KtreeLink link, KtreeLink hint)
 {
 	KtreeChange *change = palloc0(sizeof(KtreeChange));
 	KtreeImage *old = ktree_image_create(&cache->layout);
@@ -440,7 +462,9 @@ restructure(Relation index, const KtreeCache *cache, Relation heap, KtreeLink li
 		return;
 	}
 	inner_node = old->node.level > 0;
-	change->new_count = old->node.live < COMPACT_SHARE * cache->layout.capacity ? 1 : 2;
+	change->new_count = old->node.live < COMPACT_SHARE * cache->layout.capacity
+							? 1
+							: 2;
 	(void) ktree_make_new_nodes(index, cache, change);
 	if (!inner_node)
 		ktree_lock_structure(index);
@@ -450,13 +474,10 @@ restructure(Relation index, const KtreeCache *cache, Relation heap, KtreeLink li
 	free_change(change);
 }
 
-/*
- * ktree_split
- *	  Make room in a leaf that an insertion into "heap" found full.
- */
+/* Make room in a leaf that an insertion into "heap" found full. */
 void
-ktree_split(Relation index, const KtreeCache *cache, Relation heap, KtreeLink link,
-			KtreeLink hint)
+ktree_split(Relation index, const KtreeCache *cache, Relation heap,
+			KtreeLink link, KtreeLink hint)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "ktree split",
 												  ALLOCSET_DEFAULT_SIZES);
@@ -470,19 +491,21 @@ ktree_split(Relation index, const KtreeCache *cache, Relation heap, KtreeLink li
 	MemoryContextDelete(context);
 }
 
-static bool copy_node(Relation index, const KtreeCache *cache, KtreeLink link, KtreeLink *copy);
+static bool copy_node(Relation index, const KtreeCache *cache, Relation heap,
+					  KtreeLink link,
+					  KtreeLink *copy);
 
 /*
- * find_room
- *	  Is there an unused slot in the parent of a node that VACUUM replaces?  If
- *	  need be the parent is copied without its dead slots; where all of them
- *	  live it would have to be split, for which VACUUM has no extents.  The
- *	  structure lock is held.
+ * Is there an unused slot in the parent of a node that VACUUM replaces?  If
+ * need be the parent is copied without its dead slots; where all of them
+ * live it would have to be split, for which VACUUM has no extents.  The
+ * structure lock is held.
  *
  * parent: where the node's parent is then
  */
 static bool
-find_room(Relation index, const KtreeCache *cache, KtreeLink node, KtreeLink *parent)
+find_room(Relation index, const KtreeCache *cache, KtreeLink node,
+		  KtreeLink *parent)
 {
 	KtreeLink	nowhere = {InvalidBlockNumber, 0};
 	KtreeMeta	meta;
@@ -502,22 +525,23 @@ find_room(Relation index, const KtreeCache *cache, KtreeLink node, KtreeLink *pa
 	/* the copy may be far, and have fewer slots */
 	full = image->node.live >= cache->layout.capacity - KTREE_FAR_SLOTS;
 	ktree_image_free(image);
-	return room || (!full && copy_node(index, cache, *parent, parent));
+	return room || (!full && copy_node(index, cache, NULL, *parent, parent));
 }
 
 /*
- * copy_node
- *	  Put a copy of a node without its dead slots in its place, for VACUUM,
- *	  under the structure lock and, if it is a leaf, the leaf's.
+ * Put a copy of a node without its dead slots in its place, for VACUUM,
+ * under the structure lock and, if it is a leaf, the leaf's.
  */
 static bool
-copy_node(Relation index, const KtreeCache *cache, KtreeLink link, KtreeLink *copy)
+copy_node(Relation index, const KtreeCache *cache, Relation heap,
+		  KtreeLink link, KtreeLink *copy)
 {
 	KtreeChange *change = palloc0(sizeof(KtreeChange));
 	KtreeLink	parent;
 	bool		done = false;
 
 	check_stack_depth();
+	change->heap = heap;
 	change->spare = true;
 	change->old_count = change->new_count = 1;
 	change->old[0] = ktree_image_create(&cache->layout);
@@ -534,13 +558,12 @@ copy_node(Relation index, const KtreeCache *cache, KtreeLink link, KtreeLink *co
 }
 
 /*
- * ktree_merge
- *	  Put the live slots of two children of one parent into one new node.
- *	  The caller (VACUUM) holds no lock.  False when they changed meanwhile.
+ * Put the live slots of two children of one parent into one new node.
+ * The caller (VACUUM) holds no lock.  False when they changed meanwhile.
  */
 bool
-ktree_merge(Relation index, const KtreeCache *cache, KtreeLink parent,
-			KtreeLink one, KtreeLink other)
+ktree_merge(Relation index, const KtreeCache *cache, Relation heap,
+			KtreeLink parent, KtreeLink one, KtreeLink other)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "ktree merge",
 												  ALLOCSET_DEFAULT_SIZES);
@@ -554,6 +577,7 @@ ktree_merge(Relation index, const KtreeCache *cache, KtreeLink parent,
 	LockPage(index, low, ExclusiveLock);
 	LockPage(index, high, ExclusiveLock);
 	ktree_lock_structure(index);
+	change->heap = heap;
 	change->spare = true;
 	change->old_count = 2;
 	change->new_count = 1;
@@ -580,12 +604,10 @@ ktree_merge(Relation index, const KtreeCache *cache, KtreeLink parent,
 	return done;
 }
 
-/*
- * ktree_compact
- *	  Copy a node without its dead slots.
- */
+/* Copy a node without its dead slots. */
 bool
-ktree_compact(Relation index, const KtreeCache *cache, KtreeLink link)
+ktree_compact(Relation index, const KtreeCache *cache, Relation heap,
+			  KtreeLink link)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "ktree compact",
 												  ALLOCSET_DEFAULT_SIZES);
@@ -595,7 +617,7 @@ ktree_compact(Relation index, const KtreeCache *cache, KtreeLink link)
 
 	LockPage(index, link.block, ExclusiveLock);
 	ktree_lock_structure(index);
-	done = copy_node(index, cache, link, &copy);
+	done = copy_node(index, cache, heap, link, &copy);
 	ktree_unlock_structure(index);
 	UnlockPage(index, link.block, ExclusiveLock);
 	MemoryContextSwitchTo(old);
@@ -603,10 +625,114 @@ ktree_compact(Relation index, const KtreeCache *cache, KtreeLink link)
 	return done;
 }
 
+/* The radius of a node as its parent was told; negative: not to be had. */
+static float
+radius_in_parent(Relation index, const KtreeLayout *layout, KtreeLink parent,
+				 KtreeLink child)
+{
+	KtreeNode	header;
+	RabitqFactors factors;
+	Buffer		buffer;
+	float		error;
+	float		radius;
+	int			part;
+	int			offset;
+	int			slot = find_child(index, layout, parent, child, &header);
+
+	if (slot < 0)
+		return -1;
+	ktree_refine_position(layout, slot, &part, &offset);
+	buffer = ktree_lock_part(index, parent, part, BUFFER_LOCK_SHARE);
+	if (!BufferIsValid(buffer))
+		return -1;
+	memcpy(&factors, BufferGetPage(buffer) + offset, sizeof(factors));
+	UnlockReleaseBuffer(buffer);
+	ktree_unpack_radius(factors.error, &error, &radius);
+	return radius;
+}
+
+/* One step of ktree_widen: false when it is at an end. */
+static bool
+widen(Relation index, const KtreeCache *cache, Relation heap, KtreeLink node,
+	  KtreeLink *parent, float distance)
+{
+	KtreeMeta	meta;
+	KtreeLink	copy;
+	float		radius;
+
+	ktree_read_meta(index, &meta);
+	if (node.block == meta.root.block)
+		return false;
+	find_parent(index, cache, &meta, node, *parent, parent);
+	radius = radius_in_parent(index, &cache->layout, *parent, node);
+	if (radius < 0 || distance <= KTREE_WIDER * radius ||
+		!copy_node(index, cache, heap, node, &copy))
+		return false;
+	/* making room may have copied the parent */
+	ktree_read_meta(index, &meta);
+	find_parent(index, cache, &meta, copy, *parent, parent);
+	return true;
+}
+
 /*
- * ktree_shrink_root
- *	  While the root has a single child, that child becomes the root.
+ * Tell the parents of a leaf, of an index for inner products, that a row
+ * was put there which is that far from its center: the leaf is copied, and
+ * the copy's entry has its reach; then the same for its parent.
+ *
+ * Where that is not possible, because a parent is full, the row may be found
+ * late until the next split.  A radius at least doubles each time, so a leaf
+ * is copied a few times only.
  */
+void
+ktree_widen(Relation index, const KtreeCache *cache, Relation heap,
+			KtreeLink leaf, KtreeLink parent, float distance)
+{
+	MemoryContext context;
+	MemoryContext old;
+	KtreeLink	node = leaf;
+	bool		more = true;
+
+	if (parent.block != InvalidBlockNumber)
+	{
+		float		radius = radius_in_parent(index, &cache->layout, parent,
+											  leaf);
+
+		if (radius >= 0 && distance <= KTREE_WIDER * radius)
+			return;
+	}
+	context = AllocSetContextCreate(CurrentMemoryContext, "ktree widen",
+									ALLOCSET_DEFAULT_SIZES);
+	old = MemoryContextSwitchTo(context);
+	while (more)
+	{
+		KtreeLink	above = parent;
+		KtreeNode	header;
+		Buffer		buffer;
+		bool		live = false;
+
+		CHECK_FOR_INTERRUPTS();
+		LockPage(index, node.block, ExclusiveLock);
+		ktree_lock_structure(index);
+		buffer = ktree_lock_part(index, node, 0, BUFFER_LOCK_SHARE);
+		if (BufferIsValid(buffer))
+		{
+			header = *KtreePageNode(BufferGetPage(buffer));
+			UnlockReleaseBuffer(buffer);
+			/* a copy may be far, and have fewer slots */
+			live = header.state == KTREE_LIVE &&
+				   header.live <= cache->layout.capacity - KTREE_FAR_SLOTS;
+		}
+		more = live && widen(index, cache, heap, node, &above, distance);
+		ktree_unlock_structure(index);
+		UnlockPage(index, node.block, ExclusiveLock);
+		node = above;
+		parent.block = InvalidBlockNumber;
+	}
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(context);
+}
+
+/* While the root has a single child, that child becomes the root. */
 void
 ktree_shrink_root(Relation index, const KtreeCache *cache)
 {
@@ -624,7 +750,8 @@ ktree_shrink_root(Relation index, const KtreeCache *cache)
 
 		ktree_read_meta(index, &meta);
 		root = meta.root;
-		if (meta.height < 1 || !ktree_image_read(index, root, image) || image->node.live != 1)
+		if (meta.height < 1 || !ktree_image_read(index, root, image) ||
+			image->node.live != 1)
 			break;
 		for (int slot = 0; slot < image->node.used; slot++)
 		{
@@ -639,8 +766,10 @@ ktree_shrink_root(Relation index, const KtreeCache *cache)
 		LockBuffer(buffers[0], BUFFER_LOCK_EXCLUSIVE);
 		buffers[1] = ktree_lock_part(index, root, 0, BUFFER_LOCK_EXCLUSIVE);
 		state = GenericXLogStart(index);
-		KtreePageMeta(GenericXLogRegisterBuffer(state, buffers[0], 0))->root = child;
-		KtreePageMeta(GenericXLogRegisterBuffer(state, buffers[0], 0))->height = meta.height - 1;
+		KtreePageMeta(GenericXLogRegisterBuffer(state, buffers[0], 0))->root =
+			child;
+		KtreePageMeta(GenericXLogRegisterBuffer(state, buffers[0], 0))
+			->height = meta.height - 1;
 		node = KtreePageNode(GenericXLogRegisterBuffer(state, buffers[1], 0));
 		node->state = KTREE_DEAD;
 		node->forward[0] = child;

@@ -17,7 +17,8 @@
 typedef struct KtreeChange
 {
 	Relation	heap;			/* whose rows may be read; NULL: none */
-	bool		spare;			/* for VACUUM: the file may not become longer */
+	bool		spare;			/* for VACUUM: the file may not become
+								 * longer */
 	int			old_count;
 	KtreeImage *old[2];
 	int			new_count;

@@ -46,6 +46,7 @@ typedef struct VacuumState
 {
 	IndexVacuumInfo *info;
 	Relation	index;
+	Relation	heap;			/* in ktree_vacuum_cleanup */
 	KtreeLayout layout;
 	IndexBulkDeleteResult *stats;
 	IndexBulkDeleteCallback callback;
@@ -60,21 +61,23 @@ node_key(BlockNumber block, uint32 generation)
 }
 
 /*
- * read_first_page
- *	  Header and generation of the node that begins at a block.  False for
- *	  any other page.
+ * Header and generation of the node that begins at a block.  False for
+ * any other page.
  */
 static bool
-read_first_page(VacuumState *vacuum, BlockNumber block, KtreeNode *node, KtreeLink *link)
+read_first_page(VacuumState *vacuum, BlockNumber block, KtreeNode *node,
+				KtreeLink *link)
 {
-	Buffer		buffer = ReadBufferExtended(vacuum->index, MAIN_FORKNUM, block, RBM_NORMAL,
+	Buffer		buffer = ReadBufferExtended(vacuum->index, MAIN_FORKNUM,
+											block, RBM_NORMAL,
 											vacuum->info->strategy);
 	Page		page;
 	bool		result;
 
 	LockBuffer(buffer, BUFFER_LOCK_SHARE);
 	page = BufferGetPage(buffer);
-	result = ktree_page_is(page, KTREE_PAGE_NODE) && KtreePageSpecial(page)->part == 0;
+	result = ktree_page_is(page, KTREE_PAGE_NODE) &&
+			 KtreePageSpecial(page)->part == 0;
 	if (result)
 	{
 		*node = *KtreePageNode(page);
@@ -86,9 +89,8 @@ read_first_page(VacuumState *vacuum, BlockNumber block, KtreeNode *node, KtreeLi
 }
 
 /*
- * delete_from_leaf
- *	  Set the dead bits of rows that are to go.  False when the leaf was
- *	  replaced meanwhile; what replaced it will be met in another pass.
+ * Set the dead bits of rows that are to go.  False when the leaf was
+ * replaced meanwhile; what replaced it will be met in another pass.
  */
 static bool
 delete_from_leaf(VacuumState *vacuum, KtreeLink link)
@@ -124,8 +126,10 @@ delete_from_leaf(VacuumState *vacuum, KtreeLink link)
 			if (at != part || ktree_slot_dead(&node, slot))
 				continue;
 			if (vacuum->callback((ItemPointer) (page + offset +
-												KTREE_BLOCK_POINTERS(layout->coded)) +
-								 slot % RABITQ_BLOCK, vacuum->callback_state))
+												KTREE_BLOCK_POINTERS(
+													layout->coded)) +
+									 slot % RABITQ_BLOCK,
+								 vacuum->callback_state))
 			{
 				dead[slot / 8] |= (uint8) (1 << (slot % 8));
 				count++;
@@ -153,7 +157,8 @@ delete_from_leaf(VacuumState *vacuum, KtreeLink link)
 	count = 0;
 	for (int slot = 0; slot < changed->used; slot++)
 	{
-		if (((dead[slot / 8] >> (slot % 8)) & 1) && !ktree_slot_dead(changed, slot))
+		if (((dead[slot / 8] >> (slot % 8)) & 1) &&
+			!ktree_slot_dead(changed, slot))
 			count++;
 	}
 	for (int i = 0; i < KTREE_MAX_CAPACITY / 8; i++)
@@ -167,9 +172,8 @@ delete_from_leaf(VacuumState *vacuum, KtreeLink link)
 }
 
 /*
- * check_replaced
- *	  A leaf that could not be processed must have been replaced: generations
- *	  only grow, so one that is still what it was has a damaged page.
+ * A leaf that could not be processed must have been replaced: generations
+ * only grow, so one that is still what it was has a damaged page.
  */
 static void
 check_replaced(VacuumState *vacuum, KtreeLink link)
@@ -188,9 +192,11 @@ check_replaced(VacuumState *vacuum, KtreeLink link)
 
 /* Take dead rows out of one page of the side list; returns what is left. */
 static int
-delete_from_side_page(VacuumState *vacuum, BlockNumber block, BlockNumber *next)
+delete_from_side_page(VacuumState *vacuum, BlockNumber block,
+					  BlockNumber *next)
 {
-	Buffer		buffer = ReadBufferExtended(vacuum->index, MAIN_FORKNUM, block, RBM_NORMAL,
+	Buffer		buffer = ReadBufferExtended(vacuum->index, MAIN_FORKNUM,
+											block, RBM_NORMAL,
 											vacuum->info->strategy);
 	GenericXLogState *state;
 	KtreeSidePage *side;
@@ -253,8 +259,10 @@ unlink_side_page(VacuumState *vacuum, BlockNumber block)
 
 			LockBuffer(empty, BUFFER_LOCK_EXCLUSIVE);
 			state = GenericXLogStart(vacuum->index);
-			meta = KtreePageMeta(GenericXLogRegisterBuffer(state, meta_buffer, 0));
-			before = KtreePageSide(GenericXLogRegisterBuffer(state, buffer, 0));
+			meta = KtreePageMeta(
+				GenericXLogRegisterBuffer(state, meta_buffer, 0));
+			before = KtreePageSide(
+				GenericXLogRegisterBuffer(state, buffer, 0));
 			side = KtreePageSide(GenericXLogRegisterBuffer(state, empty, 0));
 			before->next = side->next;
 			side->next_free = meta->side_free;
@@ -295,21 +303,21 @@ delete_from_side_list(VacuumState *vacuum)
 }
 
 static void
-begin_vacuum(VacuumState *vacuum, IndexVacuumInfo *info, IndexBulkDeleteResult *stats,
-			 const KtreeMeta *meta)
+begin_vacuum(VacuumState *vacuum, IndexVacuumInfo *info,
+			 IndexBulkDeleteResult *stats, const KtreeMeta *meta)
 {
 	memset(vacuum, 0, sizeof(*vacuum));
 	vacuum->info = info;
 	vacuum->index = info->index;
 	vacuum->stats = stats;
 	if (meta->dims > 0)
-		ktree_layout_init(&vacuum->layout, meta->dims, ktree_filter_count(info->index));
+		ktree_layout_init(&vacuum->layout, meta->dims,
+						  ktree_filter_count(info->index));
 	vacuum->seen = seen_create(CurrentMemoryContext, 1024, NULL);
 }
 
 /*
- * ktree_bulk_delete
- *	  Mark the slots of dead rows.
+ * Mark the slots of dead rows.
  *
  * Slots may move to an extent that we have passed while we go.  So we go
  * over the first pages again until a whole pass meets no leaf that has not
@@ -356,7 +364,8 @@ ktree_bulk_delete(IndexVacuumInfo *info, IndexBulkDeleteResult *stats,
 			block += vacuum.layout.extent_pages;
 			if (node.state != KTREE_LIVE || node.level != 0)
 				continue;
-			seen_insert(vacuum.seen, node_key(link.block, link.generation), &found);
+			seen_insert(vacuum.seen, node_key(link.block, link.generation),
+						&found);
 			if (found)
 				continue;
 			again = true;
@@ -384,15 +393,15 @@ typedef struct Child
 } Child;
 
 /*
- * fits_together
- *	  Would two children make a node that is not much wider than they are, or
- *	  than their siblings?
+ * Would two children make a node that is not much wider than they are, or
+ * than their siblings?
  *
  * Codes are as coarse as a node is wide: a thin node among others far away is
  * better left as it is.
  */
 static bool
-fits_together(const Child *one, const Child *other, float distance, float usual)
+fits_together(const Child *one, const Child *other, float distance,
+			  float usual)
 {
 	double		all = one->live + other->live;
 	double		widest = Max(Max(one->radius, other->radius), usual);
@@ -416,9 +425,8 @@ compare_radius(const void *a, const void *b)
 }
 
 /*
- * merge_children
- *	  Merge the thinly filled children of one inner node, in pairs; returns
- *	  the number of pairs.
+ * Merge the thinly filled children of one inner node, in pairs; returns
+ * the number of pairs.
  */
 static int
 merge_children(VacuumState *vacuum, const KtreeCache *cache, KtreeLink parent)
@@ -431,7 +439,8 @@ merge_children(VacuumState *vacuum, const KtreeCache *cache, KtreeLink parent)
 	int			count = 0;
 	int			merged = 0;
 
-	if (!ktree_image_read(vacuum->index, parent, image) || image->node.state != KTREE_LIVE)
+	if (!ktree_image_read(vacuum->index, parent, image) ||
+		image->node.state != KTREE_LIVE)
 	{
 		ktree_image_free(image);
 		return 0;
@@ -445,7 +454,8 @@ merge_children(VacuumState *vacuum, const KtreeCache *cache, KtreeLink parent)
 
 		if (ktree_slot_dead(&image->node, slot))
 			continue;
-		if (!read_first_page(vacuum, ktree_pointer_block(pointer), &node, &child->link) ||
+		if (!read_first_page(vacuum, ktree_pointer_block(pointer), &node,
+							 &child->link) ||
 			!ktree_same_generation(child->link.generation, pointer->offset) ||
 			node.state != KTREE_LIVE)
 			continue;
@@ -453,7 +463,8 @@ merge_children(VacuumState *vacuum, const KtreeCache *cache, KtreeLink parent)
 		child->live = node.live;
 		child->radius = node.spread;
 		child->center = palloc(sizeof(float) * layout->padded);
-		if (!ktree_read_center(vacuum->index, layout, child->link, codes, child->center))
+		if (!ktree_read_center(vacuum->index, layout, child->link, codes,
+							   child->center))
 			continue;
 		count++;
 	}
@@ -476,10 +487,12 @@ merge_children(VacuumState *vacuum, const KtreeCache *cache, KtreeLink parent)
 				float		distance = 0;
 
 				if (j == i || children[j].gone ||
-					children[i].live + children[j].live > MERGED_SHARE * layout->capacity)
+					children[i].live + children[j].live >
+						MERGED_SHARE * layout->capacity)
 					continue;
 				for (int d = 0; d < layout->padded; d++)
-					distance += (children[i].center[d] - children[j].center[d]) *
+					distance +=
+						(children[i].center[d] - children[j].center[d]) *
 						(children[i].center[d] - children[j].center[d]);
 				if (distance < nearest &&
 					fits_together(&children[i], &children[j], distance, usual))
@@ -492,15 +505,18 @@ merge_children(VacuumState *vacuum, const KtreeCache *cache, KtreeLink parent)
 		vacuum_delay();
 		if (with >= 0)
 		{
-			if (ktree_merge(vacuum->index, cache, parent, children[i].link, children[with].link))
+			if (ktree_merge(vacuum->index, cache, vacuum->heap, parent,
+							children[i].link, children[with].link))
 			{
 				children[i].gone = children[with].gone = true;
 				merged++;
 			}
 		}
-		else if (children[i].used - children[i].live > DEAD_SHARE * layout->capacity)
+		else if (children[i].used - children[i].live >
+				 DEAD_SHARE * layout->capacity)
 		{
-			ktree_compact(vacuum->index, cache, children[i].link);
+			ktree_compact(vacuum->index, cache, vacuum->heap,
+						  children[i].link);
 			children[i].gone = true;
 		}
 	}
@@ -535,7 +551,8 @@ walk_node(Walk *walk, const KtreeLayout *layout, KtreeLink link, int level)
 		walk->overtaken = true;
 	else
 	{
-		seen_insert(walk->reached, node_key(link.block, (uint16) link.generation), &found);
+		seen_insert(walk->reached,
+					node_key(link.block, (uint16) link.generation), &found);
 		if (image->node.state == KTREE_DEAD)
 		{
 			for (int i = 0; i < 2 && !found; i++)
@@ -551,7 +568,8 @@ walk_node(Walk *walk, const KtreeLayout *layout, KtreeLink link, int level)
 				if (walk->count == walk->room)
 				{
 					walk->room *= 2;
-					walk->links = repalloc_huge(walk->links, sizeof(KtreeLink) * (Size) walk->room);
+					walk->links = repalloc_huge(
+						walk->links, sizeof(KtreeLink) * (Size) walk->room);
 				}
 				walk->links[walk->count++] = link;
 			}
@@ -567,7 +585,9 @@ walk_node(Walk *walk, const KtreeLayout *layout, KtreeLink link, int level)
 				if (level > 1)
 					walk_node(walk, layout, child, level - 1);
 				else
-					seen_insert(walk->reached, node_key(child.block, (uint16) child.generation),
+					seen_insert(walk->reached,
+								node_key(child.block,
+										 (uint16) child.generation),
 								&found);
 			}
 		}
@@ -591,7 +611,9 @@ walk_tree(VacuumState *vacuum, Walk *walk, int level)
 	{
 		bool		found;
 
-		seen_insert(walk->reached, node_key(meta.root.block, (uint16) meta.root.generation), &found);
+		seen_insert(walk->reached,
+					node_key(meta.root.block, (uint16) meta.root.generation),
+					&found);
 	}
 	else if (meta.height > 0)
 		walk_node(walk, &vacuum->layout, meta.root, meta.height);
@@ -603,14 +625,14 @@ writer_running(uint64 writer)
 {
 	uint64		next = U64FromFullTransactionId(ReadNextFullTransactionId());
 
-	if (writer == 0 || writer >= next || next - writer > UINT64CONST(0x7FFFFFFF))
+	if (writer == 0 || writer >= next ||
+		next - writer > UINT64CONST(0x7FFFFFFF))
 		return false;
 	return TransactionIdIsInProgress((TransactionId) writer);
 }
 
 /*
- * recover_orphans
- *	  Give back extents that a crash or an error left behind.
+ * Give back extents that a crash or an error left behind.
  *
  * Candidates are noted before the walk, when their writer had ended: so
  * whatever it did to the tree, the walk sees.  Returns live rows in leaves.
@@ -645,9 +667,12 @@ recover_orphans(VacuumState *vacuum)
 		if (count == room)
 		{
 			room = Max(room * 2, 1024);
-			candidates = candidates == NULL ?
-				MemoryContextAllocHuge(CurrentMemoryContext, sizeof(KtreeLink) * (Size) room) :
-				repalloc_huge(candidates, sizeof(KtreeLink) * (Size) room);
+			candidates = candidates == NULL
+							 ? MemoryContextAllocHuge(CurrentMemoryContext,
+													  sizeof(KtreeLink) *
+														  (Size) room)
+							 : repalloc_huge(candidates,
+											 sizeof(KtreeLink) * (Size) room);
 		}
 		candidates[count++] = link;
 	}
@@ -655,8 +680,9 @@ recover_orphans(VacuumState *vacuum)
 	walk_tree(vacuum, &walk, -1);
 	for (int i = 0; i < count && !walk.overtaken; i++)
 	{
-		if (seen_lookup(walk.reached, node_key(candidates[i].block,
-											   (uint16) candidates[i].generation)) == NULL)
+		if (seen_lookup(walk.reached,
+						node_key(candidates[i].block,
+								 (uint16) candidates[i].generation)) == NULL)
 			ktree_give_extent(vacuum->index, candidates[i], KTREE_UNUSED);
 	}
 	return rows;
@@ -691,19 +717,9 @@ update_meta(Relation index, double rows, double removed)
 	KtreeMeta  *meta = ktree_meta_begin(index, &update);
 
 	meta->tuples = (uint64) rows;
-	meta->removed = (uint32) Min((double) meta->removed + removed, PG_UINT32_MAX);
+	meta->removed = (uint32) Min((double) meta->removed + removed,
+								 PG_UINT32_MAX);
 	ktree_meta_end(&update);
-}
-
-/* Measure again what embed.recall means, with the table's rows at hand. */
-static void
-calibrate(Relation index, double rows)
-{
-	Relation	heap = table_open(IndexGetRelation(RelationGetRelid(index), false),
-								  AccessShareLock);
-
-	ktree_calibrate(index, heap, rows, KTREE_SAMPLES);
-	table_close(heap, AccessShareLock);
 }
 
 IndexBulkDeleteResult *
@@ -724,6 +740,9 @@ ktree_vacuum_cleanup(IndexVacuumInfo *info, IndexBulkDeleteResult *stats)
 	old = MemoryContextSwitchTo(context);
 	ktree_read_meta(info->index, &meta);
 	begin_vacuum(&vacuum, info, stats, &meta);
+	vacuum.heap = table_open(
+		IndexGetRelation(RelationGetRelid(info->index), false),
+		AccessShareLock);
 	if (meta.dims > 0)
 	{
 		KtreeCache *cache = ktree_cache(info->index);
@@ -750,10 +769,11 @@ ktree_vacuum_cleanup(IndexVacuumInfo *info, IndexBulkDeleteResult *stats)
 	update_meta(info->index, rows, stats->tuples_removed);
 
 	ktree_read_meta(info->index, &meta);
-	if (meta.dims > 0 &&
-		(fabs(rows - (double) meta.calibrated_tuples) > CHANGED_SHARE * meta.calibrated_tuples ||
-		 meta.removed > CHANGED_SHARE * rows))
-		calibrate(info->index, rows);
+	if (meta.dims > 0 && (fabs(rows - (double) meta.calibrated_tuples) >
+							  CHANGED_SHARE * meta.calibrated_tuples ||
+						  meta.removed > CHANGED_SHARE * rows))
+		ktree_calibrate(info->index, vacuum.heap, rows, KTREE_SAMPLES);
+	table_close(vacuum.heap, AccessShareLock);
 
 	stats->num_index_tuples = rows;
 	stats->estimated_count = false;

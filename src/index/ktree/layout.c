@@ -40,7 +40,8 @@ ktree_layout_init(KtreeLayout *layout, int dims, int filters)
 		layout->blocks_start = KTREE_NODE_START + layout->padded;
 		if (layout->padded <= KTREE_INLINE_BASE)
 			layout->blocks_start += layout->padded;
-		most = ((int) KTREE_PAGE_END - layout->blocks_start - rest_of_block) / 4;
+		most = ((int) KTREE_PAGE_END - layout->blocks_start - rest_of_block) /
+			   4;
 		layout->center_pages = 0;
 	}
 	else
@@ -53,7 +54,8 @@ ktree_layout_init(KtreeLayout *layout, int dims, int filters)
 	layout->filter_offset = (int) KTREE_BLOCK_BYTES(layout->coded);
 	layout->block_bytes = layout->filter_offset + filters * KTREE_FILTER_BYTES;
 	layout->page_blocks = PAGE_ROOM / layout->block_bytes;
-	layout->first_blocks = ((int) KTREE_PAGE_END - layout->blocks_start) / layout->block_bytes;
+	layout->first_blocks = ((int) KTREE_PAGE_END - layout->blocks_start) /
+						   layout->block_bytes;
 
 	/* at least four blocks of 32, and as many as then fit up to eight */
 	layout->block_pages = 1;
@@ -67,22 +69,29 @@ ktree_layout_init(KtreeLayout *layout, int dims, int filters)
 
 	layout->refine_part = layout->center_pages + layout->block_pages;
 	layout->refine_bytes = (int) KTREE_REFINE_BYTES(layout->padded);
-	layout->base_part = layout->padded <= KTREE_INLINE_BASE ? 0 : layout->refine_part;
+	layout->base_part = layout->padded <= KTREE_INLINE_BASE
+							? 0
+							: layout->refine_part;
 	base = layout->base_part == 0 ? 0 : layout->padded;
 	layout->refine_base_pages = base / PAGE_ROOM;
 	layout->refine_start = KTREE_PAGE_START + base % PAGE_ROOM;
-	layout->refine_first = ((int) KTREE_PAGE_END - layout->refine_start) / layout->refine_bytes;
+	layout->refine_first = ((int) KTREE_PAGE_END - layout->refine_start) /
+						   layout->refine_bytes;
 	layout->refine_page = PAGE_ROOM / layout->refine_bytes;
 	rest = Max(layout->capacity - layout->refine_first, 0);
-	layout->extent_pages = layout->refine_part + layout->refine_base_pages + 1 +
-		(rest + layout->refine_page - 1) / layout->refine_page;
+	layout->extent_pages = layout->refine_part + layout->refine_base_pages +
+						   1 +
+						   (rest + layout->refine_page - 1) /
+							   layout->refine_page;
 
-	layout->origin_pages = (int) ((sizeof(float) * layout->padded + PAGE_ROOM - 1) / PAGE_ROOM);
+	layout->origin_pages =
+		(int) ((sizeof(float) * layout->padded + PAGE_ROOM - 1) / PAGE_ROOM);
 }
 
 /* Page and offset of a block of 32 one-bit codes. */
 void
-ktree_block_position(const KtreeLayout *layout, int block, int *part, int *offset)
+ktree_block_position(const KtreeLayout *layout, int block, int *part,
+					 int *offset)
 {
 	if (block < layout->first_blocks)
 	{
@@ -93,13 +102,15 @@ ktree_block_position(const KtreeLayout *layout, int block, int *part, int *offse
 	{
 		block -= layout->first_blocks;
 		*part = layout->center_pages + 1 + block / layout->page_blocks;
-		*offset = KTREE_PAGE_START + block % layout->page_blocks * layout->block_bytes;
+		*offset = KTREE_PAGE_START +
+				  block % layout->page_blocks * layout->block_bytes;
 	}
 }
 
 /* Page and offset of a slot's four-bit entry. */
 void
-ktree_refine_position(const KtreeLayout *layout, int slot, int *part, int *offset)
+ktree_refine_position(const KtreeLayout *layout, int slot, int *part,
+					  int *offset)
 {
 	int			first = layout->refine_part + layout->refine_base_pages;
 
@@ -112,7 +123,8 @@ ktree_refine_position(const KtreeLayout *layout, int slot, int *part, int *offse
 	{
 		slot -= layout->refine_first;
 		*part = first + 1 + slot / layout->refine_page;
-		*offset = KTREE_PAGE_START + slot % layout->refine_page * layout->refine_bytes;
+		*offset = KTREE_PAGE_START +
+				  slot % layout->refine_page * layout->refine_bytes;
 	}
 }
 
@@ -143,7 +155,8 @@ int
 ktree_base_piece(const KtreeLayout *layout, int part, int *from, int *offset)
 {
 	*from = (part - layout->base_part) * PAGE_ROOM;
-	*offset = layout->base_part == 0 ? KTREE_NODE_START + layout->padded : KTREE_PAGE_START;
+	*offset = layout->base_part == 0 ? KTREE_NODE_START + layout->padded
+									 : KTREE_PAGE_START;
 	if (part < layout->base_part || *from >= layout->padded)
 		return 0;
 	return Min(layout->padded - *from, PAGE_ROOM);

@@ -15,7 +15,8 @@
 
 #include "index/ktree/ktree.h"
 
-#define ORIGIN_FLOATS ((int) ((KTREE_PAGE_END - KTREE_PAGE_START) / sizeof(float)))
+#define ORIGIN_FLOATS \
+	((int) ((KTREE_PAGE_END - KTREE_PAGE_START) / sizeof(float)))
 
 void
 ktree_page_init(Page page, KtreePageKind kind, uint32 generation,
@@ -46,7 +47,8 @@ ktree_page_mark(Page page, uint32 generation)
 	mark->place = ktree_mark_place(special->first);
 	if (special->part > 0)
 		((PageHeader) page)->pd_lower = Max(((PageHeader) page)->pd_lower,
-											(char *) (mark + 1) - (char *) page);
+											(char *) (mark + 1) -
+												(char *) page);
 }
 
 void
@@ -69,10 +71,14 @@ ktree_meta_init(Page page, const KtreeKind *kind)
 	meta->side_head = InvalidBlockNumber;
 	meta->side_free = InvalidBlockNumber;
 	meta->origin_block = InvalidBlockNumber;
-	((PageHeader) page)->pd_lower = (LocationIndex) ((char *) (meta + 1) - (char *) page);
+	((PageHeader) page)->pd_lower = (LocationIndex) ((char *) (meta + 1) -
+													 (char *) page);
 }
 
-/* Error unless the page is ours and of the kind expected; the buffer is locked. */
+/*
+ * Error unless the page is ours and of the kind expected; the buffer is
+ * locked.
+ */
 void
 ktree_check_page(Relation index, Buffer buffer, KtreePageKind kind)
 {
@@ -82,7 +88,8 @@ ktree_check_page(Relation index, Buffer buffer, KtreePageKind kind)
 		ereport(ERROR,
 				(errcode(ERRCODE_INDEX_CORRUPTED),
 				 errmsg("index \"%s\" contains an unexpected page at block %u",
-						RelationGetRelationName(index), BufferGetBlockNumber(buffer)),
+						RelationGetRelationName(index),
+						BufferGetBlockNumber(buffer)),
 				 errhint("Please REINDEX it.")));
 }
 
@@ -106,10 +113,7 @@ ktree_read_meta(Relation index, KtreeMeta *meta)
 				 errhint("Please REINDEX it.")));
 }
 
-/*
- * ktree_meta_begin
- *	  The metapage, to be changed; the change is logged by ktree_meta_end.
- */
+/* The metapage, to be changed; the change is logged by ktree_meta_end. */
 KtreeMeta *
 ktree_meta_begin(Relation index, KtreeMetaUpdate *update)
 {
@@ -117,7 +121,8 @@ ktree_meta_begin(Relation index, KtreeMetaUpdate *update)
 	LockBuffer(update->buffer, BUFFER_LOCK_EXCLUSIVE);
 	ktree_check_page(index, update->buffer, KTREE_PAGE_META);
 	update->state = GenericXLogStart(index);
-	return KtreePageMeta(GenericXLogRegisterBuffer(update->state, update->buffer, 0));
+	return KtreePageMeta(
+		GenericXLogRegisterBuffer(update->state, update->buffer, 0));
 }
 
 void
@@ -129,7 +134,8 @@ ktree_meta_end(KtreeMetaUpdate *update)
 
 /* Read the origin into "padded" floats. */
 static void
-read_origin(Relation index, const KtreeLayout *layout, BlockNumber first, float *origin)
+read_origin(Relation index, const KtreeLayout *layout, BlockNumber first,
+			float *origin)
 {
 	for (int part = 0; part < layout->origin_pages; part++)
 	{
@@ -146,16 +152,16 @@ read_origin(Relation index, const KtreeLayout *layout, BlockNumber first, float 
 					 errmsg("index \"%s\" has another page where its origin belongs, at block %u",
 							RelationGetRelationName(index), first + part),
 					 errhint("Please REINDEX it.")));
-		memcpy(origin + from, (char *) BufferGetPage(buffer) + KTREE_PAGE_START,
+		memcpy(origin + from,
+			   (char *) BufferGetPage(buffer) + KTREE_PAGE_START,
 			   sizeof(float) * count);
 		UnlockReleaseBuffer(buffer);
 	}
 }
 
 /*
- * ktree_cache
- *	  Kind, layout, rotation and origin, in one chunk of the current memory
- *	  context; NULL before the first row.
+ * Kind, layout, rotation and origin, in one chunk of the current memory
+ * context; NULL before the first row.
  *
  * The relcache keeps a copy, but may free it whenever it processes an
  * invalidation, so callers work on their own.
@@ -188,7 +194,8 @@ ktree_cache(Relation index)
 		ktree_layout_init(&layout, meta.dims, ktree_filter_count(index));
 		if (layout.padded != meta.padded || layout.coded != meta.coded ||
 			(uint32) layout.filters != meta.filters ||
-			layout.capacity != meta.capacity || layout.extent_pages != meta.extent_pages)
+			layout.capacity != meta.capacity ||
+			layout.extent_pages != meta.extent_pages)
 			ereport(ERROR,
 					(errcode(ERRCODE_INDEX_CORRUPTED),
 					 errmsg("index \"%s\" was built with another layout",
@@ -196,14 +203,16 @@ ktree_cache(Relation index)
 					 errhint("Please REINDEX it.")));
 
 		rotation_bytes = MAXALIGN(rotation_size(meta.dims));
-		bytes = MAXALIGN(sizeof(KtreeCache)) + rotation_bytes + sizeof(float) * layout.padded;
+		bytes = MAXALIGN(sizeof(KtreeCache)) + rotation_bytes +
+				sizeof(float) * layout.padded;
 		fresh = MemoryContextAlloc(index->rd_indexcxt, bytes);
 		fresh->kind = *ktree_kind(index);
 		fresh->number = ++number;
 		fresh->scale = meta.scale;
 		fresh->format = meta.format;
 		fresh->layout = layout;
-		fresh->rotation = (Rotation *) ((char *) fresh + MAXALIGN(sizeof(KtreeCache)));
+		fresh->rotation = (Rotation *) ((char *) fresh +
+										MAXALIGN(sizeof(KtreeCache)));
 		fresh->origin = (float *) ((char *) fresh->rotation + rotation_bytes);
 		rotation_init(fresh->rotation, meta.dims, meta.seed);
 		read_origin(index, &layout, meta.origin_block, fresh->origin);
@@ -211,18 +220,19 @@ ktree_cache(Relation index)
 	}
 
 	rotation_bytes = MAXALIGN(rotation_size(kept->layout.dims));
-	bytes = MAXALIGN(sizeof(KtreeCache)) + rotation_bytes + sizeof(float) * kept->layout.padded;
+	bytes = MAXALIGN(sizeof(KtreeCache)) + rotation_bytes +
+			sizeof(float) * kept->layout.padded;
 	cache = palloc(bytes);
 	memcpy(cache, kept, bytes);
-	cache->rotation = (Rotation *) ((char *) cache + MAXALIGN(sizeof(KtreeCache)));
+	cache->rotation = (Rotation *) ((char *) cache +
+									MAXALIGN(sizeof(KtreeCache)));
 	cache->origin = (float *) ((char *) cache->rotation + rotation_bytes);
 	return cache;
 }
 
 /*
- * clear_away
- *	  Pages of a format that was given up become free pages of the side list:
- *	  nothing may take them for nodes of another size.
+ * Pages of a format that was given up become free pages of the side list:
+ * nothing may take them for nodes of another size.
  *
  * The caller holds the structure lock, and there are no dims.
  */
@@ -243,8 +253,10 @@ clear_away(Relation index)
 			ktree_page_is(BufferGetPage(buffer), KTREE_PAGE_ORIGIN))
 		{
 			GenericXLogState *state = GenericXLogStart(index);
-			KtreeMeta  *meta = KtreePageMeta(GenericXLogRegisterBuffer(state, meta_buffer, 0));
-			Page		page = GenericXLogRegisterBuffer(state, buffer, GENERIC_XLOG_FULL_IMAGE);
+			KtreeMeta  *meta = KtreePageMeta(
+				 GenericXLogRegisterBuffer(state, meta_buffer, 0));
+			Page		page = GenericXLogRegisterBuffer(
+					   state, buffer, GENERIC_XLOG_FULL_IMAGE);
 			KtreeSidePage *side;
 
 			ktree_page_init(page, KTREE_PAGE_SIDE, 0, block, 0);
@@ -252,7 +264,8 @@ clear_away(Relation index)
 			side->next = InvalidBlockNumber;
 			side->next_free = meta->side_free;
 			side->count = side->reserved = 0;
-			((PageHeader) page)->pd_lower = (LocationIndex) ((char *) side->entries - (char *) page);
+			((PageHeader) page)->pd_lower =
+				(LocationIndex) ((char *) side->entries - (char *) page);
 			meta->side_free = block;
 			GenericXLogFinish(state);
 		}
@@ -262,8 +275,7 @@ clear_away(Relation index)
 }
 
 /*
- * ktree_give_up_format
- *	  Back to before the first row: the tree's rows are all gone.
+ * Back to before the first row: the tree's rows are all gone.
  *
  * The caller has claimed the index, and holds the structure lock.  The next
  * row clears away what is left of the tree.
@@ -292,8 +304,7 @@ ktree_give_up_format(Relation index)
 }
 
 /*
- * ktree_begin_format
- *	  The first row has come: fix the dimensions and write the origin.
+ * The first row has come: fix the dimensions and write the origin.
  *
  * The caller holds the structure lock.  origin: padded floats in rotated
  * space.  The origin pages are written before the metapage speaks of them; a
@@ -321,10 +332,13 @@ ktree_begin_format(Relation index, int dims, const float *origin, float scale)
 		buffer = ReadBufferExtended(index, MAIN_FORKNUM, first + part,
 									RBM_ZERO_AND_LOCK, NULL);
 		state = GenericXLogStart(index);
-		page = GenericXLogRegisterBuffer(state, buffer, GENERIC_XLOG_FULL_IMAGE);
+		page = GenericXLogRegisterBuffer(state, buffer,
+										 GENERIC_XLOG_FULL_IMAGE);
 		ktree_page_init(page, KTREE_PAGE_ORIGIN, 0, first, part);
-		memcpy((char *) page + KTREE_PAGE_START, origin + from, sizeof(float) * count);
-		((PageHeader) page)->pd_lower = (LocationIndex) (KTREE_PAGE_START + sizeof(float) * count);
+		memcpy((char *) page + KTREE_PAGE_START, origin + from,
+			   sizeof(float) * count);
+		((PageHeader) page)->pd_lower =
+			(LocationIndex) (KTREE_PAGE_START + sizeof(float) * count);
 		GenericXLogFinish(state);
 		UnlockReleaseBuffer(buffer);
 	}

@@ -35,8 +35,7 @@
 #define FAR_DISTANCE	32.0
 
 /*
- * ktree_lock_part
- *	  Read and lock page "part" of a node.
+ * Read and lock page "part" of a node.
  *
  * The page may have been reused since the pointer to it was read: on a
  * standby nothing holds it back, and on a primary we do not either.  The
@@ -61,12 +60,14 @@ ktree_lock_part(Relation index, KtreeLink link, int part, int mode)
 	if (mark->place != ktree_mark_place(link.block) || mark->part != part)
 	{
 		ktree_check_page(index, buffer, KTREE_PAGE_NODE);
-		ereport(ERROR,
-				(errcode(ERRCODE_INDEX_CORRUPTED),
-				 errmsg("index \"%s\" has part %u of the node at block %u where part %d of the node at block %u belongs",
-						RelationGetRelationName(index), KtreePageSpecial(page)->part,
-						KtreePageSpecial(page)->first, part, link.block),
-				 errhint("Please REINDEX it.")));
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_INDEX_CORRUPTED),
+			 errmsg(
+				 "index \"%s\" has part %u of the node at block %u where part %d of the node at block %u belongs",
+				 RelationGetRelationName(index), KtreePageSpecial(page)->part,
+				 KtreePageSpecial(page)->first, part, link.block),
+			 errhint("Please REINDEX it.")));
 	}
 	if (!ktree_same_generation(mark->generation, link.generation))
 	{
@@ -87,7 +88,8 @@ ktree_image_create(const KtreeLayout *layout)
 	image->shifted = palloc0(sizeof(float) * 3 * layout->padded);
 	image->center_codes = palloc(layout->padded);
 	image->base_codes = palloc(layout->padded);
-	image->blocks = palloc0(layout->capacity / RABITQ_BLOCK * layout->block_bytes);
+	image->blocks = palloc0(layout->capacity / RABITQ_BLOCK *
+							layout->block_bytes);
 	image->refine = palloc0((Size) layout->capacity * layout->refine_bytes);
 	return image;
 }
@@ -134,7 +136,8 @@ mean_within(const float *vectors, const int32 *which, int count, int dims,
 	memset(center, 0, sizeof(float) * dims);
 	for (int i = 0; i < count; i++)
 	{
-		const float *v = vectors + (Size) (which == NULL ? i : which[i]) * dims;
+		const float *v = vectors +
+						 (Size) (which == NULL ? i : which[i]) * dims;
 
 		if (squares[i] > most)
 			continue;
@@ -151,7 +154,8 @@ measure_squares(const float *vectors, const int32 *which, int count, int dims,
 
 	for (int i = 0; i < count; i++)
 	{
-		const float *v = vectors + (Size) (which == NULL ? i : which[i]) * dims;
+		const float *v = vectors +
+						 (Size) (which == NULL ? i : which[i]) * dims;
 
 		squares[i] = vector_l2_squared_kernel(dims, v, center);
 		most = Max(most, squares[i]);
@@ -160,10 +164,9 @@ measure_squares(const float *vectors, const int32 *which, int count, int dims,
 }
 
 /*
- * ktree_robust_center
- *	  The mean of vectors, or, where some lie far from most, of the others.
- *	  Returns the radius: root mean square distance of those; for an inner
- *	  node's children the largest distance, if that is far beyond it.
+ * The mean of vectors, or, where some lie far from most, of the others.
+ * Returns the radius: root mean square distance of those; for an inner
+ * node's children the largest distance, if that is far beyond it.
  *
  * A mean is moved by one outlier out of its cluster; all codes of the node
  * are then as coarse as that is far.
@@ -171,8 +174,8 @@ measure_squares(const float *vectors, const int32 *which, int count, int dims,
  * which: the vectors' numbers, or NULL
  */
 float
-ktree_robust_center(const float *vectors, const int32 *which, int count, int dims,
-					bool children, float *center)
+ktree_robust_center(const float *vectors, const int32 *which, int count,
+					int dims, bool children, float *center)
 {
 	float	   *squares = palloc(sizeof(float) * 2 * Max(count, 1));
 	float	   *scratch = squares + count;
@@ -188,12 +191,14 @@ ktree_robust_center(const float *vectors, const int32 *which, int count, int dim
 	if (count > 2 && most > FAR_MEAN * median_of(squares, count, scratch))
 	{
 		/* scratch is sorted */
-		mean_within(vectors, which, count, dims, squares, scratch[count * 3 / 4], center);
+		mean_within(vectors, which, count, dims, squares,
+					scratch[count * 3 / 4], center);
 		for (int turn = 0; turn < 5; turn++)
 		{
 			float		before = within;
 
-			most = measure_squares(vectors, which, count, dims, center, squares);
+			most = measure_squares(vectors, which, count, dims, center,
+								   squares);
 			within = FAR_ROW * median_of(squares, count, scratch);
 			if (turn > 0 && within == before)
 				break;
@@ -216,9 +221,12 @@ ktree_robust_center(const float *vectors, const int32 *which, int count, int dim
 	return radius;
 }
 
-/* Would the codes of a node be blurred by its center, or by the global frame? */
+/*
+ * Would the codes of a node be blurred by its center, or by the global frame?
+ */
 static bool
-is_far(const KtreeCache *cache, const KtreeImage *image, const float *center, float radius)
+is_far(const KtreeCache *cache, const KtreeImage *image, const float *center,
+	   float radius)
 {
 	int			dims = cache->layout.padded;
 	double		length = 0;
@@ -227,39 +235,42 @@ is_far(const KtreeCache *cache, const KtreeImage *image, const float *center, fl
 	for (int d = 0; d < dims; d++)
 	{
 		length += (double) center[d] * center[d];
-		rounding += ((double) center[d] - image->center[d]) * (center[d] - image->center[d]);
+		rounding += ((double) center[d] - image->center[d]) *
+					(center[d] - image->center[d]);
 	}
 	if (sqrt(rounding) > radius * FAR_ROUNDING)
 		return true;
-	return cache->kind.metric != KTREE_INNER && sqrt(length) > FAR_DISTANCE * radius;
+	return cache->kind.metric != KTREE_INNER &&
+		   sqrt(length) > FAR_DISTANCE * radius;
 }
 
 /*
- * ktree_image_begin
- *	  Start an empty node.  Center and base become what is stored of them.
+ * Start an empty node.  Center and base become what is stored of them.
  *
  * radius: of the vectors that it is to hold; negative: not known yet
  */
 void
-ktree_image_begin(KtreeImage *image, const KtreeCache *cache, int level, const float *center,
-				  const float *base, float radius)
+ktree_image_begin(KtreeImage *image, const KtreeCache *cache, int level,
+				  const float *center, const float *base, float radius)
 {
 	const KtreeLayout *layout = image->layout;
 	KtreeNode  *node = &image->node;
 
 	memset(node, 0, sizeof(*node));
-	memset(image->blocks, 0, layout->capacity / RABITQ_BLOCK * layout->block_bytes);
+	memset(image->blocks, 0,
+		   layout->capacity / RABITQ_BLOCK * layout->block_bytes);
 	node->level = (uint16) level;
 	node->state = KTREE_LIVE;
 	node->forward[0].block = node->forward[1].block = InvalidBlockNumber;
 	node->next_free = InvalidBlockNumber;
-	node->spread = Max(radius, 0);
+	node->spread = image->reach = Max(radius, 0);
 	node->pivot = 1;
 
 	rabitq_center_quantize(layout->padded, center, image->center_codes,
 						   &node->center_minimum, &node->center_step);
-	rabitq_center_decode(layout->padded, image->center_codes, node->center_minimum,
-						 node->center_step, image->center);
+	rabitq_center_decode(layout->padded, image->center_codes,
+						 node->center_minimum, node->center_step,
+						 image->center);
 	if (radius >= 0 && is_far(cache, image, center, radius))
 	{
 		node->flags |= KTREE_FAR;
@@ -274,7 +285,8 @@ ktree_image_begin(KtreeImage *image, const KtreeCache *cache, int level, const f
 
 		for (int d = 0; d < layout->padded; d++)
 			length += (double) image->center[d] * image->center[d];
-		node->pivot = length > 0 ? (float) Min(1, cache->scale / sqrt(length)) : 1;
+		node->pivot = length > 0 ? (float) Min(1, cache->scale / sqrt(length))
+								 : 1;
 	}
 	if (base == NULL)
 	{
@@ -292,10 +304,43 @@ ktree_image_begin(KtreeImage *image, const KtreeCache *cache, int level, const f
 }
 
 /*
- * shift
- *	  Codes relative to a center "c" with products relative to "pivot" times
- *	  c are plain codes of another vector and another center: their difference
- *	  is the same.
+ * What a new node's parent is told as its radius, from its vectors.
+ *
+ * The radius leaves outliers out.  But the nearest rows by inner product are
+ * long ones, and may be the outliers of their leaf: so it reaches as far as
+ * its farthest row, and an inner node as far as its children.
+ *
+ * radius: of an inner node's children
+ */
+void
+ktree_set_reach(KtreeImage *image, const KtreeCache *cache,
+				const float *vectors, const int32 *which, int count,
+				const float *radius)
+{
+	int			dims = image->layout->padded;
+	float		farthest = 0;
+
+	if (cache->kind.metric != KTREE_INNER)
+		return;
+	for (int i = 0; i < count; i++)
+	{
+		int32		n = which[i];
+
+		if (image->node.level > 0)
+			farthest = Max(farthest, radius[n]);
+		else
+			farthest = Max(farthest, sqrtf(vector_l2_squared_kernel(
+				dims, vectors + (Size) n * dims, image->center)));
+	}
+	if (image->node.level > 0 ||
+		farthest > KTREE_FAR_REACH * image->node.spread)
+		image->reach = Max(image->reach, farthest);
+}
+
+/*
+ * Codes relative to a center "c" with products relative to "pivot" times
+ * c are plain codes of another vector and another center: their difference
+ * is the same.
  */
 static void
 shift(const KtreeImage *image, const float *vector, const float *center,
@@ -320,7 +365,8 @@ shift(const KtreeImage *image, const float *vector, const float *center,
 
 /* Both codes of a vector for a slot of a node. */
 void
-ktree_encode(KtreeImage *image, const float *vector, float lost, bool inner, KtreeCode *code)
+ktree_encode(KtreeImage *image, const float *vector, float lost, bool inner,
+			 KtreeCode *code)
 {
 	const KtreeLayout *layout = image->layout;
 	const float *shifted;
@@ -330,15 +376,18 @@ ktree_encode(KtreeImage *image, const float *vector, float lost, bool inner, Ktr
 	rabitq_encode(layout->padded, layout->coded, shifted, pivot, lost, inner,
 				  code->bits, &code->one_bit);
 	shift(image, vector, image->base, &shifted, &pivot);
-	rabitq_refine_encode(layout->padded, shifted, pivot, inner, code->refine, &code->four_bit);
+	rabitq_refine_encode(layout->padded, shifted, pivot, inner, code->refine,
+						 &code->four_bit);
 }
 
 static void
 put_block_slot(const KtreeLayout *layout, uint8 *block, int slot,
 			   const KtreePointer *pointer, const KtreeCode *code)
 {
-	float	   *factors = (float *) (block + KTREE_BLOCK_FACTORS(layout->coded));
-	KtreePointer *pointers = (KtreePointer *) (block + KTREE_BLOCK_POINTERS(layout->coded));
+	float	   *factors = (float *) (block +
+									 KTREE_BLOCK_FACTORS(layout->coded));
+	KtreePointer *pointers = (KtreePointer *) (block + KTREE_BLOCK_POINTERS(
+														   layout->coded));
 
 	rabitq_block_put(layout->coded, block, slot, code->bits);
 	factors[slot] = code->one_bit.add;
@@ -351,18 +400,21 @@ static void
 put_refine_slot(const KtreeLayout *layout, uint8 *entry, const KtreeCode *code)
 {
 	memcpy(entry, &code->four_bit, sizeof(RabitqFactors));
-	memcpy(entry + sizeof(RabitqFactors), code->refine, RABITQ_REFINE_BYTES(layout->padded));
+	memcpy(entry + sizeof(RabitqFactors), code->refine,
+		   RABITQ_REFINE_BYTES(layout->padded));
 }
 
 /* Append a slot to a node in memory; returns its number. */
 int
-ktree_image_add(KtreeImage *image, const KtreePointer *pointer, const KtreeCode *code)
+ktree_image_add(KtreeImage *image, const KtreePointer *pointer,
+				const KtreeCode *code)
 {
 	const KtreeLayout *layout = image->layout;
 	int			slot = image->node.used;
 
 	Assert(slot < layout->capacity);
-	put_block_slot(layout, image->blocks + slot / RABITQ_BLOCK * layout->block_bytes,
+	put_block_slot(layout,
+				   image->blocks + slot / RABITQ_BLOCK * layout->block_bytes,
 				   slot % RABITQ_BLOCK, pointer, code);
 	put_refine_slot(layout, ktree_image_refine(image, slot), code);
 	image->node.used++;
@@ -380,7 +432,10 @@ cover(Page page, int end)
 		header->pd_lower = (LocationIndex) end;
 }
 
-/* Append a slot to a node on its pages; the first page's "used" is the caller's. */
+/*
+ * Append a slot to a node on its pages; the first page's "used" is the
+ * caller's.
+ */
 void
 ktree_put_slot(const KtreeLayout *layout, Page block_page, Page refine_page,
 			   int slot, const KtreePointer *pointer, const KtreeCode *code)
@@ -389,7 +444,8 @@ ktree_put_slot(const KtreeLayout *layout, Page block_page, Page refine_page,
 	int			offset;
 
 	ktree_block_position(layout, slot / RABITQ_BLOCK, &part, &offset);
-	put_block_slot(layout, (uint8 *) block_page + offset, slot % RABITQ_BLOCK, pointer, code);
+	put_block_slot(layout, (uint8 *) block_page + offset, slot % RABITQ_BLOCK,
+				   pointer, code);
 	cover(block_page, offset + layout->block_bytes);
 
 	ktree_refine_position(layout, slot, &part, &offset);
@@ -401,9 +457,11 @@ KtreePointer *
 ktree_image_pointer(const KtreeImage *image, int slot)
 {
 	const KtreeLayout *layout = image->layout;
-	uint8	   *block = image->blocks + slot / RABITQ_BLOCK * layout->block_bytes;
+	uint8	   *block = image->blocks +
+						slot / RABITQ_BLOCK * layout->block_bytes;
 
-	return (KtreePointer *) (block + KTREE_BLOCK_POINTERS(layout->coded)) + slot % RABITQ_BLOCK;
+	return (KtreePointer *) (block + KTREE_BLOCK_POINTERS(layout->coded)) +
+		   slot % RABITQ_BLOCK;
 }
 
 uint8 *
@@ -426,8 +484,8 @@ ktree_image_decode(const KtreeImage *image, int slot, float *vector)
 
 		ktree_unpack_radius(factors.error, &factors.error, &radius);
 	}
-	return rabitq_refine_decode(image->layout->padded, entry + sizeof(factors), &factors,
-								image->base, vector);
+	return rabitq_refine_decode(image->layout->padded, entry + sizeof(factors),
+								&factors, image->base, vector);
 }
 
 /* Where the floats of a far node's center are: a piece of so many bytes. */
@@ -442,15 +500,14 @@ far_piece(const KtreeLayout *layout, int piece, float *center)
 static void
 far_position(const KtreeLayout *layout, int piece, int *part, int *offset)
 {
-	ktree_refine_position(layout, layout->capacity - KTREE_FAR_SLOTS + piece, part, offset);
+	ktree_refine_position(layout, layout->capacity - KTREE_FAR_SLOTS + piece,
+						  part, offset);
 }
 
-/*
- * ktree_read_far_center
- *	  The center of a far node; false when its extent was reused meanwhile.
- */
+/* The center of a far node; false when its extent was reused meanwhile. */
 bool
-ktree_read_far_center(Relation index, const KtreeLayout *layout, KtreeLink link, float *center)
+ktree_read_far_center(Relation index, const KtreeLayout *layout,
+					  KtreeLink link, float *center)
 {
 	Buffer		buffer = InvalidBuffer;
 	int			locked = -1;
@@ -470,16 +527,15 @@ ktree_read_far_center(Relation index, const KtreeLayout *layout, KtreeLink link,
 				return false;
 			locked = part;
 		}
-		memcpy(far_piece(layout, piece, center), (char *) BufferGetPage(buffer) + offset,
-			   FAR_PIECE(layout));
+		memcpy(far_piece(layout, piece, center),
+			   (char *) BufferGetPage(buffer) + offset, FAR_PIECE(layout));
 	}
 	UnlockReleaseBuffer(buffer);
 	return true;
 }
 
 /*
- * ktree_read_center
- *	  The center of a node, as it is stored; false when its extent was reused.
+ * The center of a node, as it is stored; false when its extent was reused.
  *
  * codes: room for one byte a dimension
  */
@@ -531,7 +587,8 @@ ktree_image_to_page(const KtreeImage *image, int part, Page page)
 	int			offset;
 	int			bytes;
 
-	ktree_page_init(page, KTREE_PAGE_NODE, image->link.generation, image->link.block, part);
+	ktree_page_init(page, KTREE_PAGE_NODE, image->link.generation,
+					image->link.block, part);
 	if (part == 0)
 	{
 		*KtreePageNode(page) = image->node;
@@ -555,7 +612,8 @@ ktree_image_to_page(const KtreeImage *image, int part, Page page)
 		ktree_block_position(layout, block, &at, &offset);
 		if (at != part)
 			continue;
-		memcpy(page + offset, image->blocks + block * layout->block_bytes, layout->block_bytes);
+		memcpy(page + offset, image->blocks + block * layout->block_bytes,
+			   layout->block_bytes);
 		cover(page, offset + layout->block_bytes);
 	}
 	for (int slot = 0; slot < image->node.used; slot++)
@@ -563,30 +621,33 @@ ktree_image_to_page(const KtreeImage *image, int part, Page page)
 		ktree_refine_position(layout, slot, &at, &offset);
 		if (at != part)
 			continue;
-		memcpy(page + offset, ktree_image_refine(image, slot), layout->refine_bytes);
+		memcpy(page + offset, ktree_image_refine(image, slot),
+			   layout->refine_bytes);
 		cover(page, offset + layout->refine_bytes);
 	}
-	for (int piece = 0; piece < KTREE_FAR_SLOTS && (image->node.flags & KTREE_FAR); piece++)
+	for (int piece = 0;
+		 piece < KTREE_FAR_SLOTS && (image->node.flags & KTREE_FAR); piece++)
 	{
 		far_position(layout, piece, &at, &offset);
 		if (at != part)
 			continue;
-		memcpy(page + offset, far_piece(layout, piece, image->center), FAR_PIECE(layout));
+		memcpy(page + offset, far_piece(layout, piece, image->center),
+			   FAR_PIECE(layout));
 		cover(page, offset + FAR_PIECE(layout));
 	}
 }
 
 /*
- * ktree_image_write
- *	  Write a complete node to the extent image->link, which nobody reads:
- *	  its generation is new and no pointer has it yet.
+ * Write a complete node to the extent image->link, which nobody reads:
+ * its generation is new and no pointer has it yet.
  */
 void
 ktree_image_write(Relation index, KtreeImage *image)
 {
 	int			pages = image->layout->extent_pages;
 
-	image->node.writer = U64FromFullTransactionId(GetTopFullTransactionIdIfAny());
+	image->node.writer = U64FromFullTransactionId(
+		GetTopFullTransactionIdIfAny());
 	for (int first = 0; first < pages; first += MAX_GENERIC_XLOG_PAGES)
 	{
 		int			count = Min(pages - first, MAX_GENERIC_XLOG_PAGES);
@@ -595,11 +656,13 @@ ktree_image_write(Relation index, KtreeImage *image)
 
 		for (int i = 0; i < count; i++)
 		{
-			buffers[i] = ReadBufferExtended(index, MAIN_FORKNUM, image->link.block + first + i,
+			buffers[i] = ReadBufferExtended(index, MAIN_FORKNUM,
+											image->link.block + first + i,
 											RBM_ZERO_AND_LOCK, NULL);
-			ktree_image_to_page(image, first + i,
-								GenericXLogRegisterBuffer(state, buffers[i],
-														  GENERIC_XLOG_FULL_IMAGE));
+			ktree_image_to_page(
+				image, first + i,
+				GenericXLogRegisterBuffer(state, buffers[i],
+										  GENERIC_XLOG_FULL_IMAGE));
 		}
 		GenericXLogFinish(state);
 		for (int i = 0; i < count; i++)
@@ -637,14 +700,15 @@ page_to_image(KtreeImage *image, int part, Page page, bool centers_only)
 	{
 		ktree_refine_position(layout, slot, &at, &offset);
 		if (at == part)
-			memcpy(ktree_image_refine(image, slot), page + offset, layout->refine_bytes);
+			memcpy(ktree_image_refine(image, slot), page + offset,
+				   layout->refine_bytes);
 	}
 }
 
 /* No damaged number of slots may lead anybody beyond a node's pages. */
 void
-ktree_check_slots(Relation index, const KtreeLayout *layout, const KtreeNode *node,
-				  BlockNumber block)
+ktree_check_slots(Relation index, const KtreeLayout *layout,
+				  const KtreeNode *node, BlockNumber block)
 {
 	if (node->used > ktree_capacity(layout, node))
 		ereport(ERROR,
@@ -655,7 +719,8 @@ ktree_check_slots(Relation index, const KtreeLayout *layout, const KtreeNode *no
 }
 
 static bool
-image_read(Relation index, KtreeLink link, KtreeImage *image, bool centers_only)
+image_read(Relation index, KtreeLink link, KtreeImage *image,
+		   bool centers_only)
 {
 	const KtreeLayout *layout = image->layout;
 	KtreeNode  *node = &image->node;
@@ -667,7 +732,8 @@ image_read(Relation index, KtreeLink link, KtreeImage *image, bool centers_only)
 		int			from;
 		int			offset;
 
-		if (centers_only && ktree_center_piece(layout, part, &from, &offset) == 0 &&
+		if (centers_only &&
+			ktree_center_piece(layout, part, &from, &offset) == 0 &&
 			(ktree_base_piece(layout, part, &from, &offset) == 0 ||
 			 (node->flags & KTREE_BASE_IS_CENTER)))
 			continue;
@@ -687,16 +753,16 @@ image_read(Relation index, KtreeLink link, KtreeImage *image, bool centers_only)
 	}
 	if (node->flags & KTREE_BASE_IS_CENTER)
 		memcpy(image->base_codes, image->center_codes, layout->padded);
-	rabitq_center_decode(layout->padded, image->center_codes, node->center_minimum,
-						 node->center_step, image->center);
+	rabitq_center_decode(layout->padded, image->center_codes,
+						 node->center_minimum, node->center_step,
+						 image->center);
 	rabitq_center_decode(layout->padded, image->base_codes, node->base_minimum,
 						 node->base_step, image->base);
 	return true;
 }
 
 /*
- * ktree_image_read
- *	  Unpack a whole node; false when its extent was reused meanwhile.
+ * Unpack a whole node; false when its extent was reused meanwhile.
  *
  * Pages are locked one after the other: see README, "A node is append-only".
  */

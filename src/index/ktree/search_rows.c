@@ -23,7 +23,9 @@
 
 #include "index/ktree/ktree_search.h"
 
-/* A score is taken as it is when it errs by less than this part of its size. */
+/*
+ * A score is taken as it is when it errs by less than this part of its size.
+ */
 #define GOOD_CODE		0.1f
 
 static void
@@ -46,9 +48,9 @@ sink_seat(float *seats, int count, int at, float score)
 }
 
 /*
- * ktree_put_seat
- *	  Put a score among the "limit" best, a max-heap of "count"; when all places
- *	  are taken it must be better than the worst.  Returns how many there are.
+ * Put a score among the "limit" best, a max-heap of "count"; when all
+ * places are taken it must be better than the worst.  Returns how many
+ * there are.
  */
 int
 ktree_put_seat(float *seats, int count, int limit, float score)
@@ -81,7 +83,8 @@ take_seat(KtreeSearch *search, float score)
 	else if (search->seat_count == search->seat_room)
 	{
 		search->seat_room *= 2;
-		search->seats = repalloc_huge(search->seats, sizeof(float) * (Size) search->seat_room);
+		search->seats = repalloc_huge(
+			search->seats, sizeof(float) * (Size) search->seat_room);
 	}
 	search->seat_count = ktree_put_seat(search->seats, search->seat_count,
 										search->seat_limit, score);
@@ -116,9 +119,8 @@ forget_rows(KtreeSearch *search)
 }
 
 /*
- * ktree_keep_row
- *	  Remember a row.  size: of scores that matter, against which its error is
- *	  large or small
+ * Remember a row.  size: of scores that matter, against which its error is
+ * large or small
  */
 void
 ktree_keep_row(KtreeSearch *search, const KtreeRow *row, float size)
@@ -127,12 +129,14 @@ ktree_keep_row(KtreeSearch *search, const KtreeRow *row, float size)
 
 	if (search->row_count == search->row_room)
 	{
-		if (memory_used(search) > search->memory && search->seat_count == search->seat_limit)
+		if (memory_used(search) > search->memory &&
+			search->seat_count == search->seat_limit)
 			forget_rows(search);
 		if (search->row_count > search->row_room / 2)
 		{
 			search->row_room *= 2;
-			search->rows = repalloc_huge(search->rows, sizeof(KtreeRow) * (Size) search->row_room);
+			search->rows = repalloc_huge(
+				search->rows, sizeof(KtreeRow) * (Size) search->row_room);
 		}
 	}
 	kept = &search->rows[search->row_count++];
@@ -142,10 +146,7 @@ ktree_keep_row(KtreeSearch *search, const KtreeRow *row, float size)
 		search->last_change = Max(search->last_change, row->step);
 }
 
-/*
- * ktree_fill_seats
- *	  Choose the best "limit" rows that are still to be handed out.
- */
+/* Choose the best "limit" rows that are still to be handed out. */
 void
 ktree_fill_seats(KtreeSearch *search, int limit)
 {
@@ -163,19 +164,18 @@ ktree_fill_seats(KtreeSearch *search, int limit)
 	{
 		const KtreeRow *row = &search->rows[i];
 
-		if (row->state != KTREE_ROW_DONE && ktree_worst_score(row) <= ktree_threshold(search))
+		if (row->state != KTREE_ROW_DONE &&
+			ktree_worst_score(row) <= ktree_threshold(search))
 			search->last_change = Max(search->last_change, row->step);
 	}
 }
 
-/*
- * ktree_new_bounds
- *	  Room for the bounds of a leaf's rows; NULL when there is none.
- */
+/* Room for the bounds of a leaf's rows; NULL when there is none. */
 float *
 ktree_new_bounds(KtreeSearch *search, KtreeLink link, int used)
 {
-	int			slots = (used + RABITQ_BLOCK - 1) / RABITQ_BLOCK * RABITQ_BLOCK;
+	int			slots = (used + RABITQ_BLOCK - 1) / RABITQ_BLOCK *
+						RABITQ_BLOCK;
 	KtreeVisited *visited;
 
 	if (search->visited_count == search->visited_room)

@@ -85,7 +85,8 @@ farthest_from(const float *vectors, int count, int dims, const float *from)
 
 	for (int i = 0; i < count; i++)
 	{
-		float		distance = vector_l2_squared_kernel(dims, vectors + (Size) i * dims, from);
+		float		distance = vector_l2_squared_kernel(
+				  dims, vectors + (Size) i * dims, from);
 
 		if (distance > largest)
 		{
@@ -97,14 +98,14 @@ farthest_from(const float *vectors, int count, int dims, const float *from)
 }
 
 /*
- * ktree_two_means
- *	  Divide vectors in two clusters.  Each gets at least SMALLEST_SIDE of them,
- *	  equal vectors included, which are divided arbitrarily.
+ * Divide vectors in two clusters.  Each gets at least SMALLEST_SIDE of
+ * them, equal vectors included, which are divided arbitrarily.
  *
  * side: for each vector 0 or 1; centers: two vectors
  */
 void
-ktree_two_means(const float *vectors, int count, int dims, uint8 *side, float *centers)
+ktree_two_means(const float *vectors, int count, int dims, uint8 *side,
+				float *centers)
 {
 	float	   *one = centers;
 	float	   *two = centers + dims;
@@ -116,9 +117,11 @@ ktree_two_means(const float *vectors, int count, int dims, uint8 *side, float *c
 		for (int d = 0; d < dims; d++)
 			one[d] += vectors[(Size) i * dims + d] * (1.0f / count);
 	}
-	memcpy(two, vectors + (Size) farthest_from(vectors, count, dims, one) * dims,
+	memcpy(two,
+		   vectors + (Size) farthest_from(vectors, count, dims, one) * dims,
 		   sizeof(float) * dims);
-	memcpy(one, vectors + (Size) farthest_from(vectors, count, dims, two) * dims,
+	memcpy(one,
+		   vectors + (Size) farthest_from(vectors, count, dims, two) * dims,
 		   sizeof(float) * dims);
 
 	for (int iteration = 0; iteration < SPLIT_ITERATIONS; iteration++)
@@ -177,7 +180,8 @@ member_vector(const Members *members, const KtreeLayout *layout, int i)
 static KtreePointer *
 member_pointer(const Members *members, const KtreeChange *change, int i)
 {
-	return ktree_image_pointer(change->old[members->node[i]], members->slot[i]);
+	return ktree_image_pointer(change->old[members->node[i]],
+							   members->slot[i]);
 }
 
 /* All live slots, as their four-bit codes tell them. */
@@ -192,8 +196,8 @@ read_members(const KtreeLayout *layout, KtreeChange *change)
 	members->side = palloc0(most);
 	members->lost = palloc(sizeof(float) * most);
 	members->radius = palloc0(sizeof(float) * most);
-	members->vectors = MemoryContextAllocHuge(CurrentMemoryContext,
-											  sizeof(float) * (Size) most * layout->padded);
+	members->vectors = MemoryContextAllocHuge(
+		CurrentMemoryContext, sizeof(float) * (Size) most * layout->padded);
 	for (int n = 0; n < change->old_count; n++)
 	{
 		for (int slot = 0; slot < change->old[n]->node.used; slot++)
@@ -205,18 +209,34 @@ read_members(const KtreeLayout *layout, KtreeChange *change)
 				continue;
 			members->node[i] = (uint8) n;
 			members->slot[i] = (int16) slot;
-			members->lost[i] = ktree_image_decode(change->old[n], slot,
-												  member_vector(members, layout, i));
+			members->lost[i] = ktree_image_decode(
+				change->old[n], slot, member_vector(members, layout, i));
 			members->count++;
 		}
 	}
 	return members;
 }
 
-/* Of an inner node: each child's page has the center of which the slot is a code. */
+/* The radius of a child, from its entry. */
+static float
+told_radius(const uint8 *entry)
+{
+	RabitqFactors factors;
+	float		error;
+	float		radius;
+
+	memcpy(&factors, entry, sizeof(factors));
+	ktree_unpack_radius(factors.error, &error, &radius);
+	return radius;
+}
+
+/*
+ * Of an inner node: each child's page has the center of which the slot is a
+ * code.
+ */
 static void
-read_children(Relation index, const KtreeLayout *layout, const KtreeChange *change,
-			  Members *members)
+read_children(Relation index, const KtreeLayout *layout,
+			  const KtreeChange *change, Members *members)
 {
 	KtreeImage *child = ktree_image_create(layout);
 
@@ -233,29 +253,32 @@ read_children(Relation index, const KtreeLayout *layout, const KtreeChange *chan
 		memcpy(member_vector(members, layout, i), child->center,
 			   sizeof(float) * layout->padded);
 		members->lost[i] = 0;
-		members->radius[i] = child->node.spread;
+		members->radius[i] = told_radius(
+			ktree_image_refine(change->old[members->node[i]],
+							   members->slot[i]));
 	}
 	ktree_image_free(child);
 }
 
 /*
- * ktree_rows_at_hand
- *	  May the indexed values of rows be read again?
+ * May the indexed values of rows be read again?
  *
- * Not those of an expression: it runs functions of the user, which may be dear,
- * may tell somebody that they were called, and may fail for a row that took
- * the place of the one they were computed for.
+ * Not those of an expression: it runs functions of the user, which may be
+ * dear, may tell somebody that they were called, and may fail for a row that
+ * took the place of the one they were computed for.
  */
 bool
 ktree_rows_at_hand(Relation index, Relation heap)
 {
 	/* toasted values need a snapshot */
-	return heap != NULL && ActiveSnapshotSet() && index->rd_index->indkey.values[0] != 0;
+	return heap != NULL && ActiveSnapshotSet() &&
+		   index->rd_index->indkey.values[0] != 0;
 }
 
 /* A row's vector in index space; false when the row has none that fits. */
 static bool
-row_to_index_space(const KtreeCache *cache, Datum value, float *scratch, float *out)
+row_to_index_space(const KtreeCache *cache, Datum value, float *scratch,
+				   float *out)
 {
 	Datum		plain = PointerGetDatum(PG_DETOAST_DATUM(value));
 
@@ -267,9 +290,8 @@ row_to_index_space(const KtreeCache *cache, Datum value, float *scratch, float *
 }
 
 /*
- * read_rows
- *	  Replace the vectors of one side's members, or of all, by those of the
- *	  table's rows.
+ * Replace the vectors of one side's members, or of all, by those of the
+ * table's rows.
  *
  * Rows that cannot be seen are left as their codes tell them: those of
  * transactions under way, for one.  Any version of a row that carries the
@@ -279,8 +301,8 @@ row_to_index_space(const KtreeCache *cache, Datum value, float *scratch, float *
  * meanwhile, shows in its distance.
  */
 static void
-read_rows(Relation index, const KtreeCache *cache, Relation heap, const KtreeChange *change,
-		  Members *members, int side)
+read_rows(Relation index, const KtreeCache *cache, Relation heap,
+		  const KtreeChange *change, Members *members, int side)
 {
 	const KtreeLayout *layout = &cache->layout;
 	IndexRows  *rows = index_rows_begin(heap, index);
@@ -302,7 +324,8 @@ read_rows(Relation index, const KtreeCache *cache, Relation heap, const KtreeCha
 			continue;
 		if (!null)
 		{
-			MemoryContext old = MemoryContextSwitchTo(index_rows_scratch(rows));
+			MemoryContext old = MemoryContextSwitchTo(
+				index_rows_scratch(rows));
 
 			if (row_to_index_space(cache, value, scratch, exact) &&
 				vector_l2_squared_kernel(layout->padded, vector, exact) <=
@@ -336,8 +359,9 @@ members_of(const Members *members, int side, int32 *which)
 
 /* May the four-bit codes stay as they are, relative to the old base? */
 static bool
-base_is_near(const KtreeLayout *layout, const KtreeImage *old, const Members *members,
-			 const int32 *which, int count, const float *center)
+base_is_near(const KtreeLayout *layout, const KtreeImage *old,
+			 const Members *members, const int32 *which, int count,
+			 const float *center)
 {
 	double		to_center = 0;
 	double		to_base = 0;
@@ -354,10 +378,56 @@ base_is_near(const KtreeLayout *layout, const KtreeImage *old, const Members *me
 	return to_base <= REBASE_RATIO * to_center;
 }
 
+/*
+ * -2 <o, p> as a four-bit entry tells it, of the vector o that it was made
+ * of.
+ */
+static float
+product_by_entry(const KtreeImage *image, const uint8 *entry, const float *p)
+{
+	RabitqFactors factors;
+	double		base = 0;
+
+	memcpy(&factors, entry, sizeof(factors));
+	for (int d = 0; d < image->layout->padded; d++)
+		base += (double) image->base[d] * p[d];
+	return (float) (-2 * base + factors.add + factors.scale *
+					rabitq_refine_product(image->layout->padded,
+										  entry + sizeof(factors), p));
+}
+
+/*
+ * The part of a one-bit code's product that does not depend on the query,
+ * <o, pivot * center>, from the four-bit entry in place of the vector that
+ * the entry decodes to.
+ *
+ * What that vector lacks is an error of |o - base| in length, and its product
+ * with a long center is not among what the code's own error reckons with,
+ * which grows with the query's distance from pivot * center only.
+ */
+static void
+pivot_again(const KtreeImage *image, const uint8 *entry, const float *vector,
+			RabitqFactors *one_bit)
+{
+	int			dims = image->layout->padded;
+	float	   *pivot = palloc(sizeof(float) * dims);
+	double		decoded = 0;
+
+	for (int d = 0; d < dims; d++)
+	{
+		pivot[d] = image->node.pivot * image->center[d];
+		decoded += (double) vector[d] * pivot[d];
+	}
+	one_bit->add += (float) (product_by_entry(image, entry, pivot) +
+							 2 * decoded);
+	pfree(pivot);
+}
+
 /* Both codes of a member, the four-bit one copied if its base is kept. */
 static void
-encode_member(const KtreeCache *cache, const KtreeChange *change, const Members *members,
-			  int i, KtreeImage *image, bool keep_base, KtreeCode *code)
+encode_member(const KtreeCache *cache, const KtreeChange *change,
+			  const Members *members, int i, KtreeImage *image, bool keep_base,
+			  KtreeCode *code)
 {
 	const KtreeLayout *layout = &cache->layout;
 	bool		inner = cache->kind.metric == KTREE_INNER;
@@ -372,8 +442,12 @@ encode_member(const KtreeCache *cache, const KtreeChange *change, const Members 
 		const uint8 *entry = ktree_image_refine(change->old[members->node[i]],
 												members->slot[i]);
 
+		if (inner && lost > 0)
+			pivot_again(image, entry, member_vector(members, layout, i),
+						&code->one_bit);
 		memcpy(&code->four_bit, entry, sizeof(RabitqFactors));
-		memcpy(code->refine, entry + sizeof(RabitqFactors), RABITQ_REFINE_BYTES(layout->padded));
+		memcpy(code->refine, entry + sizeof(RabitqFactors),
+			   RABITQ_REFINE_BYTES(layout->padded));
 		return;
 	}
 	/* what the old code had lost is an error of the new one too */
@@ -382,13 +456,13 @@ encode_member(const KtreeCache *cache, const KtreeChange *change, const Members 
 	code->four_bit.error = sqrtf(code->four_bit.error * code->four_bit.error +
 								 lost / (layout->padded - 1));
 	if (image->node.level > 0)
-		code->four_bit.error = ktree_pack_radius(code->four_bit.error, members->radius[i]);
+		code->four_bit.error = ktree_pack_radius(code->four_bit.error,
+												 members->radius[i]);
 }
 
 /*
- * settle_decoded
- *	  Bring decoded vectors nearer to the center of the rows they are among;
- *	  false when none had to be.
+ * Bring decoded vectors nearer to the center of the rows they are among;
+ * false when none had to be.
  *
  * A code made when a leaf was wide has lost more than the rows of a narrow one
  * differ by.  What it has lost is then most of the way from the center to
@@ -398,8 +472,8 @@ encode_member(const KtreeCache *cache, const KtreeChange *change, const Members 
  * two normal densities).
  */
 static bool
-settle_decoded(const KtreeLayout *layout, Members *members, const int32 *which, int count,
-			   const float *center)
+settle_decoded(const KtreeLayout *layout, Members *members, const int32 *which,
+			   int count, const float *center)
 {
 	double		around = 0;		/* mean square of distances from the center */
 	double		noise = 0;		/* of what was lost */
@@ -409,7 +483,9 @@ settle_decoded(const KtreeLayout *layout, Members *members, const int32 *which, 
 	for (int n = 0; n < count; n++)
 	{
 		around += vector_l2_squared_kernel(layout->padded, center,
-										   member_vector(members, layout, which[n])) / count;
+										   member_vector(members, layout,
+														 which[n])) /
+				  count;
 		noise += members->lost[which[n]] / count;
 	}
 	variance = Max(around - noise, SETTLED_SHARE * around);
@@ -429,10 +505,26 @@ settle_decoded(const KtreeLayout *layout, Members *members, const int32 *which, 
 	return moved;
 }
 
+/*
+ * Is a member known by its old code only?  Then products with a pivot would
+ * err by what the code had lost, times the pivot's length (pivot_again), which
+ * the new code's error does not reckon with.
+ */
+static bool
+any_lost(const Members *members, const int32 *which, int count)
+{
+	for (int n = 0; n < count; n++)
+	{
+		if (members->lost[which[n]] > 0)
+			return true;
+	}
+	return false;
+}
+
 /* Fill a new node with the members of its side. */
 static KtreeImage *
-make_node(Relation index, const KtreeCache *cache, KtreeChange *change, Members *members,
-		  int side)
+make_node(Relation index, const KtreeCache *cache, KtreeChange *change,
+		  Members *members, int side)
 {
 	const KtreeLayout *layout = &cache->layout;
 	const KtreeImage *old = change->old[0];
@@ -446,11 +538,14 @@ make_node(Relation index, const KtreeCache *cache, KtreeChange *change, Members 
 	float		radius;
 
 	memcpy(center, old->center, sizeof(float) * layout->padded);
-	radius = count == 0 ? 0 : ktree_robust_center(members->vectors, which, count,
-												  layout->padded, level > 0, center);
+	radius = count == 0
+				 ? 0
+				 : ktree_robust_center(members->vectors, which, count,
+									   layout->padded, level > 0, center);
 	keep_base = change->old_count == 1 && !members->read &&
 		base_is_near(layout, old, members, which, count, center);
-	ktree_image_begin(image, cache, level, center, keep_base ? old->base : NULL, radius);
+	ktree_image_begin(image, cache, level, center,
+					  keep_base ? old->base : NULL, radius);
 	if (image->node.flags & KTREE_FAR)
 		keep_base = false;
 	if (!keep_base && level == 0 && count > 0)
@@ -458,25 +553,31 @@ make_node(Relation index, const KtreeCache *cache, KtreeChange *change, Members 
 		if (!members->read && ktree_rows_at_hand(index, change->heap))
 		{
 			read_rows(index, cache, change->heap, change, members, side);
-			radius = ktree_robust_center(members->vectors, which, count, layout->padded,
-										 false, center);
+			radius = ktree_robust_center(members->vectors, which, count,
+										 layout->padded, false, center);
 		}
 		if (settle_decoded(layout, members, which, count, center))
-			radius = ktree_robust_center(members->vectors, which, count, layout->padded,
-										 false, center);
+			radius = ktree_robust_center(members->vectors, which, count,
+										 layout->padded, false, center);
 		ktree_image_begin(image, cache, level, center, NULL, radius);
 	}
 	if (keep_base)
 		image->node.pivot = old->node.pivot;
+	else if (cache->kind.metric == KTREE_INNER &&
+			 any_lost(members, which, count))
+		image->node.pivot = 0;
 	for (int n = 0; n < count; n++)
 	{
 		int			i = which[n];
 
 		encode_member(cache, change, members, i, image, keep_base, code);
 		change->moved[members->node[i]][members->slot[i]] =
-			(int16) (side * 1024 + ktree_image_add(image, member_pointer(members, change, i),
-												   code));
+			(int16) (side * 1024 +
+					 ktree_image_add(image, member_pointer(members, change, i),
+									 code));
 	}
+	ktree_set_reach(image, cache, members->vectors, which, count,
+					members->radius);
 	pfree(which);
 	pfree(center);
 	pfree(code);
@@ -485,7 +586,8 @@ make_node(Relation index, const KtreeCache *cache, KtreeChange *change, Members 
 
 /* Do a leaf's codes say too little of where its rows lie to divide them? */
 static bool
-needs_rows(const KtreeLayout *layout, const KtreeImage *old, const Members *members)
+needs_rows(const KtreeLayout *layout, const KtreeImage *old,
+		   const Members *members)
 {
 	float		most = STRAY_ROW * old->node.spread;
 
@@ -495,7 +597,8 @@ needs_rows(const KtreeLayout *layout, const KtreeImage *old, const Members *memb
 		return true;
 	for (int i = 0; i < members->count; i++)
 	{
-		if (vector_l2_squared_kernel(layout->padded, member_vector(members, layout, i),
+		if (vector_l2_squared_kernel(layout->padded,
+									 member_vector(members, layout, i),
 									 old->center) > most * most)
 			return true;
 	}
@@ -503,13 +606,13 @@ needs_rows(const KtreeLayout *layout, const KtreeImage *old, const Members *memb
 }
 
 /*
- * ktree_make_new_nodes
- *	  S2: cluster the old nodes' live slots into change->new_count nodes and
- *	  write those.  Every page of them is logged before anybody can see them.
- *	  False when the file may not become longer and there is no free extent.
+ * S2: cluster the old nodes' live slots into change->new_count nodes and
+ * write those.  Every page of them is logged before anybody can see them.
+ * False when the file may not become longer and there is no free extent.
  */
 bool
-ktree_make_new_nodes(Relation index, const KtreeCache *cache, KtreeChange *change)
+ktree_make_new_nodes(Relation index, const KtreeCache *cache,
+					 KtreeChange *change)
 {
 	const KtreeLayout *layout = &cache->layout;
 	int			dims = layout->padded;
@@ -536,7 +639,8 @@ ktree_make_new_nodes(Relation index, const KtreeCache *cache, KtreeChange *chang
 		members->read = true;
 	}
 	if (change->new_count == 2)
-		ktree_two_means(members->vectors, members->count, dims, members->side, centers);
+		ktree_two_means(members->vectors, members->count, dims, members->side,
+						centers);
 	for (int n = 0; n < change->new_count; n++)
 	{
 		change->fresh[n] = make_node(index, cache, change, members, n);

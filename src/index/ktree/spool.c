@@ -10,22 +10,21 @@
  * Compared with a sort by partition each row is written and read once, and
  * nothing is merged.
  *
- * A row is its largest magnitude, its address, and 16 bits a component as a
- * share of that magnitude: ten times finer than the codes it will become.
+ * A row is its address and its vector as it is.  With 16 bits a component, as
+ * a share of the largest, narrow clusters far from the origin of index space
+ * had codes that erred by up to 37 of the deviations they claimed.
  *
  *-------------------------------------------------------------------------
  */
 #include "server/server.h"
 
 #include <fcntl.h>
-#include <math.h>
 
 #include "miscadmin.h"
 #include "storage/buffile.h"
 #include "utils/memutils.h"
 
 #include "index/ktree/spool.h"
-#include "math/distance.h"
 
 /* A chunk of more rows would gain nothing. */
 #define LARGEST_CHUNK	512
@@ -35,13 +34,13 @@ typedef struct Chunk
 	int32		partition;
 	int32		rows;
 	int32		file_number;	/* place in the file, as BufFileTell says it */
-	int32		next;			/* of the same partition, or -1; for a reader */
+	int32		next;			/* of the same partition, or -1; for a
+								 * reader */
 	int64		offset;
 } Chunk;
 
 typedef struct RowHead
 {
-	float		largest;
 	ItemPointerData tid;
 	uint16		nulls;			/* of the further key columns */
 } RowHead;
@@ -55,7 +54,6 @@ struct KtreeSpool
 	int			chunk_rows;
 	char	   *rows;			/* chunk_rows for each partition */
 	int		   *filled;
-	float	   *scaled;
 	BufFile    *file;
 	SharedFileSet *files;		/* NULL: not shared */
 	int			number;
@@ -80,14 +78,13 @@ struct KtreeSpoolReader
 	int			source_count;
 	Source	   *sources;
 	char	   *rows;			/* of one chunk */
-	float	   *vector;
 };
 
 /* Where the values of the further key columns are in a row. */
 static Size
 filters_offset(int dims)
 {
-	return MAXALIGN(sizeof(RowHead) + sizeof(half) * dims);
+	return MAXALIGN(sizeof(RowHead) + sizeof(float) * dims);
 }
 
 static Size
@@ -118,13 +115,13 @@ ktree_spool_create(int partitions, const KtreeLayout *layout, Size memory,
 	spool->layout = layout;
 	spool->dims = layout->padded;
 	spool->row_bytes = row_bytes(layout);
-	spool->chunk_rows = (int) Min(Max(memory / ((Size) partitions * spool->row_bytes), 1),
-								  LARGEST_CHUNK);
-	spool->rows = MemoryContextAllocHuge(CurrentMemoryContext,
-										 (Size) partitions * spool->chunk_rows *
-										 spool->row_bytes);
+	spool->chunk_rows =
+		(int) Min(Max(memory / ((Size) partitions * spool->row_bytes), 1),
+				  LARGEST_CHUNK);
+	spool->rows = MemoryContextAllocHuge(
+		CurrentMemoryContext,
+		(Size) partitions * spool->chunk_rows * spool->row_bytes);
 	spool->filled = palloc0(sizeof(int) * partitions);
-	spool->scaled = palloc(sizeof(float) * spool->dims);
 	spool->files = files;
 	spool->number = number;
 	spool->file = files == NULL ? BufFileCreateTemp(false) :
@@ -137,7 +134,8 @@ ktree_spool_create(int partitions, const KtreeLayout *layout, Size memory,
 static char *
 rows_of(const KtreeSpool *spool, int partition)
 {
-	return spool->rows + (Size) partition * spool->chunk_rows * spool->row_bytes;
+	return spool->rows +
+		   (Size) partition * spool->chunk_rows * spool->row_bytes;
 }
 
 static void
@@ -151,7 +149,8 @@ write_chunk(KtreeSpool *spool, int partition)
 	if (spool->chunk_count == spool->chunk_room)
 	{
 		spool->chunk_room *= 2;
-		spool->chunks = repalloc_huge(spool->chunks, sizeof(Chunk) * (Size) spool->chunk_room);
+		spool->chunks = repalloc_huge(
+			spool->chunks, sizeof(Chunk) * (Size) spool->chunk_room);
 	}
 	BufFileTell(spool->file, &file_number, &offset);
 	chunk = &spool->chunks[spool->chunk_count++];
@@ -160,49 +159,25 @@ write_chunk(KtreeSpool *spool, int partition)
 	chunk->file_number = file_number;
 	chunk->next = -1;
 	chunk->offset = offset;
-	BufFileWrite(spool->file, rows_of(spool, partition), chunk->rows * spool->row_bytes);
+	BufFileWrite(spool->file, rows_of(spool, partition),
+				 chunk->rows * spool->row_bytes);
 	spool->filled[partition] = 0;
 }
 
-/* Magnitudes are in the order of their bits, and those the compiler vectorizes. */
-static float
-largest_magnitude(const float *vector, int dims)
-{
-	int32		largest = 0;
-	float		result;
-
-	for (int d = 0; d < dims; d++)
-	{
-		int32		bits;
-
-		memcpy(&bits, &vector[d], sizeof(bits));
-		bits &= PG_INT32_MAX;
-		largest = bits > largest ? bits : largest;
-	}
-	memcpy(&result, &largest, sizeof(result));
-	return result;
-}
-
 void
-ktree_spool_add(KtreeSpool *spool, int partition, const float *vector, ItemPointer tid,
-				const KtreeFilters *filters)
+ktree_spool_add(KtreeSpool *spool, int partition, const float *vector,
+				ItemPointer tid, const KtreeFilters *filters)
 {
-	char	   *row = rows_of(spool, partition) + spool->filled[partition] * spool->row_bytes;
+	char	   *row = rows_of(spool, partition) +
+					  spool->filled[partition] * spool->row_bytes;
 	RowHead    *head = (RowHead *) row;
-	float	   *scaled = spool->scaled;
 	int			dims = spool->dims;
-	float		largest = largest_magnitude(vector, dims);
-	float		inverse;
 
-	/* a denormal's inverse would overflow: such a vector is as good as zero */
-	inverse = largest > 1e-37f ? 1 / largest : 0;
-	for (int d = 0; d < dims; d++)
-		scaled[d] = vector[d] * inverse;
-	head->largest = largest;
 	head->tid = *tid;
 	head->nulls = filters->nulls;
-	memcpy(row + filters_offset(dims), filters->value, sizeof(int64) * spool->layout->filters);
-	float_to_half_kernel(spool->dims, spool->scaled, (half *) (head + 1));
+	memcpy(row + filters_offset(dims), filters->value,
+		   sizeof(int64) * spool->layout->filters);
+	memcpy(head + 1, vector, sizeof(float) * dims);
 	if (++spool->filled[partition] == spool->chunk_rows)
 		write_chunk(spool, partition);
 }
@@ -219,11 +194,13 @@ ktree_spool_finish(KtreeSpool *spool)
 	spool->rows = NULL;
 	if (spool->files != NULL)
 	{
-		BufFile    *directory = BufFileCreateFileSet(FILE_SET(spool->files),
-													 directory_name(spool->number));
+		BufFile    *directory = BufFileCreateFileSet(
+			   FILE_SET(spool->files), directory_name(spool->number));
 
-		BufFileWrite(directory, &spool->chunk_count, sizeof(spool->chunk_count));
-		BufFileWrite(directory, spool->chunks, sizeof(Chunk) * (Size) spool->chunk_count);
+		BufFileWrite(directory, &spool->chunk_count,
+					 sizeof(spool->chunk_count));
+		BufFileWrite(directory, spool->chunks,
+					 sizeof(Chunk) * (Size) spool->chunk_count);
 		BufFileExportFileSet(directory);
 		BufFileClose(directory);
 		BufFileExportFileSet(spool->file);
@@ -256,7 +233,6 @@ create_reader(const KtreeLayout *layout, int sources)
 	reader->source_count = sources;
 	reader->sources = palloc0(sizeof(Source) * sources);
 	reader->rows = palloc(reader->row_bytes * LARGEST_CHUNK);
-	reader->vector = palloc(sizeof(float) * reader->dims);
 	return reader;
 }
 
@@ -272,60 +248,66 @@ ktree_spool_read_own(KtreeSpool *spool)
 }
 
 KtreeSpoolReader *
-ktree_spool_read_shared(int partitions, const KtreeLayout *layout, SharedFileSet *files,
-						int processes)
+ktree_spool_read_shared(int partitions, const KtreeLayout *layout,
+						SharedFileSet *files, int processes)
 {
 	KtreeSpoolReader *reader = create_reader(layout, processes);
 
 	for (int i = 0; i < processes; i++)
 	{
 		Source	   *source = &reader->sources[i];
-		BufFile    *directory = BufFileOpenFileSet(FILE_SET(files), directory_name(i),
-												   O_RDONLY, false);
+		BufFile    *directory = BufFileOpenFileSet(FILE_SET(files),
+												   directory_name(i), O_RDONLY,
+												   false);
 		int			count;
 
 		BufFileReadExact(directory, &count, sizeof(count));
-		source->chunks = MemoryContextAllocHuge(CurrentMemoryContext,
-												sizeof(Chunk) * (Size) Max(count, 1));
-		BufFileReadExact(directory, source->chunks, sizeof(Chunk) * (Size) count);
+		source->chunks = MemoryContextAllocHuge(
+			CurrentMemoryContext, sizeof(Chunk) * (Size) Max(count, 1));
+		BufFileReadExact(directory, source->chunks,
+						 sizeof(Chunk) * (Size) count);
 		BufFileClose(directory);
 		link_chunks(source, count, partitions);
-		source->file = BufFileOpenFileSet(FILE_SET(files), rows_name(i), O_RDONLY, false);
+		source->file = BufFileOpenFileSet(FILE_SET(files), rows_name(i),
+										  O_RDONLY, false);
 	}
 	return reader;
 }
 
 /* Hand out the rows of a partition, in no order. */
 void
-ktree_spool_partition(KtreeSpoolReader *reader, int partition, KtreeSpoolTake take, void *state)
+ktree_spool_partition(KtreeSpoolReader *reader, int partition,
+					  KtreeSpoolTake take, void *state)
 {
 	for (int i = 0; i < reader->source_count; i++)
 	{
 		Source	   *source = &reader->sources[i];
 
-		for (int32 c = source->first[partition]; c >= 0; c = source->chunks[c].next)
+		for (int32 c = source->first[partition]; c >= 0;
+			 c = source->chunks[c].next)
 		{
 			Chunk	   *chunk = &source->chunks[c];
 
 			CHECK_FOR_INTERRUPTS();
-			if (BufFileSeek(source->file, chunk->file_number, chunk->offset, SEEK_SET) != 0)
+			if (BufFileSeek(source->file, chunk->file_number, chunk->offset,
+							SEEK_SET) != 0)
 				ereport(ERROR,
 						(errcode_for_file_access(),
 						 errmsg("could not seek in temporary file: %m")));
-			BufFileReadExact(source->file, reader->rows, chunk->rows * reader->row_bytes);
+			BufFileReadExact(source->file, reader->rows,
+							 chunk->rows * reader->row_bytes);
 			for (int r = 0; r < chunk->rows; r++)
 			{
-				RowHead    *head = (RowHead *) (reader->rows + r * reader->row_bytes);
+				RowHead    *head = (RowHead *) (reader->rows +
+												r * reader->row_bytes);
 				KtreeFilters filters;
 
-				half_to_float_kernel(reader->dims, (half *) (head + 1), reader->vector);
-				for (int d = 0; d < reader->dims; d++)
-					reader->vector[d] *= head->largest;
 				memset(&filters, 0, sizeof(filters));
 				filters.nulls = (uint8) head->nulls;
-				memcpy(filters.value, (char *) head + filters_offset(reader->dims),
+				memcpy(filters.value,
+					   (char *) head + filters_offset(reader->dims),
 					   sizeof(int64) * reader->layout->filters);
-				take(state, reader->vector, &head->tid, &filters);
+				take(state, (const float *) (head + 1), &head->tid, &filters);
 			}
 		}
 	}
@@ -338,6 +320,5 @@ ktree_spool_close(KtreeSpoolReader *reader)
 		BufFileClose(reader->sources[i].file);
 	pfree(reader->sources);
 	pfree(reader->rows);
-	pfree(reader->vector);
 	pfree(reader);
 }

@@ -18,18 +18,19 @@ typedef struct KtreeSpool KtreeSpool;
 typedef struct KtreeSpoolReader KtreeSpoolReader;
 
 /* Receives one row. */
-typedef void (*KtreeSpoolTake) (void *state, const float *vector, ItemPointer tid,
-								const KtreeFilters *filters);
+typedef void (*KtreeSpoolTake) (void *state, const float *vector,
+								ItemPointer tid, const KtreeFilters *filters);
 
 /*
- * ktree_spool_create
- *	  Writing needs no more than "memory" bytes, but at least a row for each
- *	  partition.  files: NULL if nobody else will read; number: of this process
+ * Writing needs no more than "memory" bytes, but at least a row for each
+ * partition.  files: NULL if nobody else will read; number: of this process
  */
-extern KtreeSpool *ktree_spool_create(int partitions, const KtreeLayout *layout, Size memory,
+extern KtreeSpool *ktree_spool_create(int partitions,
+									  const KtreeLayout *layout, Size memory,
 									  SharedFileSet *files, int number);
-extern void ktree_spool_add(KtreeSpool *spool, int partition, const float *vector,
-							ItemPointer tid, const KtreeFilters *filters);
+extern void ktree_spool_add(KtreeSpool *spool, int partition,
+							const float *vector, ItemPointer tid,
+							const KtreeFilters *filters);
 
 /* All rows have come: memory is given back, other processes may read. */
 extern void ktree_spool_finish(KtreeSpool *spool);
@@ -37,8 +38,10 @@ extern void ktree_spool_finish(KtreeSpool *spool);
 /* Read one's own spool, which was not shared ... */
 extern KtreeSpoolReader *ktree_spool_read_own(KtreeSpool *spool);
 /* ... or those of all processes. */
-extern KtreeSpoolReader *ktree_spool_read_shared(int partitions, const KtreeLayout *layout,
-												 SharedFileSet *files, int processes);
+extern KtreeSpoolReader *ktree_spool_read_shared(int partitions,
+												 const KtreeLayout *layout,
+												 SharedFileSet *files,
+												 int processes);
 extern void ktree_spool_partition(KtreeSpoolReader *reader, int partition,
 								  KtreeSpoolTake take, void *state);
 extern void ktree_spool_close(KtreeSpoolReader *reader);

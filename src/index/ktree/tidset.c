@@ -63,5 +63,6 @@ tidset_add(struct TidSet *set, ItemPointer tid)
 
 	if (!found)
 		stretch->bits = 0;
-	stretch->bits |= UINT64CONST(1) << (ItemPointerGetOffsetNumberNoCheck(tid) % 64);
+	stretch->bits |= UINT64CONST(1)
+					 << (ItemPointerGetOffsetNumberNoCheck(tid) % 64);
 }

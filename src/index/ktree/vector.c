@@ -56,7 +56,8 @@ ktree_kind(Relation index)
 {
 	FmgrInfo   *procedure = index_getprocinfo(index, 1, KTREE_KIND_PROC);
 
-	return (const KtreeKind *) DatumGetPointer(FunctionCall1(procedure, PointerGetDatum(NULL)));
+	return (const KtreeKind *) DatumGetPointer(
+		FunctionCall1(procedure, PointerGetDatum(NULL)));
 }
 
 /* Declared dimensions of the column, or -1. */
@@ -84,8 +85,7 @@ ktree_dims_error(int expected, int found)
 }
 
 /*
- * ktree_load_vector
- *	  Components as floats, of unit length under cosine.
+ * Components as floats, of unit length under cosine.
  *
  * value: detoasted; vector: room for its dimensions
  */
@@ -96,9 +96,11 @@ ktree_load_vector(const KtreeKind *kind, Datum value, float *vector)
 	double		square;
 
 	if (kind->element == KTREE_VECTOR)
-		memcpy(vector, ((Vector *) DatumGetPointer(value))->x, sizeof(float) * dims);
+		memcpy(vector, ((Vector *) DatumGetPointer(value))->x,
+			   sizeof(float) * dims);
 	else
-		half_to_float_kernel(dims, ((HalfVector *) DatumGetPointer(value))->x, vector);
+		half_to_float_kernel(dims, ((HalfVector *) DatumGetPointer(value))->x,
+							 vector);
 
 	square = vector_inner_kernel(dims, vector, vector);
 	if (!(square >= SMALLEST_SQUARE && square < LARGEST_SQUARE))
@@ -143,10 +145,7 @@ compare_floats(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/*
- * ktree_usual_length
- *	  The median length of vectors, within what floats can square.
- */
+/* The median length of vectors, within what floats can square. */
 float
 ktree_usual_length(const float *vectors, int count, int dims)
 {
@@ -158,7 +157,8 @@ ktree_usual_length(const float *vectors, int count, int dims)
 		double		square = 0;
 
 		for (int d = 0; d < dims; d++)
-			square += (double) vectors[(Size) i * dims + d] * vectors[(Size) i * dims + d];
+			square += (double) vectors[(Size) i * dims + d] *
+					  vectors[(Size) i * dims + d];
 		lengths[i] = (float) sqrt(square);
 	}
 	qsort(lengths, count, sizeof(float), compare_floats);
@@ -168,9 +168,8 @@ ktree_usual_length(const float *vectors, int count, int dims)
 }
 
 /*
- * ktree_query_scale
- *	  Bring a query for inner products, in the table's space, to the usual
- *	  length of the vectors; returns the factor.
+ * Bring a query for inner products, in the table's space, to the usual
+ * length of the vectors; returns the factor.
  *
  * The order of inner products does not depend on the query's length, but the
  * codes' errors do.

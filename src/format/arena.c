@@ -23,11 +23,13 @@ struct ArenaBlock
 #define LEAST_BLOCK ((size_t) 4 << 10)
 #define GREATEST_BLOCK ((size_t) 1 << 20)
 
-#define ALIGNED(size) (((size) + ARENA_ALIGNMENT - 1) & ~((size_t) ARENA_ALIGNMENT - 1))
+#define ALIGNED(size) \
+	(((size) + ARENA_ALIGNMENT - 1) & ~((size_t) ARENA_ALIGNMENT - 1))
 #define HEAD ALIGNED(sizeof(ArenaBlock))
 
 void
-arena_begin(Arena *arena, ArenaAllocate allocate, ArenaRelease release, void *context, size_t limit)
+arena_begin(Arena *arena, ArenaAllocate allocate, ArenaRelease release,
+			void *context, size_t limit)
 {
 	arena->allocate = allocate;
 	arena->release = release;
@@ -74,7 +76,8 @@ arena_release(Arena *arena, ArenaMark mark)
 static bool
 add_block(Arena *arena, size_t wanted)
 {
-	size_t		size = arena->newest == NULL ? LEAST_BLOCK : arena->newest->size * 2;
+	size_t		size = arena->newest == NULL ? LEAST_BLOCK
+											 : arena->newest->size * 2;
 	size_t		room = arena->limit - arena->taken;
 	ArenaBlock *block;
 

@@ -48,8 +48,8 @@ typedef struct Arena
 /* What every piece is aligned to. */
 #define ARENA_ALIGNMENT 16
 
-extern void arena_begin(Arena *arena, ArenaAllocate allocate, ArenaRelease release, void *context,
-						size_t limit);
+extern void arena_begin(Arena *arena, ArenaAllocate allocate,
+						ArenaRelease release, void *context, size_t limit);
 
 /* Gives back everything. */
 extern void arena_end(Arena *arena);

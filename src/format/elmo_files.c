@@ -19,20 +19,23 @@
 #define MOST_SIZE 100000
 
 static bool
-fault_about(FormatFault *fault, FormatStatus status, const char *name, const char *what)
+fault_about(FormatFault *fault, FormatStatus status, const char *name,
+			const char *what)
 {
 	format_fault(fault, status, 0, 0, "\"%.200s\" %s.", name, what);
 	return false;
 }
 
 static bool
-known_keys(const JsonValue *object, const char *name, const char *const *keys, FormatFault *fault)
+known_keys(const JsonValue *object, const char *name, const char *const *keys,
+		   FormatFault *fault)
 {
 	char		excerpt[UTF8_EXCERPT];
 
 	if (!json_is(object, JSON_OBJECT))
 		return fault_about(fault, FORMAT_MALFORMED, name, "is not an object");
-	for (const JsonValue *key = json_first(object); key != NULL; key = json_next(object, key))
+	for (const JsonValue *key = json_first(object); key != NULL;
+		 key = json_next(object, key))
 	{
 		const char *const *known = keys;
 
@@ -47,12 +50,13 @@ known_keys(const JsonValue *object, const char *name, const char *const *keys, F
 }
 
 static bool
-read_size(const JsonValue *object, const char *name, int least, int most, int *result,
-		  FormatFault *fault)
+read_size(const JsonValue *object, const char *name, int least, int most,
+		  int *result, FormatFault *fault)
 {
 	int64_t		number;
 
-	if (!json_int64(json_get(object, name), &number) || number < least || number > most)
+	if (!json_int64(json_get(object, name), &number) || number < least ||
+		number > most)
 	{
 		format_fault(fault, FORMAT_MALFORMED, 0, 0,
 					 "\"%s\" is missing, or no whole number from %d to %d.", name, least, most);
@@ -64,7 +68,8 @@ read_size(const JsonValue *object, const char *name, int least, int most, int *r
 
 /* A clip that is null or not there is none. */
 static bool
-read_clip(const JsonValue *object, const char *name, double *result, FormatFault *fault)
+read_clip(const JsonValue *object, const char *name, double *result,
+		  FormatFault *fault)
 {
 	const JsonValue *value = json_get(object, name);
 
@@ -77,18 +82,21 @@ read_clip(const JsonValue *object, const char *name, double *result, FormatFault
 }
 
 static bool
-read_filters(ElmoOptions *options, const JsonValue *filters, FormatFault *fault)
+read_filters(ElmoOptions *options, const JsonValue *filters,
+			 FormatFault *fault)
 {
 	if (!json_is(filters, JSON_ARRAY) || json_count(filters) < 1 ||
 		json_count(filters) > ELMO_MAX_FILTERS)
 		return fault_about(fault, FORMAT_MALFORMED, "filters", "is not a list of 1 to 32 pairs");
-	for (const JsonValue *pair = json_first(filters); pair != NULL; pair = json_next(filters, pair))
+	for (const JsonValue *pair = json_first(filters); pair != NULL;
+		 pair = json_next(filters, pair))
 	{
 		const JsonValue *first = json_first(pair);
 		int64_t		width;
 		int64_t		size;
 
-		if (json_count(pair) != 2 || !json_is(pair, JSON_ARRAY) || !json_int64(first, &width) ||
+		if (json_count(pair) != 2 || !json_is(pair, JSON_ARRAY) ||
+			!json_int64(first, &width) ||
 			!json_int64(json_next(pair, first), &size) || width < 1 ||
 			width > options->most_characters || size < 1 || size > MOST_SIZE)
 			return fault_about(fault, FORMAT_MALFORMED, "filters",
@@ -101,7 +109,8 @@ read_filters(ElmoOptions *options, const JsonValue *filters, FormatFault *fault)
 }
 
 static bool
-read_activation(ElmoOptions *options, const JsonValue *value, FormatFault *fault)
+read_activation(ElmoOptions *options, const JsonValue *value,
+				FormatFault *fault)
 {
 	char		excerpt[UTF8_EXCERPT];
 
@@ -119,7 +128,8 @@ read_activation(ElmoOptions *options, const JsonValue *value, FormatFault *fault
 }
 
 static bool
-read_characters(ElmoOptions *options, const JsonValue *object, FormatFault *fault)
+read_characters(ElmoOptions *options, const JsonValue *object,
+				FormatFault *fault)
 {
 	static const char *const known[] = {
 		"activation", "embedding", "filters", "max_characters_per_token", "n_characters",
@@ -161,7 +171,8 @@ read_layers(ElmoOptions *options, const JsonValue *object, FormatFault *fault)
 }
 
 bool
-elmo_options_parse(ElmoOptions *options, const JsonValue *root, FormatFault *fault)
+elmo_options_parse(ElmoOptions *options, const JsonValue *root,
+				   FormatFault *fault)
 {
 	static const char *const known[] = {
 		"lstm", "char_cnn", "bidirectional", "all_clip_norm_val", "batch_size", "dropout",
@@ -227,7 +238,11 @@ expect(Expected *expected, const char *name, int rank, const int *shape)
 	return false;
 }
 
-#define SHAPE(...) (int) (sizeof((const int[]) {__VA_ARGS__}) / sizeof(int)), (const int[]) {__VA_ARGS__}
+#define SHAPE(...)                                                          \
+	(int) (sizeof((const int[]){__VA_ARGS__}) / sizeof(int)), (const int[]) \
+	{                                                                       \
+		__VA_ARGS__                                                         \
+	}
 
 static bool
 expect_characters(const ElmoOptions *options, Expected *expected)
@@ -239,8 +254,9 @@ expect_characters(const ElmoOptions *options, Expected *expected)
 	for (int i = 0; i < options->filter_count; i++)
 	{
 		snprintf(name, sizeof(name), "CNN/W_cnn_%d", i);
-		if (!expect(expected, name, SHAPE(1, options->filter_width[i], options->character_dims,
-										  options->filter_size[i])))
+		if (!expect(expected, name,
+					SHAPE(1, options->filter_width[i], options->character_dims,
+						  options->filter_size[i])))
 			return false;
 		snprintf(name, sizeof(name), "CNN/b_cnn_%d", i);
 		if (!expect(expected, name, SHAPE(options->filter_size[i])))
@@ -262,14 +278,16 @@ expect_characters(const ElmoOptions *options, Expected *expected)
 }
 
 static bool
-expect_layer(const ElmoOptions *options, Expected *expected, int direction, int layer)
+expect_layer(const ElmoOptions *options, Expected *expected, int direction,
+			 int layer)
 {
 	char		cell[80];
 	char		name[100];
 
 	snprintf(cell, sizeof(cell), "RNN_%d/RNN/MultiRNNCell/Cell%d/LSTMCell", direction, layer);
 	snprintf(name, sizeof(name), "%s/W_0", cell);
-	if (!expect(expected, name, SHAPE(2 * options->projection, 4 * options->cells)))
+	if (!expect(expected, name,
+				SHAPE(2 * options->projection, 4 * options->cells)))
 		return false;
 	snprintf(name, sizeof(name), "%s/B", cell);
 	if (!expect(expected, name, SHAPE(4 * options->cells)))
@@ -286,14 +304,16 @@ expect_all(const ElmoOptions *options, Expected *expected)
 		return false;
 	for (int i = 0; i < 2 * options->layers; i++)
 	{
-		if (!expect_layer(options, expected, i / options->layers, i % options->layers))
+		if (!expect_layer(options, expected, i / options->layers,
+						  i % options->layers))
 			return false;
 	}
 	return true;
 }
 
 bool
-elmo_check_tensors(const ElmoOptions *options, const TensorList *list, FormatFault *fault)
+elmo_check_tensors(const ElmoOptions *options, const TensorList *list,
+				   FormatFault *fault)
 {
 	Expected	expected = {list, fault};
 

@@ -43,24 +43,22 @@ typedef struct ElmoOptions
 	/* two directions of layers */
 	int			layers;
 	int			cells;			/* of a layer */
-	int			projection;		/* dims of a word and of what a layer hands on */
+	int			projection;		/* dims of a word and of what a layer hands
+								 * on */
 	double		cell_clip;		/* 0: none */
 	double		projection_clip;	/* 0: none */
 	bool		skip_connections;
 } ElmoOptions;
 
-/*
- * elmo_options_parse
- *	  Reads options.json; what is not known, or missing, is a fault.
- */
-extern bool elmo_options_parse(ElmoOptions *options, const JsonValue *root, FormatFault *fault);
+/* Reads options.json; what is not known, or missing, is a fault. */
+extern bool elmo_options_parse(ElmoOptions *options, const JsonValue *root,
+							   FormatFault *fault);
 
 /*
- * elmo_check_tensors
- *	  A fault, with the name, if a tensor is missing, of another shape than the
- *	  options say, or one too many.
+ * A fault, with the name, if a tensor is missing, of another shape than the
+ * options say, or one too many.
  */
-extern bool elmo_check_tensors(const ElmoOptions *options, const TensorList *list,
-							   FormatFault *fault);
+extern bool elmo_check_tensors(const ElmoOptions *options,
+							   const TensorList *list, FormatFault *fault);
 
 #endif							/* FORMAT_ELMO_FILES_H */

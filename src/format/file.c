@@ -41,17 +41,19 @@ format_file_part(const FormatFile *file, uint64_t offset, uint64_t size)
 }
 
 bool
-format_file_read(const FormatFile *file, uint64_t offset, void *buffer, size_t length,
-				 FormatFault *fault)
+format_file_read(const FormatFile *file, uint64_t offset, void *buffer,
+				 size_t length, FormatFault *fault)
 {
 	if (offset > file->size || length > file->size - offset)
 	{
 		format_fault(fault, FORMAT_TRUNCATED, file->size, 0,
-					 "%zu bytes expected at byte %llu of a file of %llu.", length,
-					 (unsigned long long) offset, (unsigned long long) file->size);
+					 "%zu bytes expected at byte %llu of a file of %llu.",
+					 length, (unsigned long long) offset,
+					 (unsigned long long) file->size);
 		return false;
 	}
-	if (length > 0 && !file->read(file->context, file->base + offset, buffer, length))
+	if (length > 0 &&
+		!file->read(file->context, file->base + offset, buffer, length))
 	{
 		format_fault(fault, FORMAT_READ_FAILED, offset, 0, "%zu bytes could not be read.", length);
 		return false;
@@ -60,7 +62,8 @@ format_file_read(const FormatFile *file, uint64_t offset, void *buffer, size_t l
 }
 
 void
-format_cursor_begin(FormatCursor *cursor, const FormatFile *file, uint64_t at, FormatFault *fault)
+format_cursor_begin(FormatCursor *cursor, const FormatFile *file, uint64_t at,
+					FormatFault *fault)
 {
 	cursor->file = file;
 	cursor->fault = fault;
@@ -84,13 +87,16 @@ format_cursor_read(FormatCursor *cursor, void *bytes, size_t length)
 		if (length >= sizeof(cursor->buffer) || length > rest)
 		{
 			cursor->start = cursor->end = 0;
-			if (!format_file_read(cursor->file, cursor->at, bytes, length, cursor->fault))
+			if (!format_file_read(cursor->file, cursor->at, bytes, length,
+								  cursor->fault))
 				return false;
 			cursor->at += length;
 			return true;
 		}
-		buffered = rest < sizeof(cursor->buffer) ? (size_t) rest : sizeof(cursor->buffer);
-		if (!format_file_read(cursor->file, cursor->at, cursor->buffer, buffered, cursor->fault))
+		buffered = rest < sizeof(cursor->buffer) ? (size_t) rest
+												 : sizeof(cursor->buffer);
+		if (!format_file_read(cursor->file, cursor->at, cursor->buffer,
+							  buffered, cursor->fault))
 			return false;
 		cursor->start = 0;
 		cursor->end = buffered;

@@ -20,7 +20,8 @@
  * size given for the file; false when reading failed.  It may leave the
  * parser by longjmp, which is how a caller cancels.
  */
-typedef bool (*FormatFileRead) (void *context, uint64_t offset, void *buffer, size_t length);
+typedef bool (*FormatFileRead) (void *context, uint64_t offset, void *buffer,
+								size_t length);
 
 typedef struct FormatFile
 {
@@ -30,17 +31,21 @@ typedef struct FormatFile
 	uint64_t	size;
 } FormatFile;
 
-extern FormatFile format_file(FormatFileRead read, void *context, uint64_t size);
+extern FormatFile format_file(FormatFileRead read, void *context,
+							  uint64_t size);
 
 /* Bytes in memory; they must stay there. */
 extern FormatFile format_file_of_bytes(const void *bytes, size_t length);
 
 /* A part of a file that is a file of its own; the part must lie within it. */
-extern FormatFile format_file_part(const FormatFile *file, uint64_t offset, uint64_t size);
+extern FormatFile format_file_part(const FormatFile *file, uint64_t offset,
+								   uint64_t size);
 
-/* False and a fault if not all of it lies within the file, or reading failed. */
-extern bool format_file_read(const FormatFile *file, uint64_t offset, void *buffer, size_t length,
-							 FormatFault *fault);
+/*
+ * False and a fault if not all of it lies within the file, or reading failed.
+ */
+extern bool format_file_read(const FormatFile *file, uint64_t offset,
+							 void *buffer, size_t length, FormatFault *fault);
 
 /* Goes forward through a file, with a small buffer. */
 typedef struct FormatCursor
@@ -53,11 +58,12 @@ typedef struct FormatCursor
 	unsigned char buffer[8192];
 } FormatCursor;
 
-extern void format_cursor_begin(FormatCursor *cursor, const FormatFile *file, uint64_t at,
-								FormatFault *fault);
+extern void format_cursor_begin(FormatCursor *cursor, const FormatFile *file,
+								uint64_t at, FormatFault *fault);
 
 /* The next bytes, as many as asked for. */
-extern bool format_cursor_read(FormatCursor *cursor, void *bytes, size_t length);
+extern bool format_cursor_read(FormatCursor *cursor, void *bytes,
+							   size_t length);
 
 /* Little-endian numbers. */
 extern bool format_cursor_uint32(FormatCursor *cursor, uint32_t *value);

@@ -42,7 +42,8 @@ folder_kind_name(FolderKind kind)
 /* ---------- GGUF ---------- */
 
 static bool
-begins_with(FolderReader *reader, int file, const char *magic, size_t length, bool *result)
+begins_with(FolderReader *reader, int file, const char *magic, size_t length,
+			bool *result)
 {
 	char		bytes[8];
 	const FormatFile *source = &reader->files[file].file;
@@ -70,7 +71,8 @@ order_parts(FolderReader *reader, const int *found, int count, int *order)
 		int			number;
 
 		reader->folder->file = reader->files[found[i]].name;
-		if (!gguf_split(reader->arena, &reader->files[found[i]].file, &parts, &number, reader->fault))
+		if (!gguf_split(reader->arena, &reader->files[found[i]].file, &parts,
+						&number, reader->fault))
 			return false;
 		if (parts != count || order[number] >= 0)
 			return folder_fault(reader, FORMAT_TRUNCATED, found[i],
@@ -85,8 +87,10 @@ static bool
 read_gguf(FolderReader *reader, const int *found, int count)
 {
 	ModelFolder *folder = reader->folder;
-	int		   *order = arena_alloc_array(reader->arena, (size_t) count, sizeof(*order));
-	FormatFile *parts = arena_alloc_array(reader->arena, (size_t) count, sizeof(*parts));
+	int		   *order = arena_alloc_array(reader->arena, (size_t) count,
+										  sizeof(*order));
+	FormatFile *parts = arena_alloc_array(reader->arena, (size_t) count,
+										  sizeof(*parts));
 
 	folder->kind = FOLDER_GGUF;
 	if (order == NULL || parts == NULL)
@@ -103,7 +107,8 @@ read_gguf(FolderReader *reader, const int *found, int count)
 	folder->file = NULL;
 	folder->weights = folder->gguf.list;
 	for (size_t i = 0; i < folder->weights.count; i++)
-		folder->weights.tensors[i].file = order[folder->weights.tensors[i].file];
+		folder->weights.tensors[i].file =
+			order[folder->weights.tensors[i].file];
 	return tensor_list_finish(reader->arena, &folder->weights, reader->fault);
 }
 
@@ -159,7 +164,8 @@ ends_with(const char *text, const char *end)
 	size_t		length = strlen(text);
 	size_t		end_length = strlen(end);
 
-	return length >= end_length && strcmp(text + length - end_length, end) == 0;
+	return length >= end_length &&
+		   strcmp(text + length - end_length, end) == 0;
 }
 
 /* The options are the file of JSON that has an LSTM and characters. */
@@ -190,7 +196,8 @@ read_elmo(FolderReader *reader, int hdf5)
 		return folder_fault(reader, FORMAT_UNRECOGNIZED, hdf5,
 							"There is HDF5, but no options.json with \"lstm\" and \"char_cnn\".");
 	folder->file = reader->files[hdf5].name;
-	if (!hdf5_open(&folder->weights, reader->arena, &reader->files[hdf5].file, reader->fault))
+	if (!hdf5_open(&folder->weights, reader->arena, &reader->files[hdf5].file,
+				   reader->fault))
 		return false;
 	for (size_t i = 0; i < folder->weights.count; i++)
 		folder->weights.tensors[i].file = hdf5;
@@ -263,7 +270,8 @@ static bool
 read_static(FolderReader *reader, const char *path)
 {
 	reader->folder->kind = FOLDER_STATIC;
-	if (!require_tokenizer(reader) || !folder_static(reader) || !read_normalize(reader, path))
+	if (!require_tokenizer(reader) || !folder_static(reader) ||
+		!read_normalize(reader, path))
 		return false;
 	/* a network's places say nothing here, and neither does its tokenizer */
 	reader->folder->max_tokens = 0;
@@ -279,6 +287,13 @@ read_transformer(FolderReader *reader, const char *path)
 	if (folder->config == NULL || folder->model_type == NULL)
 		return folder_fault(reader, FORMAT_UNRECOGNIZED, folder_find(reader, path, "config.json"),
 							"There is no config.json with a \"model_type\".");
+	if (folder->module_count == 1 && folder->task < TASK_CLASSIFICATION)
+		return folder_fault(reader, FORMAT_UNSUPPORTED, folder_find(reader, "", "modules.json"),
+							"Pooling must follow a Transformer that gives vectors of tokens.");
+	if (folder->module_count == 2 && folder->task != TASK_MASKED &&
+		folder->modules[1].kind == MODULE_SPLADE)
+		return folder_fault(reader, FORMAT_UNSUPPORTED, folder_find(reader, "", "modules.json"),
+							"SpladePooling must follow a Transformer of \"transformer_task\" fill-mask.");
 	return require_tokenizer(reader);
 }
 
@@ -323,10 +338,12 @@ read_model(FolderReader *reader)
 	find_tokenizer(reader, path);
 	if (folder->tokenizer < 0 && folder->vocabulary < 0)
 		find_tokenizer(reader, "");
-	if (!read_config(reader, path) || !folder_weights(reader, path, &folder->weights) ||
+	if (!read_config(reader, path) ||
+		!folder_weights(reader, path, &folder->weights) ||
 		!folder_settings(reader, path))
 		return false;
-	return looks_static(folder) ? read_static(reader, path) : read_transformer(reader, path);
+	return looks_static(folder) ? read_static(reader, path)
+								: read_transformer(reader, path);
 }
 
 /* ---------- everything ---------- */
@@ -374,7 +391,9 @@ check_names(FolderReader *reader)
 static bool
 read_folder(FolderReader *reader)
 {
-	int		   *found = arena_alloc_array(reader->arena, (size_t) reader->count, sizeof(*found));
+	int		   *found = arena_alloc_array(reader->arena,
+										  (size_t) reader->count,
+										  sizeof(*found));
 	int			count;
 
 	if (found == NULL)
@@ -394,8 +413,9 @@ read_folder(FolderReader *reader)
 }
 
 bool
-folder_read(ModelFolder *folder, Arena *arena, const FolderFile *files, int count,
-			FormatInterrupt interrupt, void *context, FormatFault *fault)
+folder_read(ModelFolder *folder, Arena *arena, const FolderFile *files,
+			int count, FormatInterrupt interrupt, void *context,
+			FormatFault *fault)
 {
 	FolderReader reader = {folder, arena, files, count};
 	bool		good;

@@ -40,7 +40,8 @@ typedef enum FolderKind
 	FOLDER_ELMO,				/* options and HDF5 */
 	FOLDER_GGUF,
 	FOLDER_TOKENIZER,			/* tokenizer.json or vocab.txt alone */
-	FOLDER_OTHER				/* one file of no kind above: word vectors, maybe */
+	FOLDER_OTHER				/* one file of no kind above: word vectors,
+								 * maybe */
 } FolderKind;
 
 typedef enum FolderModuleKind
@@ -49,16 +50,26 @@ typedef enum FolderModuleKind
 	MODULE_STATIC,
 	MODULE_POOLING,
 	MODULE_DENSE,
-	MODULE_NORMALIZE
+	MODULE_NORMALIZE,
+	MODULE_SPLADE				/* weights of all terms, the largest of each */
 } FolderModuleKind;
+
+/* What a network was trained to give, where the folder says it. */
+typedef enum FolderTask
+{
+	TASK_UNSAID,
+	TASK_FEATURES,				/* vectors of tokens */
+	TASK_CLASSIFICATION,		/* scores of a text, or of two */
+	TASK_MASKED					/* scores of all terms at each place */
+} FolderTask;
 
 typedef enum FolderActivation
 {
-	ACTIVATION_IDENTITY,
-	ACTIVATION_TANH,
-	ACTIVATION_RELU,
-	ACTIVATION_GELU,
-	ACTIVATION_SIGMOID
+	FOLDER_ACTIVATION_IDENTITY,
+	FOLDER_ACTIVATION_TANH,
+	FOLDER_ACTIVATION_RELU,
+	FOLDER_ACTIVATION_GELU,
+	FOLDER_ACTIVATION_SIGMOID
 } FolderActivation;
 
 /* A step of modules.json, in its order. */
@@ -79,7 +90,8 @@ typedef struct FolderModule
 	int64_t		in;
 	int64_t		out;
 	FolderActivation activation;
-	const Tensor *weight;		/* [out, in]; "file" counts the folder's files */
+	const Tensor *weight;		/* [out, in]; "file" counts the folder's
+								 * files */
 	const Tensor *bias;			/* [out], or NULL */
 } FolderModule;
 
@@ -101,7 +113,8 @@ typedef struct ModelFolder
 
 	const JsonValue *config;	/* config.json; an ELMo's options; or NULL */
 	const char *model_type;		/* of config.json, or NULL */
-	TensorList	weights;		/* "file" of a tensor counts the folder's files */
+	TensorList	weights;		/* "file" of a tensor counts the folder's
+								 * files */
 	Gguf		gguf;
 
 	FolderModule modules[FOLDER_MAX_MODULES];
@@ -110,6 +123,9 @@ typedef struct ModelFolder
 	int			prompt_count;
 	const char *default_prompt; /* its name, or NULL */
 	const char *similarity;		/* "cosine", "dot", ...; or NULL */
+	FolderTask	task;
+	const char *score_activation;	/* of a cross-encoder's scores: a class of
+									 * torch.nn; or NULL */
 	int64_t		max_tokens;		/* with special tokens, or 0: not said */
 	bool		lower_case;		/* before the tokenizer, as the folder says */
 
@@ -123,25 +139,26 @@ typedef struct ModelFolder
 } ModelFolder;
 
 /*
- * folder_read
- *	  Finds out what the files are.
+ * Finds out what the files are.
  *
  * Everything stays in the arena.  files must stay as long as the result.
  * interrupt, and its context, may be NULL.
  */
-extern bool folder_read(ModelFolder *folder, Arena *arena, const FolderFile *files, int count,
-						FormatInterrupt interrupt, void *context, FormatFault *fault);
+extern bool folder_read(ModelFolder *folder, Arena *arena,
+						const FolderFile *files, int count,
+						FormatInterrupt interrupt, void *context,
+						FormatFault *fault);
 
 /*
- * folder_of_archive
- *	  The files of an archive, as a folder.
+ * The files of an archive, as a folder.
  *
  * Folders that all files lie in are taken off their names: an archive of
  * "minilm/config.json" and "minilm/vocab.txt" is one of a folder.  What macOS
  * adds ("._config.json") is left out.  A link is a fault, with advice.
  */
-extern bool folder_of_archive(Arena *arena, const FormatFile *archive, FolderFile **files,
-							  int *count, FormatFault *fault);
+extern bool folder_of_archive(Arena *arena, const FormatFile *archive,
+							  FolderFile **files, int *count,
+							  FormatFault *fault);
 
 /* "transformer", "static model", ...: for messages. */
 extern const char *folder_kind_name(FolderKind kind);

@@ -28,8 +28,8 @@ base_name(const char *name)
 }
 
 static bool
-add_member(Arena *arena, const TarReader *reader, const FormatFile *archive, FolderFile *file,
-		   FormatFault *fault)
+add_member(Arena *arena, const TarReader *reader, const FormatFile *archive,
+		   FolderFile *file, FormatFault *fault)
 {
 	file->name = arena_copy(arena, reader->name, strlen(reader->name));
 	if (file->name == NULL)
@@ -39,8 +39,8 @@ add_member(Arena *arena, const TarReader *reader, const FormatFile *archive, Fol
 }
 
 static bool
-list_members(Arena *arena, TarReader *reader, const FormatFile *archive, FolderFile *files,
-			 int *count, FormatFault *fault)
+list_members(Arena *arena, TarReader *reader, const FormatFile *archive,
+			 FolderFile *files, int *count, FormatFault *fault)
 {
 	TarEvent	event;
 
@@ -91,8 +91,8 @@ take_off_folder(FolderFile *files, int count)
 }
 
 bool
-folder_of_archive(Arena *arena, const FormatFile *archive, FolderFile **files, int *count,
-				  FormatFault *fault)
+folder_of_archive(Arena *arena, const FormatFile *archive, FolderFile **files,
+				  int *count, FormatFault *fault)
 {
 	TarReader  *reader = arena_alloc(arena, sizeof(*reader));
 

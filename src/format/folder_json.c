@@ -33,7 +33,8 @@ folder_find(const FolderReader *reader, const char *path, const char *name)
 }
 
 bool
-folder_fault(FolderReader *reader, FormatStatus status, int file, const char *detail,...)
+folder_fault(FolderReader *reader, FormatStatus status, int file,
+			 const char *detail, ...)
 {
 	va_list		arguments;
 
@@ -65,9 +66,11 @@ folder_json(FolderReader *reader, int file)
 		folder_fault(reader, FORMAT_OUT_OF_MEMORY, file, "No memory for a configuration.");
 		return NULL;
 	}
-	if (!format_file_read(source, 0, text, (size_t) source->size, reader->fault))
+	if (!format_file_read(source, 0, text, (size_t) source->size,
+						  reader->fault))
 		return NULL;
-	root = json_parse(reader->arena, text, (size_t) source->size, &reader->options, reader->fault);
+	root = json_parse(reader->arena, text, (size_t) source->size,
+					  &reader->options, reader->fault);
 	if (root == NULL)
 		return NULL;
 	reader->folder->file = NULL;
@@ -79,7 +82,8 @@ folder_text(FolderReader *reader, int file, const JsonValue *value)
 {
 	char	   *copy;
 
-	if (!json_is(value, JSON_STRING) || memchr(value->text, '\0', value->length) != NULL)
+	if (!json_is(value, JSON_STRING) ||
+		memchr(value->text, '\0', value->length) != NULL)
 	{
 		folder_fault(reader, FORMAT_MALFORMED, file, "Expected a string, found %s.",
 					 json_is(value, JSON_STRING) ? "one with a zero byte" : json_kind_name(value));
@@ -92,7 +96,8 @@ folder_text(FolderReader *reader, int file, const JsonValue *value)
 }
 
 bool
-folder_bool(FolderReader *reader, int file, const JsonValue *object, const char *name, bool *result)
+folder_bool(FolderReader *reader, int file, const JsonValue *object,
+			const char *name, bool *result)
 {
 	const JsonValue *value = json_get(object, name);
 
@@ -103,8 +108,8 @@ folder_bool(FolderReader *reader, int file, const JsonValue *object, const char 
 }
 
 bool
-folder_int(FolderReader *reader, int file, const JsonValue *object, const char *name,
-		   int64_t least, int64_t most, int64_t *result)
+folder_int(FolderReader *reader, int file, const JsonValue *object,
+		   const char *name, int64_t least, int64_t most, int64_t *result)
 {
 	const JsonValue *value = json_get(object, name);
 	int64_t		number;
@@ -120,14 +125,16 @@ folder_int(FolderReader *reader, int file, const JsonValue *object, const char *
 }
 
 bool
-folder_known_keys(FolderReader *reader, int file, const JsonValue *object, const char *const *names)
+folder_known_keys(FolderReader *reader, int file, const JsonValue *object,
+				  const char *const *names)
 {
 	char		excerpt[UTF8_EXCERPT];
 
 	if (!json_is(object, JSON_OBJECT))
 		return folder_fault(reader, FORMAT_MALFORMED, file, "Expected an object, found %s.",
 							json_kind_name(object));
-	for (const JsonValue *key = json_first(object); key != NULL; key = json_next(object, key))
+	for (const JsonValue *key = json_first(object); key != NULL;
+		 key = json_next(object, key))
 	{
 		const char *const *name = names;
 

@@ -47,16 +47,19 @@ static const char *const pooling_flags[][2] = {
 	{"pooling_mode_lasttoken", "lasttoken"}
 };
 
-#define POOLING_FLAGS ((int) (sizeof(pooling_flags) / sizeof(pooling_flags[0])))
+#define POOLING_FLAGS \
+	((int) (sizeof(pooling_flags) / sizeof(pooling_flags[0])))
 
 static bool
-add_pooling(FolderReader *reader, int file, FolderModule *module, const JsonValue *mode)
+add_pooling(FolderReader *reader, int file, FolderModule *module,
+			const JsonValue *mode)
 {
 	char		excerpt[UTF8_EXCERPT];
 
 	for (int i = 0; i < POOLING_FLAGS; i++)
 	{
-		if (!json_equals(mode, pooling_flags[i][1]) || module->pooling_count == FOLDER_MAX_POOLINGS)
+		if (!json_equals(mode, pooling_flags[i][1]) ||
+			module->pooling_count == FOLDER_MAX_POOLINGS)
 			continue;
 		module->poolings[module->pooling_count++] = pooling_flags[i][1];
 		return true;
@@ -71,11 +74,13 @@ add_pooling(FolderReader *reader, int file, FolderModule *module, const JsonValu
 
 /* One name or several, as newer versions write it. */
 static bool
-read_pooling_mode(FolderReader *reader, int file, FolderModule *module, const JsonValue *mode)
+read_pooling_mode(FolderReader *reader, int file, FolderModule *module,
+				  const JsonValue *mode)
 {
 	if (!json_is(mode, JSON_ARRAY))
 		return add_pooling(reader, file, module, mode);
-	for (const JsonValue *item = json_first(mode); item != NULL; item = json_next(mode, item))
+	for (const JsonValue *item = json_first(mode); item != NULL;
+		 item = json_next(mode, item))
 	{
 		if (!add_pooling(reader, file, module, item))
 			return false;
@@ -84,7 +89,8 @@ read_pooling_mode(FolderReader *reader, int file, FolderModule *module, const Js
 }
 
 static bool
-read_pooling_flags(FolderReader *reader, int file, FolderModule *module, const JsonValue *root)
+read_pooling_flags(FolderReader *reader, int file, FolderModule *module,
+				   const JsonValue *root)
 {
 	for (int i = 0; i < POOLING_FLAGS; i++)
 	{
@@ -99,6 +105,25 @@ read_pooling_flags(FolderReader *reader, int file, FolderModule *module, const J
 	return true;
 }
 
+/* The settings of a module; NULL and a fault without them or with others. */
+static const JsonValue *
+settings_of(FolderReader *reader, const FolderModule *module,
+			const char *const *known, int *file)
+{
+	const JsonValue *root;
+
+	*file = folder_find(reader, module->path, "config.json");
+	if (*file < 0)
+	{
+		folder_fault(reader, FORMAT_TRUNCATED, -1, "There is no \"%.100s/config.json\".",
+					 module->path);
+		return NULL;
+	}
+	root = folder_json(reader, *file);
+	return root != NULL && folder_known_keys(reader, *file, root, known) ?
+		root : NULL;
+}
+
 static bool
 read_pooling(FolderReader *reader, FolderModule *module)
 {
@@ -108,15 +133,11 @@ read_pooling(FolderReader *reader, FolderModule *module)
 		"pooling_mode_mean_sqrt_len_tokens", "pooling_mode_weightedmean_tokens",
 		"pooling_mode_lasttoken", NULL
 	};
-	int			file = folder_find(reader, module->path, "config.json");
-	const JsonValue *root;
+	int			file;
+	const JsonValue *root = settings_of(reader, module, known, &file);
 	const JsonValue *mode;
 
-	if (file < 0)
-		return folder_fault(reader, FORMAT_TRUNCATED, -1, "There is no \"%.100s/config.json\".",
-							module->path);
-	root = folder_json(reader, file);
-	if (root == NULL || !folder_known_keys(reader, file, root, known))
+	if (root == NULL)
 		return false;
 	module->include_prompt = true;
 	if (!folder_int(reader, file, root, "word_embedding_dimension", 1, MOST_DIMS, &module->dims) ||
@@ -136,22 +157,23 @@ read_pooling(FolderReader *reader, FolderModule *module)
 /* ---------- Dense ---------- */
 
 static bool
-read_activation(FolderReader *reader, int file, FolderModule *module, const JsonValue *value)
+read_activation(FolderReader *reader, int file, FolderModule *module,
+				const JsonValue *value)
 {
 	static const struct
 	{
 		const char *name;
 		FolderActivation activation;
 	}			names[] = {
-		{"torch.nn.modules.activation.Tanh", ACTIVATION_TANH},
-		{"torch.nn.modules.linear.Identity", ACTIVATION_IDENTITY},
-		{"torch.nn.modules.activation.ReLU", ACTIVATION_RELU},
-		{"torch.nn.modules.activation.GELU", ACTIVATION_GELU},
-		{"torch.nn.modules.activation.Sigmoid", ACTIVATION_SIGMOID}
+		{"torch.nn.modules.activation.Tanh", FOLDER_ACTIVATION_TANH},
+		{"torch.nn.modules.linear.Identity", FOLDER_ACTIVATION_IDENTITY},
+		{"torch.nn.modules.activation.ReLU", FOLDER_ACTIVATION_RELU},
+		{"torch.nn.modules.activation.GELU", FOLDER_ACTIVATION_GELU},
+		{"torch.nn.modules.activation.Sigmoid", FOLDER_ACTIVATION_SIGMOID}
 	};
 	char		excerpt[UTF8_EXCERPT];
 
-	module->activation = ACTIVATION_TANH;
+	module->activation = FOLDER_ACTIVATION_TANH;
 	if (value == NULL)
 		return true;
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
@@ -164,7 +186,7 @@ read_activation(FolderReader *reader, int file, FolderModule *module, const Json
 	}
 	if (json_is(value, JSON_NULL))
 	{
-		module->activation = ACTIVATION_IDENTITY;
+		module->activation = FOLDER_ACTIVATION_IDENTITY;
 		return true;
 	}
 	if (!json_is(value, JSON_STRING))
@@ -178,8 +200,9 @@ read_activation(FolderReader *reader, int file, FolderModule *module, const Json
 static bool
 has_shape(const Tensor *tensor, int rank, int64_t first, int64_t second)
 {
-	return tensor != NULL && tensor->rank == rank && tensor->shape[0] == (uint64_t) first &&
-		(rank < 2 || tensor->shape[1] == (uint64_t) second);
+	return tensor != NULL && tensor->rank == rank &&
+		   tensor->shape[0] == (uint64_t) first &&
+		   (rank < 2 || tensor->shape[1] == (uint64_t) second);
 }
 
 static bool
@@ -192,16 +215,19 @@ read_dense_weights(FolderReader *reader, FolderModule *module, bool bias)
 	module->weight = tensor_find(&list, "linear.weight");
 	module->bias = tensor_find(&list, "linear.bias");
 	if (!has_shape(module->weight, 2, module->out, module->in))
-		return folder_fault(reader, FORMAT_MALFORMED, -1,
-							"\"linear.weight\" of \"%.100s\" is missing or has not the shape [%lld, %lld].",
-							module->path, (long long) module->out, (long long) module->in);
-	if (bias ? !has_shape(module->bias, 1, module->out, 0) : module->bias != NULL)
+		return folder_fault(
+			reader, FORMAT_MALFORMED, -1,
+			"\"linear.weight\" of \"%.100s\" is missing or has not the shape [%lld, %lld].",
+			module->path, (long long) module->out, (long long) module->in);
+	if (bias ? !has_shape(module->bias, 1, module->out, 0)
+			 : module->bias != NULL)
 		return folder_fault(reader, FORMAT_MALFORMED, -1,
 							"\"linear.bias\" of \"%.100s\" is not what its configuration says.",
 							module->path);
 	for (size_t i = 0; i < list.count; i++)
 	{
-		if (&list.tensors[i] != module->weight && &list.tensors[i] != module->bias)
+		if (&list.tensors[i] != module->weight &&
+			&list.tensors[i] != module->bias)
 			return folder_fault(reader, FORMAT_UNSUPPORTED, -1,
 								"The tensor \"%.100s\" of \"%.100s\" is not known.",
 								list.tensors[i].name, module->path);
@@ -211,7 +237,8 @@ read_dense_weights(FolderReader *reader, FolderModule *module, bool bias)
 
 /* What a module reads and writes must be the vector of the text. */
 static bool
-check_place(FolderReader *reader, int file, const JsonValue *root, const char *name)
+check_place(FolderReader *reader, int file, const JsonValue *root,
+			const char *name)
 {
 	const JsonValue *value = json_get(root, name);
 
@@ -228,16 +255,12 @@ read_dense(FolderReader *reader, FolderModule *module)
 		"in_features", "out_features", "bias", "activation_function", "module_input_name",
 		"module_output_name", "use_residual", NULL
 	};
-	int			file = folder_find(reader, module->path, "config.json");
+	int			file;
 	bool		bias = true;
 	bool		residual = false;
-	const JsonValue *root;
+	const JsonValue *root = settings_of(reader, module, known, &file);
 
-	if (file < 0)
-		return folder_fault(reader, FORMAT_TRUNCATED, -1, "There is no \"%.100s/config.json\".",
-							module->path);
-	root = folder_json(reader, file);
-	if (root == NULL || !folder_known_keys(reader, file, root, known) ||
+	if (root == NULL ||
 		!folder_int(reader, file, root, "in_features", 1, MOST_DIMS, &module->in) ||
 		!folder_int(reader, file, root, "out_features", 1, MOST_DIMS, &module->out) ||
 		!folder_bool(reader, file, root, "bias", &bias) ||
@@ -254,11 +277,40 @@ read_dense(FolderReader *reader, FolderModule *module)
 	return read_dense_weights(reader, module, bias);
 }
 
+/* ---------- SpladePooling ---------- */
+
+/* The largest log(1 + relu(score)) of each term: Formal et al. 2021. */
+static bool
+read_splade(FolderReader *reader, FolderModule *module)
+{
+	static const char *const known[] = {
+		"pooling_strategy", "activation_function", "word_embedding_dimension",
+		"embedding_dimension", "chunk_size", NULL
+	};
+	int			file;
+	const JsonValue *root = settings_of(reader, module, known, &file);
+	const JsonValue *strategy;
+	const JsonValue *activation;
+
+	if (root == NULL)
+		return false;
+	strategy = json_get(root, "pooling_strategy");
+	activation = json_get(root, "activation_function");
+	if ((strategy != NULL && !json_equals(strategy, "max")) ||
+		(activation != NULL && !json_equals(activation, "relu")))
+		return folder_fault(reader, FORMAT_UNSUPPORTED, file,
+							"SpladePooling is supported with \"pooling_strategy\" max and \"activation_function\" relu.");
+	return true;
+}
+
 /* ---------- the chain ---------- */
 
-/* Both "sentence_transformers.models.Pooling" and newer paths end in the name. */
+/*
+ * Both "sentence_transformers.models.Pooling" and newer paths end in the name.
+ */
 static bool
-read_module_kind(FolderReader *reader, int file, FolderModule *module, const JsonValue *type)
+read_module_kind(FolderReader *reader, int file, FolderModule *module,
+				 const JsonValue *type)
 {
 	static const struct
 	{
@@ -269,7 +321,9 @@ read_module_kind(FolderReader *reader, int file, FolderModule *module, const Jso
 		{"StaticEmbedding", MODULE_STATIC},
 		{"Pooling", MODULE_POOLING},
 		{"Dense", MODULE_DENSE},
-		{"Normalize", MODULE_NORMALIZE}
+		{"Normalize", MODULE_NORMALIZE},
+		{"MLMTransformer", MODULE_TRANSFORMER},
+		{"SpladePooling", MODULE_SPLADE}
 	};
 	static const char prefix[] = "sentence_transformers.";
 	const char *text = folder_text(reader, file, type);
@@ -278,21 +332,26 @@ read_module_kind(FolderReader *reader, int file, FolderModule *module, const Jso
 	if (text == NULL)
 		return false;
 	last = strrchr(text, '.');
-	for (size_t i = 0; last != NULL && i < sizeof(names) / sizeof(names[0]); i++)
+	for (size_t i = 0; last != NULL && i < sizeof(names) / sizeof(names[0]);
+		 i++)
 	{
-		if (strcmp(last + 1, names[i].name) == 0 && strncmp(text, prefix, sizeof(prefix) - 1) == 0)
+		if (strcmp(last + 1, names[i].name) == 0 &&
+			strncmp(text, prefix, sizeof(prefix) - 1) == 0)
 		{
 			module->kind = names[i].kind;
+			if (strcmp(names[i].name, "MLMTransformer") == 0)
+				reader->folder->task = TASK_MASKED;
 			return true;
 		}
 	}
 	return folder_fault(reader, FORMAT_UNSUPPORTED, file,
-						"The module \"%.100s\" is not known; supported are Transformer, StaticEmbedding, Pooling, Dense and Normalize of sentence_transformers.",
+						"The module \"%.100s\" is not known; supported are Transformer, StaticEmbedding, Pooling, Dense, Normalize and SpladePooling of sentence_transformers.",
 						text);
 }
 
 static bool
-read_module(FolderReader *reader, int file, FolderModule *module, const JsonValue *entry, bool first)
+read_module(FolderReader *reader, int file, FolderModule *module,
+			const JsonValue *entry, bool first)
 {
 	static const char *const known[] = {"idx", "name", "path", "type", "kwargs", NULL};
 	const JsonValue *path = json_get(entry, "path");
@@ -308,7 +367,8 @@ read_module(FolderReader *reader, int file, FolderModule *module, const JsonValu
 	module->path = arena_copy(reader->arena, clean, strlen(clean));
 	if (module->path == NULL)
 		return folder_fault(reader, FORMAT_OUT_OF_MEMORY, file, "No memory for a module.");
-	if (first != (module->kind == MODULE_TRANSFORMER || module->kind == MODULE_STATIC))
+	if (first !=
+		(module->kind == MODULE_TRANSFORMER || module->kind == MODULE_STATIC))
 		return folder_fault(reader, FORMAT_UNSUPPORTED, file,
 							first ? "The first module is neither a Transformer nor a StaticEmbedding." :
 							"A Transformer or StaticEmbedding is not the first module.");
@@ -318,6 +378,8 @@ read_module(FolderReader *reader, int file, FolderModule *module, const JsonValu
 			return read_pooling(reader, module);
 		case MODULE_DENSE:
 			return read_dense(reader, module);
+		case MODULE_SPLADE:
+			return read_splade(reader, module);
 		case MODULE_TRANSFORMER:
 		case MODULE_STATIC:
 		case MODULE_NORMALIZE:
@@ -326,7 +388,10 @@ read_module(FolderReader *reader, int file, FolderModule *module, const JsonValu
 	return true;
 }
 
-/* Pooling makes one vector of many: once, and right after the transformer. */
+/*
+ * Pooling makes one vector of many: once, and right after the transformer,
+ * which stands alone where it gives scores.
+ */
 static bool
 check_chain(FolderReader *reader, int file)
 {
@@ -336,8 +401,15 @@ check_chain(FolderReader *reader, int file)
 	for (int i = 0; i < folder->module_count; i++)
 	{
 		FolderModule *module = &folder->modules[i];
-		bool		pools_here = i == 1 && folder->modules[0].kind == MODULE_TRANSFORMER;
+		bool		pools_here = i == 1 &&
+								 folder->modules[0].kind == MODULE_TRANSFORMER;
 
+		if (pools_here && module->kind == MODULE_SPLADE &&
+			folder->module_count == 2)
+			return true;
+		if (module->kind == MODULE_SPLADE)
+			return folder_fault(reader, FORMAT_UNSUPPORTED, file,
+								"SpladePooling must follow a Transformer and be the last.");
 		if (pools_here != (module->kind == MODULE_POOLING))
 			return folder_fault(reader, FORMAT_UNSUPPORTED, file,
 								"Pooling must follow a Transformer, and nothing else.");
@@ -351,9 +423,6 @@ check_chain(FolderReader *reader, int file)
 								(long long) module->in, (long long) dims);
 		dims = module->out;
 	}
-	if (folder->modules[0].kind == MODULE_TRANSFORMER && folder->module_count < 2)
-		return folder_fault(reader, FORMAT_UNSUPPORTED, file,
-							"Pooling must follow a Transformer, and nothing else.");
 	return true;
 }
 
@@ -369,11 +438,13 @@ folder_modules(FolderReader *reader, int file)
 		json_count(root) > FOLDER_MAX_MODULES)
 		return folder_fault(reader, FORMAT_MALFORMED, file, "Not a list of 1 to %d modules.",
 							FOLDER_MAX_MODULES);
-	for (const JsonValue *entry = json_first(root); entry != NULL; entry = json_next(root, entry))
+	for (const JsonValue *entry = json_first(root); entry != NULL;
+		 entry = json_next(root, entry))
 	{
 		FolderModule *module = &folder->modules[folder->module_count];
 
-		if (!read_module(reader, file, module, entry, folder->module_count == 0))
+		if (!read_module(reader, file, module, entry,
+						 folder->module_count == 0))
 			return false;
 		folder->module_count++;
 	}

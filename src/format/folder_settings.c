@@ -31,17 +31,21 @@ read_prompts(FolderReader *reader, int file, const JsonValue *prompts)
 	if (!json_is(prompts, JSON_OBJECT))
 		return folder_fault(reader, FORMAT_MALFORMED, file, "\"prompts\" is %s, not an object.",
 							json_kind_name(prompts));
-	folder->prompts = arena_alloc_array(reader->arena, json_count(prompts), sizeof(FolderPrompt));
+	folder->prompts = arena_alloc_array(reader->arena, json_count(prompts),
+										sizeof(FolderPrompt));
 	if (folder->prompts == NULL)
 		return folder_fault(reader, FORMAT_OUT_OF_MEMORY, file, "No memory for prompts.");
-	for (const JsonValue *key = json_first(prompts); key != NULL; key = json_next(prompts, key))
+	for (const JsonValue *key = json_first(prompts); key != NULL;
+		 key = json_next(prompts, key))
 	{
 		FolderPrompt *prompt = &folder->prompts[folder->prompt_count];
 
 		if (json_is(json_member(key), JSON_NULL))
 			continue;
 		prompt->name = folder_text(reader, file, key);
-		prompt->text = prompt->name != NULL ? folder_text(reader, file, json_member(key)) : NULL;
+		prompt->text = prompt->name != NULL
+						   ? folder_text(reader, file, json_member(key))
+						   : NULL;
 		if (prompt->text == NULL)
 			return false;
 		prompt->length = strlen(prompt->text);
@@ -71,8 +75,8 @@ read_default_prompt(FolderReader *reader, int file, const JsonValue *name)
 
 /* One of a few words, or nothing. */
 static bool
-read_word(FolderReader *reader, int file, const JsonValue *value, const char *name,
-		  const char *const *words, const char **result)
+read_word(FolderReader *reader, int file, const JsonValue *value,
+		  const char *name, const char *const *words, const char **result)
 {
 	const char *text;
 
@@ -97,10 +101,17 @@ static bool
 read_sentence_transformers(FolderReader *reader, int file)
 {
 	static const char *const known[] = {
-		"__version__", "prompts", "default_prompt_name", "similarity_fn_name", "model_type", NULL
+		"__version__", "prompts", "default_prompt_name", "similarity_fn_name",
+		"model_type", "activation_fn", NULL
 	};
 	static const char *const similarities[] = {"cosine", "dot", "euclidean", "manhattan", NULL};
-	static const char *const types[] = {"SentenceTransformer", NULL};
+	static const char *const types[] = {
+		"SentenceTransformer", "CrossEncoder", "SparseEncoder", NULL
+	};
+	static const char *const activations[] = {
+		"torch.nn.modules.activation.Sigmoid",
+		"torch.nn.modules.linear.Identity", NULL
+	};
 	const JsonValue *root = folder_json(reader, file);
 	const char *type;
 
@@ -109,12 +120,16 @@ read_sentence_transformers(FolderReader *reader, int file)
 		read_default_prompt(reader, file, json_get(root, "default_prompt_name")) &&
 		read_word(reader, file, json_get(root, "similarity_fn_name"), "similarity_fn_name",
 				  similarities, &reader->folder->similarity) &&
+		read_word(reader, file, json_get(root, "activation_fn"), "activation_fn",
+				  activations, &reader->folder->score_activation) &&
 		read_word(reader, file, json_get(root, "model_type"), "model_type", types, &type);
 }
 
 /* ---------- how long a text may be ---------- */
 
-/* Newer versions say what kinds of input there are; text alone is known here. */
+/*
+ * Newer versions say what kinds of input there are; text alone is known here.
+ */
 static bool
 check_modalities(FolderReader *reader, int file, const JsonValue *modalities)
 {
@@ -122,8 +137,11 @@ check_modalities(FolderReader *reader, int file, const JsonValue *modalities)
 
 	if (modalities == NULL || json_is(modalities, JSON_NULL))
 		return true;
-	if (json_count(modalities) == 1 && json_equals(json_get(text, "method"), "forward") &&
-		json_equals(json_get(text, "method_output_name"), "last_hidden_state"))
+	if (json_count(modalities) == 1 &&
+		json_equals(json_get(text, "method"), "forward") &&
+		json_equals(json_get(text, "method_output_name"),
+					reader->folder->task <= TASK_FEATURES ?
+					"last_hidden_state" : "logits"))
 		return true;
 	return folder_fault(reader, FORMAT_UNSUPPORTED, file,
 						"\"modality_config\" is not that of a model of texts alone.");
@@ -136,15 +154,26 @@ read_sentence_bert(FolderReader *reader, int file)
 		"max_seq_length", "do_lower_case", "transformer_task", "modality_config",
 		"module_output_name", "unpad_inputs", NULL
 	};
-	static const char *const tasks[] = {"feature-extraction", NULL};
-	static const char *const outputs[] = {"token_embeddings", NULL};
+	static const char *const tasks[] = {
+		"feature-extraction", "sequence-classification", "fill-mask", NULL
+	};
+	static const char *const outputs[] = {"token_embeddings", "scores", NULL};
 	const JsonValue *root = folder_json(reader, file);
+	const char *task = NULL;
 	const char *word;
 
+	if (root != NULL &&
+		!read_word(reader, file, json_get(root, "transformer_task"),
+				   "transformer_task", tasks, &task))
+		return false;
+	for (int i = 0; task != NULL && tasks[i] != NULL; i++)
+	{
+		if (task == tasks[i])
+			reader->folder->task = (FolderTask) (TASK_FEATURES + i);
+	}
 	return root != NULL && folder_known_keys(reader, file, root, known) &&
 		folder_int(reader, file, root, "max_seq_length", 1, MOST_TOKENS, &reader->folder->max_tokens) &&
 		folder_bool(reader, file, root, "do_lower_case", &reader->folder->lower_case) &&
-		read_word(reader, file, json_get(root, "transformer_task"), "transformer_task", tasks, &word) &&
 		read_word(reader, file, json_get(root, "module_output_name"), "module_output_name", outputs,
 				  &word) &&
 		check_modalities(reader, file, json_get(root, "modality_config"));
@@ -174,7 +203,9 @@ read_lengths(FolderReader *reader, const char *path)
 	if (file >= 0 && (tokenizer = folder_json(reader, file)) == NULL)
 		return false;
 	length = length_of(json_get(tokenizer, "model_max_length"));
-	reader->folder->max_tokens = length == 0 || (places > 0 && places < length) ? places : length;
+	reader->folder->max_tokens = length == 0 || (places > 0 && places < length)
+									 ? places
+									 : length;
 	return true;
 }
 
@@ -213,7 +244,8 @@ is_number(const Tensor *tensor, bool whole)
 }
 
 static bool
-take_tensor(FolderReader *reader, const Tensor *tensor, int rank, bool whole, const Tensor **result)
+take_tensor(FolderReader *reader, const Tensor *tensor, int rank, bool whole,
+			const Tensor **result)
 {
 	char		shape[TENSOR_SHAPE_TEXT];
 
@@ -221,10 +253,12 @@ take_tensor(FolderReader *reader, const Tensor *tensor, int rank, bool whole, co
 		return folder_fault(reader, FORMAT_MALFORMED, tensor->file,
 							"\"%s\" and \"%s\" are two tensors for the same.", (*result)->name,
 							tensor->name);
-	if (tensor->rank != rank || tensor->elements == 0 || !is_number(tensor, whole))
+	if (tensor->rank != rank || tensor->elements == 0 ||
+		!is_number(tensor, whole))
 		return folder_fault(reader, FORMAT_MALFORMED, tensor->file,
-							"Tensor \"%s\" of type %s has the shape %s.", tensor->name,
-							tensor_type_name(tensor->type), tensor_shape_text(tensor, shape));
+							"Tensor \"%s\" of type %s has the shape %s.",
+							tensor->name, tensor_type_name(tensor->type),
+							tensor_shape_text(tensor, shape));
 	*result = tensor;
 	return true;
 }
@@ -243,7 +277,8 @@ folder_static(FolderReader *reader)
 		if (strcmp(name, "embeddings") == 0 || strcmp(name, "embedding.weight") == 0)
 			good = take_tensor(reader, tensor, 2, false, &folder->embeddings);
 		else if (strcmp(name, "weights") == 0)
-			good = take_tensor(reader, tensor, 1, false, &folder->token_weights);
+			good = take_tensor(reader, tensor, 1, false,
+							   &folder->token_weights);
 		else if (strcmp(name, "mapping") == 0)
 			good = take_tensor(reader, tensor, 1, true, &folder->token_rows);
 		else

@@ -16,8 +16,8 @@ static bool
 open_head(FolderReader *reader, int file, Safetensors *head)
 {
 	reader->folder->file = reader->files[file].name;
-	if (!safetensors_open(head, reader->arena, &reader->files[file].file, &reader->options,
-						  reader->fault))
+	if (!safetensors_open(head, reader->arena, &reader->files[file].file,
+						  &reader->options, reader->fault))
 		return false;
 	reader->folder->file = NULL;
 	return true;
@@ -48,14 +48,17 @@ read_index(FolderReader *reader, int file, SafetensorsIndex *index)
 	text = arena_alloc(reader->arena, (size_t) source->size);
 	if (text == NULL)
 		return folder_fault(reader, FORMAT_OUT_OF_MEMORY, file, "No memory for an index.");
-	return format_file_read(source, 0, text, (size_t) source->size, reader->fault) &&
-		safetensors_index_parse(index, reader->arena, text, (size_t) source->size,
-								&reader->options, reader->fault);
+	return format_file_read(source, 0, text, (size_t) source->size,
+							reader->fault) &&
+		   safetensors_index_parse(index, reader->arena, text,
+								   (size_t) source->size, &reader->options,
+								   reader->fault);
 }
 
 /* The files that an index names, and from each what it is named for. */
 static bool
-several_files(FolderReader *reader, const char *path, int file, TensorList *list)
+several_files(FolderReader *reader, const char *path, int file,
+			  TensorList *list)
 {
 	SafetensorsIndex index;
 	Safetensors *heads;
@@ -63,8 +66,10 @@ several_files(FolderReader *reader, const char *path, int file, TensorList *list
 
 	if (!read_index(reader, file, &index))
 		return false;
-	heads = arena_alloc_array(reader->arena, (size_t) index.file_count, sizeof(*heads));
-	files = arena_alloc_array(reader->arena, (size_t) index.file_count, sizeof(*files));
+	heads = arena_alloc_array(reader->arena, (size_t) index.file_count,
+							  sizeof(*heads));
+	files = arena_alloc_array(reader->arena, (size_t) index.file_count,
+							  sizeof(*files));
 	if (heads == NULL || files == NULL)
 		return folder_fault(reader, FORMAT_OUT_OF_MEMORY, file, "No memory for %d files.",
 							index.file_count);
@@ -78,7 +83,8 @@ several_files(FolderReader *reader, const char *path, int file, TensorList *list
 			return false;
 	}
 	reader->folder->file = reader->files[file].name;
-	if (!safetensors_index_merge(&index, reader->arena, heads, list, reader->fault))
+	if (!safetensors_index_merge(&index, reader->arena, heads, list,
+								 reader->fault))
 		return false;
 	for (size_t i = 0; i < list->count; i++)
 		list->tensors[i].file = files[list->tensors[i].file];
@@ -93,7 +99,8 @@ ends_with(const char *text, const char *end)
 	size_t		length = strlen(text);
 	size_t		end_length = strlen(end);
 
-	return length >= end_length && strcmp(text + length - end_length, end) == 0;
+	return length >= end_length &&
+		   strcmp(text + length - end_length, end) == 0;
 }
 
 /* The only file of this folder, not of those in it, whose name ends so. */

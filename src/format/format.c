@@ -58,15 +58,17 @@ format_source_fill(FormatSource *source, size_t wanted)
 		return source->end - source->start;
 	if (wanted > FORMAT_WINDOW - source->start)
 	{
-		memmove(source->window, source->window + source->start, source->end - source->start);
+		memmove(source->window, source->window + source->start,
+				source->end - source->start);
 		source->end -= source->start;
 		source->start = 0;
 	}
-	while (source->end - source->start < wanted && source->end < FORMAT_WINDOW &&
-		   !source->ended && !source->failed)
+	while (source->end - source->start < wanted &&
+		   source->end < FORMAT_WINDOW && !source->ended && !source->failed)
 	{
 		size_t		room = FORMAT_WINDOW - source->end;
-		ptrdiff_t	got = source->read(source->context, source->window + source->end, room);
+		ptrdiff_t	got = source->read(source->context,
+									   source->window + source->end, room);
 
 		if (got < 0 || (size_t) got > room)
 			source->failed = true;
@@ -94,19 +96,21 @@ format_source_find(FormatSource *source, unsigned char value)
 	{
 		size_t		available = source->end - source->start;
 		const unsigned char *bytes = format_source_bytes(source);
-		const unsigned char *found = memchr(bytes + searched, value, available - searched);
+		const unsigned char *found = memchr(bytes + searched, value,
+											available - searched);
 
 		if (found != NULL)
 			return (size_t) (found - bytes);
 		searched = available;
-		if (available == FORMAT_WINDOW || format_source_fill(source, available + 1) == available)
+		if (available == FORMAT_WINDOW ||
+			format_source_fill(source, available + 1) == available)
 			return FORMAT_NOT_FOUND;
 	}
 }
 
 void
-format_fault(FormatFault *fault, FormatStatus status, uint64_t offset, int64_t line,
-			 const char *detail,...)
+format_fault(FormatFault *fault, FormatStatus status, uint64_t offset,
+			 int64_t line, const char *detail, ...)
 {
 	va_list		arguments;
 
@@ -116,8 +120,8 @@ format_fault(FormatFault *fault, FormatStatus status, uint64_t offset, int64_t l
 }
 
 void
-format_fault_list(FormatFault *fault, FormatStatus status, uint64_t offset, int64_t line,
-				  const char *detail, va_list arguments)
+format_fault_list(FormatFault *fault, FormatStatus status, uint64_t offset,
+				  int64_t line, const char *detail, va_list arguments)
 {
 	if (fault->status != FORMAT_OK)
 		return;
@@ -140,7 +144,8 @@ format_read_uint32(const unsigned char *bytes)
 uint64_t
 format_read_uint64(const unsigned char *bytes)
 {
-	return (uint64_t) format_read_uint32(bytes) | (uint64_t) format_read_uint32(bytes + 4) << 32;
+	return (uint64_t) format_read_uint32(bytes) |
+		   (uint64_t) format_read_uint32(bytes + 4) << 32;
 }
 
 void
@@ -151,7 +156,8 @@ format_read_floats(const unsigned char *bytes, float *values, int count)
 #else
 	for (int i = 0; i < count; i++)
 	{
-		uint32_t	bits = format_read_uint32(bytes + (size_t) i * sizeof(float));
+		uint32_t	bits = format_read_uint32(bytes +
+											  (size_t) i * sizeof(float));
 
 		memcpy(&values[i], &bits, sizeof(bits));
 	}

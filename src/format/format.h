@@ -30,7 +30,8 @@ typedef enum FormatStatus
 	FORMAT_MALFORMED,			/* contradicts itself or its kind */
 	FORMAT_NOT_FINITE,			/* NaN, infinity or out of range */
 	FORMAT_TOO_LARGE,			/* over a limit of ours */
-	FORMAT_OUT_OF_MEMORY		/* of the server's, or over the arena's limit */
+	FORMAT_OUT_OF_MEMORY		/* of the server's, or over the arena's
+								 * limit */
 } FormatStatus;
 
 /* The primary message of a status: lower case, without a full stop. */
@@ -67,7 +68,8 @@ typedef struct FormatSource
 	unsigned char window[FORMAT_WINDOW];
 } FormatSource;
 
-extern void format_source_begin(FormatSource *source, FormatRead read, void *context);
+extern void format_source_begin(FormatSource *source, FormatRead read,
+								void *context);
 
 /*
  * Makes at least "wanted" bytes available, if there are as many and they fit
@@ -85,24 +87,26 @@ format_source_bytes(const FormatSource *source)
 }
 
 /*
- * format_source_find
- *	  The distance of the next byte of this value, reading on as needed, or
- *	  FORMAT_NOT_FOUND when the file or the window ends before it.
+ * The distance of the next byte of this value, reading on as needed, or
+ * FORMAT_NOT_FOUND when the file or the window ends before it.
  */
 #define FORMAT_NOT_FOUND ((size_t) -1)
 extern size_t format_source_find(FormatSource *source, unsigned char value);
 
 /* Keeps the first fault, with printf's arguments for the detail. */
-extern void format_fault(FormatFault *fault, FormatStatus status, uint64_t offset, int64_t line,
-						 const char *detail,...) __attribute__((format(printf, 5, 6)));
-extern void format_fault_list(FormatFault *fault, FormatStatus status, uint64_t offset,
-							  int64_t line, const char *detail, va_list arguments)
-			__attribute__((format(printf, 5, 0)));
+extern void format_fault(FormatFault *fault, FormatStatus status,
+						 uint64_t offset, int64_t line, const char *detail,
+						 ...) __attribute__((format(printf, 5, 6)));
+extern void format_fault_list(FormatFault *fault, FormatStatus status,
+							  uint64_t offset, int64_t line,
+							  const char *detail, va_list arguments)
+	__attribute__((format(printf, 5, 0)));
 
 /* Little-endian numbers at any address. */
 extern uint32_t format_read_uint32(const unsigned char *bytes);
 extern uint64_t format_read_uint64(const unsigned char *bytes);
-extern void format_read_floats(const unsigned char *bytes, float *values, int count);
+extern void format_read_floats(const unsigned char *bytes, float *values,
+							   int count);
 
 /* Are all values finite?  Else the index of the first that is not, or -1. */
 extern int	format_first_not_finite(const float *values, int count);
@@ -118,7 +122,8 @@ extern int	format_first_not_finite(const float *values, int count);
  * anybody writes; what is out of range is infinity.
  */
 #define FORMAT_LONGEST_NUMBER 400
-extern bool format_parse_double(const char *text, size_t length, double *value);
+extern bool format_parse_double(const char *text, size_t length,
+								double *value);
 extern bool format_parse_float(const char *text, size_t length, float *value);
 
 /*

@@ -3,8 +3,8 @@
  * gguf.c
  *	  Reading what stands before the data of a GGUF file.
  *
- * After ggml's definition of the format and the gguf package.  Every count is compared
- * with the bytes that are left before memory is taken for it.
+ * After ggml's definition of the format and the gguf package.  Every count is
+ * compared with the bytes that are left before memory is taken for it.
  *
  *-------------------------------------------------------------------------
  */
@@ -25,7 +25,8 @@
 #define LEAST_TENSOR (8 + 4 + 4 + 8)
 
 /* Bytes of a number of each type; 0 for what is none. */
-static const int number_size[GGUF_TYPES] = {1, 1, 2, 2, 4, 4, 4, 1, 0, 0, 8, 8, 8};
+static const int number_size[GGUF_TYPES] = {1, 1, 2, 2, 4, 4, 4,
+											1, 0, 0, 8, 8, 8};
 
 /* ggml's numbers of tensor types; those without a type here are refused. */
 static const struct
@@ -104,7 +105,8 @@ take(Reader *reader, size_t count, size_t size)
 
 /* A count of things that have at least so many bytes each. */
 static bool
-check_count(Reader *reader, uint64_t count, uint64_t least_bytes, const char *what)
+check_count(Reader *reader, uint64_t count, uint64_t least_bytes,
+			const char *what)
 {
 	if (count <= format_cursor_rest(&reader->cursor) / least_bytes)
 		return true;
@@ -124,7 +126,8 @@ read_text(Reader *reader, GgufText *text)
 		!check_count(reader, length, 1, "bytes of a string"))
 		return false;
 	bytes = take(reader, (size_t) length + 1, 1);
-	if (bytes == NULL || !format_cursor_read(&reader->cursor, bytes, (size_t) length))
+	if (bytes == NULL ||
+		!format_cursor_read(&reader->cursor, bytes, (size_t) length))
 		return false;
 	bytes[length] = '\0';
 	text->text = bytes;
@@ -139,8 +142,10 @@ read_key(Reader *reader, const char **key)
 
 	if (!read_text(reader, &text))
 		return false;
-	if (text.length == 0 || text.length > GGUF_MAX_KEY || strlen(text.text) != text.length ||
-		utf8_valid_length((const unsigned char *) text.text, text.length) < text.length)
+	if (text.length == 0 || text.length > GGUF_MAX_KEY ||
+		strlen(text.text) != text.length ||
+		utf8_valid_length((const unsigned char *) text.text, text.length) <
+			text.length)
 		return malformed(reader, "A key is empty, too long or not text in UTF-8.");
 	*key = text.text;
 	return true;
@@ -174,7 +179,8 @@ read_numbers(Reader *reader, GgufValue *value)
 	if (!check_count(reader, value->count, size, "numbers"))
 		return false;
 	numbers = take(reader, value->count, size);
-	if (numbers == NULL || !format_cursor_read(&reader->cursor, numbers, value->count * size))
+	if (numbers == NULL ||
+		!format_cursor_read(&reader->cursor, numbers, value->count * size))
 		return false;
 	for (size_t i = 0; value->type == GGUF_BOOL && i < value->count; i++)
 	{
@@ -212,18 +218,20 @@ read_value(Reader *reader, GgufValue *value)
 	value->is_array = value->type == GGUF_ARRAY;
 	if (value->is_array)
 	{
-		if (!read_type(reader, &value->type) || !format_cursor_uint64(&reader->cursor, &count) ||
+		if (!read_type(reader, &value->type) ||
+			!format_cursor_uint64(&reader->cursor, &count) ||
 			!check_count(reader, count, 1, "elements"))
 			return false;
 		if (value->type == GGUF_ARRAY)
 		{
-			format_fault(reader->fault, FORMAT_UNSUPPORTED, reader->cursor.at, 0,
-						 "\"%.100s\" is an array of arrays.", value->key);
+			format_fault(reader->fault, FORMAT_UNSUPPORTED, reader->cursor.at,
+						 0, "\"%.100s\" is an array of arrays.", value->key);
 			return false;
 		}
 	}
 	value->count = (size_t) count;
-	return value->type == GGUF_STRING ? read_texts(reader, value) : read_numbers(reader, value);
+	return value->type == GGUF_STRING ? read_texts(reader, value)
+									  : read_numbers(reader, value);
 }
 
 static int
@@ -244,7 +252,8 @@ read_values(Reader *reader)
 		if (!read_value(reader, &reader->values[i]))
 			return false;
 	}
-	qsort(reader->values, reader->value_count, sizeof(GgufValue), compare_values);
+	qsort(reader->values, reader->value_count, sizeof(GgufValue),
+		  compare_values);
 	for (size_t i = 1; i < reader->value_count; i++)
 	{
 		if (compare_values(&reader->values[i - 1], &reader->values[i]) != 0)
@@ -270,8 +279,9 @@ read_alignment(Reader *reader)
 	const GgufValue *value = find(reader, "general.alignment");
 	int64_t		alignment = DEFAULT_ALIGNMENT;
 
-	if (value != NULL && (value->type != GGUF_UINT32 || !gguf_int64(value, &alignment) ||
-						  alignment == 0 || (alignment & (alignment - 1)) != 0))
+	if (value != NULL &&
+		(value->type != GGUF_UINT32 || !gguf_int64(value, &alignment) ||
+		 alignment == 0 || (alignment & (alignment - 1)) != 0))
 		return malformed(reader, "\"general.alignment\" is not a power of two in 32 bits.");
 	reader->alignment = (uint64_t) alignment;
 	return true;
@@ -337,7 +347,8 @@ read_tensor(Reader *reader, Tensor *tensor)
 
 	tensor->offset = reader->cursor.at;
 	if (!read_text(reader, &name) ||
-		!tensor_set_name(reader->arena, tensor, name.text, name.length, reader->fault) ||
+		!tensor_set_name(reader->arena, tensor, name.text, name.length,
+						 reader->fault) ||
 		!read_shape(reader, tensor) || !read_tensor_type(reader, tensor) ||
 		!format_cursor_uint64(&reader->cursor, &offset) ||
 		!tensor_set_size(tensor, reader->fault))
@@ -354,7 +365,10 @@ place_tensors(Reader *reader, uint64_t size)
 		Tensor	   *tensor = &reader->tensors[i];
 		uint64_t	rest = size - reader->data_start;
 
-		/* even one without elements has a place, which the padding may lie beyond */
+		/*
+		 * even one without elements has a place, which the padding may lie
+		 * beyond
+		 */
 		if (reader->data_start > size || tensor->offset > rest ||
 			tensor->bytes > rest - tensor->offset)
 		{
@@ -374,7 +388,8 @@ read_tensors(Reader *reader, int file)
 
 	if (!check_count(reader, reader->tensor_count, LEAST_TENSOR, "tensors"))
 		return false;
-	reader->tensors = take(reader, (size_t) reader->tensor_count, sizeof(Tensor));
+	reader->tensors = take(reader, (size_t) reader->tensor_count,
+						   sizeof(Tensor));
 	if (reader->tensors == NULL)
 		return false;
 	memset(reader->tensors, 0, (size_t) reader->tensor_count * sizeof(Tensor));
@@ -385,7 +400,8 @@ read_tensors(Reader *reader, int file)
 			return false;
 	}
 	end = reader->cursor.at;
-	reader->data_start = end + (reader->alignment - end % reader->alignment) % reader->alignment;
+	reader->data_start = end + (reader->alignment - end % reader->alignment) %
+								   reader->alignment;
 	return place_tensors(reader, reader->cursor.file->size);
 }
 
@@ -433,8 +449,9 @@ read_split(const Reader *reader, int *count, int *number)
 
 	if (count_value != NULL || number_value != NULL)
 	{
-		if (!gguf_int64(count_value, &counted) || !gguf_int64(number_value, &numbered) ||
-			counted < 0 || counted > GGUF_MAX_FILES || numbered < 0 ||
+		if (!gguf_int64(count_value, &counted) ||
+			!gguf_int64(number_value, &numbered) || counted < 0 ||
+			counted > GGUF_MAX_FILES || numbered < 0 ||
 			numbered >= (counted > 1 ? counted : 1))
 		{
 			format_fault(reader->fault, FORMAT_MALFORMED, reader->cursor.at, 0,
@@ -462,7 +479,8 @@ begin(Reader *reader, Arena *arena, const FormatFile *file, FormatFault *fault)
 }
 
 bool
-gguf_split(Arena *arena, const FormatFile *file, int *count, int *number, FormatFault *fault)
+gguf_split(Arena *arena, const FormatFile *file, int *count, int *number,
+		   FormatFault *fault)
 {
 	ArenaMark	mark = arena_mark(arena);
 	Reader		reader;
@@ -505,7 +523,8 @@ add_tensors(Gguf *gguf, Reader *reader)
 		if (all == NULL)
 			return false;
 		memcpy(all, list->tensors, list->count * sizeof(Tensor));
-		memcpy(all + list->count, reader->tensors, (size_t) reader->tensor_count * sizeof(Tensor));
+		memcpy(all + list->count, reader->tensors,
+			   (size_t) reader->tensor_count * sizeof(Tensor));
 	}
 	list->tensors = all;
 	list->count = count;
@@ -513,11 +532,14 @@ add_tensors(Gguf *gguf, Reader *reader)
 }
 
 static bool
-read_file(Gguf *gguf, Arena *arena, const FormatFile *file, Reader *reader, FormatFault *fault)
+read_file(Gguf *gguf, Arena *arena, const FormatFile *file, Reader *reader,
+		  FormatFault *fault)
 {
 	begin(reader, arena, file, fault);
-	if (!read_head(reader) || !check_split(reader, gguf->file_count, gguf->file) ||
-		!read_alignment(reader) || !read_tensors(reader, gguf->file) || !add_tensors(gguf, reader))
+	if (!read_head(reader) ||
+		!check_split(reader, gguf->file_count, gguf->file) ||
+		!read_alignment(reader) || !read_tensors(reader, gguf->file) ||
+		!add_tensors(gguf, reader))
 		return false;
 	if (gguf->file == 0)
 	{
@@ -533,7 +555,8 @@ check_tensor_count(const Gguf *gguf, FormatFault *fault)
 	const GgufValue *value = gguf_find(gguf, "split.tensors.count");
 	int64_t		count;
 
-	if (value == NULL || (gguf_int64(value, &count) && count == (int64_t) gguf->list.count))
+	if (value == NULL ||
+		(gguf_int64(value, &count) && count == (int64_t) gguf->list.count))
 		return true;
 	format_fault(fault, FORMAT_MALFORMED, 0, 0,
 				 "The files hold %zu tensors, which is not what \"split.tensors.count\" says.",
@@ -542,10 +565,12 @@ check_tensor_count(const Gguf *gguf, FormatFault *fault)
 }
 
 bool
-gguf_open(Gguf *gguf, Arena *arena, const FormatFile *files, int count, FormatFault *fault)
+gguf_open(Gguf *gguf, Arena *arena, const FormatFile *files, int count,
+		  FormatFault *fault)
 {
 	Reader		reader;
-	uint64_t   *data_starts = arena_alloc_array(arena, (size_t) count, 2 * sizeof(uint64_t));
+	uint64_t   *data_starts = arena_alloc_array(arena, (size_t) count,
+												2 * sizeof(uint64_t));
 
 	memset(gguf, 0, sizeof(*gguf));
 	memset(fault, 0, sizeof(*fault));
@@ -563,14 +588,15 @@ gguf_open(Gguf *gguf, Arena *arena, const FormatFile *files, int count, FormatFa
 		data_starts[2 * gguf->file + 1] = reader.alignment;
 	}
 	gguf->file = 0;
-	if (!check_tensor_count(gguf, fault) || !tensor_list_finish(arena, &gguf->list, fault))
+	if (!check_tensor_count(gguf, fault) ||
+		!tensor_list_finish(arena, &gguf->list, fault))
 		return false;
 	for (gguf->file = 0; gguf->file < count; gguf->file++)
 	{
 		const uint64_t *start = &data_starts[2 * gguf->file];
 
-		if (!tensor_list_check_gaps(&gguf->list, gguf->file, start[0], files[gguf->file].size,
-									start[1], fault))
+		if (!tensor_list_check_gaps(&gguf->list, gguf->file, start[0],
+									files[gguf->file].size, start[1], fault))
 			return false;
 	}
 	gguf->file = 0;

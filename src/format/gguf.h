@@ -70,31 +70,34 @@ typedef struct Gguf
 } Gguf;
 
 /*
- * gguf_open
- *	  Reads and checks everything before the data of all files of a model.
+ * Reads and checks everything before the data of all files of a model.
  *
  * files: one, or all that the model was cut into, in their order.  The bytes
  * of the tensors must fill each file to its end but for what the alignment
  * asks for.  Everything stays in the arena: 16 to 32 bytes for a token beside
  * its text.
  */
-extern bool gguf_open(Gguf *gguf, Arena *arena, const FormatFile *files, int count,
-					  FormatFault *fault);
+extern bool gguf_open(Gguf *gguf, Arena *arena, const FormatFile *files,
+					  int count, FormatFault *fault);
 
 /*
- * gguf_split
- *	  How many files the model was cut into, as one of them says, and which
- *	  this one is, from 0 on; 1 and 0 for a whole model.
+ * How many files the model was cut into, as one of them says, and which
+ * this one is, from 0 on; 1 and 0 for a whole model.
  */
-extern bool gguf_split(Arena *arena, const FormatFile *file, int *count, int *number,
-					   FormatFault *fault);
+extern bool gguf_split(Arena *arena, const FormatFile *file, int *count,
+					   int *number, FormatFault *fault);
 
 extern const GgufValue *gguf_find(const Gguf *gguf, const char *key);
 
-/* A single value, or an element of an array: false if it is of another kind. */
-extern bool gguf_element_text(const GgufValue *value, size_t i, GgufText *text);
-extern bool gguf_element_int64(const GgufValue *value, size_t i, int64_t *number);
-extern bool gguf_element_double(const GgufValue *value, size_t i, double *number);
+/*
+ * A single value, or an element of an array: false if it is of another kind.
+ */
+extern bool gguf_element_text(const GgufValue *value, size_t i,
+							  GgufText *text);
+extern bool gguf_element_int64(const GgufValue *value, size_t i,
+							   int64_t *number);
+extern bool gguf_element_double(const GgufValue *value, size_t i,
+								double *number);
 extern bool gguf_element_bool(const GgufValue *value, size_t i, bool *truth);
 
 /*

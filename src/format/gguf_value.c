@@ -137,23 +137,27 @@ gguf_element_bool(const GgufValue *value, size_t i, bool *truth)
 bool
 gguf_text(const GgufValue *value, GgufText *text)
 {
-	return value != NULL && !value->is_array && gguf_element_text(value, 0, text);
+	return value != NULL && !value->is_array &&
+		   gguf_element_text(value, 0, text);
 }
 
 bool
 gguf_int64(const GgufValue *value, int64_t *number)
 {
-	return value != NULL && !value->is_array && gguf_element_int64(value, 0, number);
+	return value != NULL && !value->is_array &&
+		   gguf_element_int64(value, 0, number);
 }
 
 bool
 gguf_double(const GgufValue *value, double *number)
 {
-	return value != NULL && !value->is_array && gguf_element_double(value, 0, number);
+	return value != NULL && !value->is_array &&
+		   gguf_element_double(value, 0, number);
 }
 
 bool
 gguf_bool(const GgufValue *value, bool *truth)
 {
-	return value != NULL && !value->is_array && gguf_element_bool(value, 0, truth);
+	return value != NULL && !value->is_array &&
+		   gguf_element_bool(value, 0, truth);
 }

@@ -28,7 +28,8 @@
 #define SYMBOL_HEAD_BYTES 8
 #define SYMBOL_BYTES 40
 
-static const unsigned char magic[8] = {0x89, 'H', 'D', 'F', '\r', '\n', 0x1A, '\n'};
+static const unsigned char magic[8] = {0x89, 'H',  'D',	 'F',
+									   '\r', '\n', 0x1A, '\n'};
 
 bool
 hdf5_is_magic(const unsigned char *bytes)
@@ -77,7 +78,8 @@ read_heap(Hdf5 *hdf5, uint64_t at, Heap *heap)
 		return hdf5_fault(hdf5, FORMAT_MALFORMED, at, "No heap of names");
 	heap->size = format_read_uint64(bytes + 8);
 	heap->address = format_read_uint64(bytes + 24);
-	if (heap->address > hdf5->file->size || heap->size > hdf5->file->size - heap->address)
+	if (heap->address > hdf5->file->size ||
+		heap->size > hdf5->file->size - heap->address)
 		return hdf5_fault(hdf5, FORMAT_TRUNCATED, at, "A heap of names beyond the end of the file");
 	return true;
 }
@@ -151,7 +153,9 @@ read_symbols(Hdf5 *hdf5, const Heap *heap, uint64_t at, int depth)
 	count = bytes[6] | bytes[7] << 8;
 	for (int i = 0; i < count; i++)
 	{
-		if (!read_symbol(hdf5, heap, at + SYMBOL_HEAD_BYTES + (uint64_t) i * SYMBOL_BYTES, depth))
+		if (!read_symbol(hdf5, heap,
+						 at + SYMBOL_HEAD_BYTES + (uint64_t) i * SYMBOL_BYTES,
+						 depth))
 			return false;
 	}
 	return true;
@@ -178,8 +182,10 @@ read_node(Hdf5 *hdf5, const Heap *heap, uint64_t at, int level, int depth)
 
 		if (!hdf5_read(hdf5, child_at, child, sizeof(child)))
 			return false;
-		if (!(level > 0 ? read_node(hdf5, heap, format_read_uint64(child), level - 1, depth) :
-			  read_symbols(hdf5, heap, format_read_uint64(child), depth)))
+		if (!(level > 0 ? read_node(hdf5, heap, format_read_uint64(child),
+									level - 1, depth)
+						: read_symbols(hdf5, heap, format_read_uint64(child),
+									   depth)))
 			return false;
 	}
 	return true;
@@ -192,7 +198,8 @@ hdf5_read_group(Hdf5 *hdf5, uint64_t tree, uint64_t heap_at, int depth)
 
 	if (depth > HDF5_MAX_DEPTH)
 		return hdf5_fault(hdf5, FORMAT_TOO_LARGE, tree, "More groups within each other than a model has");
-	return read_heap(hdf5, heap_at, &heap) && read_node(hdf5, &heap, tree, -1, depth);
+	return read_heap(hdf5, heap_at, &heap) &&
+		   read_node(hdf5, &heap, tree, -1, depth);
 }
 
 /* Returns the address of the root group's header. */
@@ -228,7 +235,8 @@ read_superblock(Hdf5 *hdf5, uint64_t *root)
 }
 
 bool
-hdf5_open(TensorList *list, Arena *arena, const FormatFile *file, FormatFault *fault)
+hdf5_open(TensorList *list, Arena *arena, const FormatFile *file,
+		  FormatFault *fault)
 {
 	Hdf5	   *hdf5 = arena_alloc(arena, sizeof(*hdf5));
 	uint64_t	root = 0;

@@ -20,11 +20,9 @@
 #define HDF5_MAX_DEPTH 16
 #define HDF5_MAX_OBJECTS 65536
 
-/*
- * hdf5_open
- *	  Lists the datasets of a file, named by their path: "CNN/W_cnn_0".
- */
-extern bool hdf5_open(TensorList *list, Arena *arena, const FormatFile *file, FormatFault *fault);
+/* Lists the datasets of a file, named by their path: "CNN/W_cnn_0". */
+extern bool hdf5_open(TensorList *list, Arena *arena, const FormatFile *file,
+					  FormatFault *fault);
 
 /* Does a file begin like one?  Wants 8 bytes. */
 extern bool hdf5_is_magic(const unsigned char *bytes);

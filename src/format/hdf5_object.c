@@ -46,13 +46,14 @@ static const struct
 {
 	TensorType	type;
 	unsigned char bytes[20];
-}			float_types[] = {
-	{TENSOR_F32, {0x11, 0x20, 31, 0, 4, 0, 0, 0, 0, 0, 32, 0, 23, 8, 0, 23, 127, 0, 0, 0}},
-	{TENSOR_F64, {0x11, 0x20, 63, 0, 8, 0, 0, 0, 0, 0, 64, 0, 52, 11, 0, 52, 0xFF, 3, 0, 0}}
-};
+} float_types[] = {{TENSOR_F32, {0x11, 0x20, 31, 0, 4, 0,  0,	0, 0, 0,
+								 32,   0,	 23, 8, 0, 23, 127, 0, 0, 0}},
+				   {TENSOR_F64, {0x11, 0x20, 63, 0,	 8, 0,	0,	  0, 0, 0,
+								 64,   0,	 52, 11, 0, 52, 0xFF, 3, 0, 0}}};
 
 static bool
-read_datatype(Hdf5 *hdf5, Object *object, const unsigned char *bytes, size_t length, uint64_t at)
+read_datatype(Hdf5 *hdf5, Object *object, const unsigned char *bytes,
+			  size_t length, uint64_t at)
 {
 	static const char *const classes[] = {
 		"integers", "floats other than little-endian ones of 32 or 64 bits", "times", "strings",
@@ -65,11 +66,14 @@ read_datatype(Hdf5 *hdf5, Object *object, const unsigned char *bytes, size_t len
 	if (length < 8)
 		return hdf5_fault(hdf5, FORMAT_MALFORMED, at, "A datatype cut short");
 	class = bytes[0] & 0x0F;
-	for (size_t i = 0; class == 1 && i < sizeof(float_types) / sizeof(float_types[0]); i++)
+	for (size_t i = 0;
+		 class == 1 && i < sizeof(float_types) / sizeof(float_types[0]); i++)
 	{
 		/* versions 1 to 3 of the message are alike for floats */
-		if (bytes[0] >> 4 < 1 || bytes[0] >> 4 > 3 || length < sizeof(float_types[i].bytes) ||
-			memcmp(bytes + 1, float_types[i].bytes + 1, sizeof(float_types[i].bytes) - 1) != 0)
+		if (bytes[0] >> 4 < 1 || bytes[0] >> 4 > 3 ||
+			length < sizeof(float_types[i].bytes) ||
+			memcmp(bytes + 1, float_types[i].bytes + 1,
+				   sizeof(float_types[i].bytes) - 1) != 0)
 			continue;
 		object->tensor.type = float_types[i].type;
 		object->has_type = true;
@@ -82,7 +86,8 @@ read_datatype(Hdf5 *hdf5, Object *object, const unsigned char *bytes, size_t len
 }
 
 static bool
-read_dataspace(Hdf5 *hdf5, Object *object, const unsigned char *bytes, size_t length, uint64_t at)
+read_dataspace(Hdf5 *hdf5, Object *object, const unsigned char *bytes,
+			   size_t length, uint64_t at)
 {
 	Tensor	   *tensor = &object->tensor;
 	size_t		head;
@@ -106,7 +111,8 @@ read_dataspace(Hdf5 *hdf5, Object *object, const unsigned char *bytes, size_t le
 }
 
 static bool
-read_layout(Hdf5 *hdf5, Object *object, const unsigned char *bytes, size_t length, uint64_t at)
+read_layout(Hdf5 *hdf5, Object *object, const unsigned char *bytes,
+			size_t length, uint64_t at)
 {
 	if (length < 2 || bytes[0] != 3)
 		return hdf5_fault(hdf5, FORMAT_UNSUPPORTED, at, "A layout of another version than 3");
@@ -148,8 +154,8 @@ enum
 };
 
 static bool
-read_symbol_table(Hdf5 *hdf5, Object *object, const unsigned char *bytes, size_t length,
-				  uint64_t at)
+read_symbol_table(Hdf5 *hdf5, Object *object, const unsigned char *bytes,
+				  size_t length, uint64_t at)
 {
 	if (length < 16)
 		return hdf5_fault(hdf5, FORMAT_MALFORMED, at, "A symbol table cut short");
@@ -161,8 +167,8 @@ read_symbol_table(Hdf5 *hdf5, Object *object, const unsigned char *bytes, size_t
 
 /* One message but for continuations, whose data is "bytes". */
 static bool
-read_message(Hdf5 *hdf5, Object *object, int type, const unsigned char *bytes, size_t length,
-			 uint64_t at)
+read_message(Hdf5 *hdf5, Object *object, int type, const unsigned char *bytes,
+			 size_t length, uint64_t at)
 {
 	char		what[60];
 
@@ -220,9 +226,13 @@ add_piece(Hdf5 *hdf5, Pieces *pieces, uint64_t at, uint64_t length)
 	return true;
 }
 
-/* The messages of one piece; what is too short for a message at its end, is none. */
+/*
+ * The messages of one piece; what is too short for a message at its end, is
+ * none.
+ */
 static bool
-read_piece(Hdf5 *hdf5, Object *object, Pieces *pieces, uint64_t at, uint64_t end, int *left)
+read_piece(Hdf5 *hdf5, Object *object, Pieces *pieces, uint64_t at,
+		   uint64_t end, int *left)
 {
 	while (*left > 0 && end - at >= MESSAGE_HEAD_BYTES)
 	{
@@ -248,7 +258,8 @@ read_piece(Hdf5 *hdf5, Object *object, Pieces *pieces, uint64_t at, uint64_t end
 		{
 			if (length < 16)
 				return hdf5_fault(hdf5, FORMAT_MALFORMED, at, "A continuation cut short");
-			if (!add_piece(hdf5, pieces, format_read_uint64(bytes), format_read_uint64(bytes + 8)))
+			if (!add_piece(hdf5, pieces, format_read_uint64(bytes),
+						   format_read_uint64(bytes + 8)))
 				return false;
 		}
 		else if (!read_message(hdf5, object, type, bytes, kept, at))
@@ -275,7 +286,8 @@ read_header(Hdf5 *hdf5, Object *object, uint64_t at)
 	left = bytes[2] | bytes[3] << 8;
 	if (left > MAX_MESSAGES)
 		return hdf5_fault(hdf5, FORMAT_TOO_LARGE, at, "More messages than a model has");
-	if (!add_piece(hdf5, &pieces, at + HEADER_BYTES, format_read_uint32(bytes + 8)))
+	if (!add_piece(hdf5, &pieces, at + HEADER_BYTES,
+				   format_read_uint32(bytes + 8)))
 		return false;
 	while (pieces.read < pieces.count)
 	{
@@ -296,7 +308,8 @@ add_tensor(Hdf5 *hdf5, const Tensor *tensor)
 	if (hdf5->count == hdf5->capacity)
 	{
 		size_t		capacity = hdf5->capacity > 0 ? 2 * hdf5->capacity : 32;
-		Tensor	   *tensors = arena_alloc_array(hdf5->arena, capacity, sizeof(Tensor));
+		Tensor	   *tensors = arena_alloc_array(hdf5->arena, capacity,
+												sizeof(Tensor));
 
 		if (tensors == NULL)
 			return hdf5_fault(hdf5, FORMAT_OUT_OF_MEMORY, 0, "No memory for a dataset");
@@ -317,7 +330,8 @@ read_dataset(Hdf5 *hdf5, Object *object, uint64_t at)
 	if (!object->has_type || !object->has_space || !object->has_layout)
 		return hdf5_fault(hdf5, FORMAT_MALFORMED, at, "Neither a group nor a whole dataset");
 	tensor->offset = at;
-	if (!tensor_set_name(hdf5->arena, tensor, hdf5->path, strlen(hdf5->path), hdf5->fault) ||
+	if (!tensor_set_name(hdf5->arena, tensor, hdf5->path, strlen(hdf5->path),
+						 hdf5->fault) ||
 		!tensor_set_size(tensor, hdf5->fault))
 		return false;
 	tensor->offset = 0;

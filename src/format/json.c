@@ -37,16 +37,18 @@ typedef struct Parser
 } Parser;
 
 static bool __attribute__((format(printf, 4, 5)))
-fault(Parser *parser, FormatStatus status, const char *at, const char *detail,...)
+fault(Parser *parser, FormatStatus status, const char *at, const char *detail,
+	  ...)
 {
 	int64_t		line = 1;
 	va_list		arguments;
 
-	for (const char *p = parser->text; (p = memchr(p, '\n', (size_t) (at - p))) != NULL; p++)
+	for (const char *p = parser->text;
+		 (p = memchr(p, '\n', (size_t) (at - p))) != NULL; p++)
 		line++;
 	va_start(arguments, detail);
-	format_fault_list(parser->fault, status, (uint64_t) (at - parser->text), line, detail,
-					  arguments);
+	format_fault_list(parser->fault, status, (uint64_t) (at - parser->text),
+					  line, detail, arguments);
 	va_end(arguments);
 	return false;
 }
@@ -112,7 +114,8 @@ skip_space(Parser *parser)
 {
 	const char *at = parser->at;
 
-	while (at < parser->end && (*at == ' ' || *at == '\n' || *at == '\r' || *at == '\t'))
+	while (at < parser->end &&
+		   (*at == ' ' || *at == '\n' || *at == '\r' || *at == '\t'))
 		at++;
 	parser->at = at;
 }
@@ -196,8 +199,7 @@ check_escape(Parser *parser, const char *at)
 }
 
 /*
- * scan_string
- *	  Finds the end of the string whose first character is at "at".
+ * Finds the end of the string whose first character is at "at".
  *
  * Returns the closing quote, or NULL and a fault.  After it every escape is
  * known to be whole, and every other byte to belong to a character.
@@ -233,8 +235,8 @@ scan_string(Parser *parser, const char *at, bool *escaped)
 		}
 		else if (c >= 0x80)
 		{
-			length = (size_t) utf8_decode((const unsigned char *) at, (size_t) (parser->end - at),
-										  &code);
+			length = (size_t) utf8_decode((const unsigned char *) at,
+										  (size_t) (parser->end - at), &code);
 			if (length == 0)
 			{
 				fault(parser, FORMAT_MALFORMED, at, "Bytes in a string are not UTF-8.");
@@ -268,7 +270,8 @@ read_code(Parser *parser, const char **at, const char *end, uint32_t *code)
 
 	*code = read_code_unit(*at + 2);
 	*at += 6;
-	if (is_high_surrogate(*code) && end - *at >= 6 && (*at)[0] == '\\' && (*at)[1] == 'u')
+	if (is_high_surrogate(*code) && end - *at >= 6 && (*at)[0] == '\\' &&
+		(*at)[1] == 'u')
 	{
 		second = read_code_unit(*at + 2);
 		if (is_low_surrogate(second))
@@ -286,7 +289,9 @@ read_code(Parser *parser, const char **at, const char *end, uint32_t *code)
 	return true;
 }
 
-/* Writes the string from "at" to "end" without its escapes, which is shorter. */
+/*
+ * Writes the string from "at" to "end" without its escapes, which is shorter.
+ */
 static bool
 unescape(Parser *parser, const char *at, const char *end, JsonValue *node)
 {
@@ -418,7 +423,8 @@ parse_word(Parser *parser, const char *word, JsonKind kind)
 {
 	size_t		length = strlen(word);
 
-	if ((size_t) (parser->end - parser->at) < length || memcmp(parser->at, word, length) != 0)
+	if ((size_t) (parser->end - parser->at) < length ||
+		memcmp(parser->at, word, length) != 0)
 		return unexpected(parser, "a value");
 	parser->at += length;
 	return add_node(parser, kind) != NULL;
@@ -452,11 +458,13 @@ close_container(Parser *parser)
 	node->nodes = (size_t) (parser->nodes + parser->used - node);
 	if (node->kind == JSON_ARRAY)
 		return true;
-	outcome = json_shadow_duplicates(parser->arena, node, parser->options, &again);
+	outcome = json_shadow_duplicates(parser->arena, node, parser->options,
+									 &again);
 	if (outcome == JSON_DUPLICATES_NO_MEMORY)
 		return fault(parser, FORMAT_OUT_OF_MEMORY, parser->at, "No memory to compare %u keys.",
 					 node->length);
-	if (outcome == JSON_DUPLICATES_FOUND && !parser->options->last_duplicate_wins)
+	if (outcome == JSON_DUPLICATES_FOUND &&
+		!parser->options->last_duplicate_wins)
 		return fault(parser, FORMAT_MALFORMED, parser->at, "The key \"%s\" comes twice in an object.",
 					 utf8_excerpt(again->text, again->length, excerpt));
 	return true;
@@ -559,7 +567,8 @@ parse_text(Parser *parser)
 		if (parser->at >= parser->next_interrupt)
 			interrupt(parser);
 		skip_space(parser);
-		if (!parse_value(parser) || !go_to_next_value(parser, parser->depth > depth, &done))
+		if (!parse_value(parser) ||
+			!go_to_next_value(parser, parser->depth > depth, &done))
 			return false;
 	} while (!done);
 	skip_space(parser);
@@ -569,8 +578,8 @@ parse_text(Parser *parser)
 }
 
 const JsonValue *
-json_parse(Arena *arena, const char *text, size_t length, const JsonOptions *options,
-		   FormatFault *fault_out)
+json_parse(Arena *arena, const char *text, size_t length,
+		   const JsonOptions *options, FormatFault *fault_out)
 {
 	static const JsonOptions strict;
 	Parser		parser = {arena};
@@ -594,7 +603,8 @@ json_parse(Arena *arena, const char *text, size_t length, const JsonOptions *opt
 		return NULL;
 	}
 	parser.capacity = count_nodes(&parser);
-	parser.nodes = arena_alloc_array(arena, parser.capacity, sizeof(JsonValue));
+	parser.nodes = arena_alloc_array(arena, parser.capacity,
+									 sizeof(JsonValue));
 	if (parser.nodes == NULL)
 	{
 		fault(&parser, FORMAT_OUT_OF_MEMORY, text, "No memory for %zu values.", parser.capacity);

@@ -16,7 +16,8 @@
  *				... not a whole number, or out of range
  *			... key->text, key->length; json_equals(key, "[UNK]")
  *		}
- *		for (item = json_first(list); item != NULL; item = json_next(list, item))
+ *		for (item = json_first(list); item != NULL;
+ *			 item = json_next(list, item))
  *			...
  *
  * The tree is one array of nodes of 16 bytes in the order of the text.
@@ -49,7 +50,8 @@ typedef enum JsonKind
 typedef struct JsonValue
 {
 	uint8_t		kind;
-	bool		shadowed;		/* a key that comes again later in its object */
+	bool		shadowed;		/* a key that comes again later in its
+								 * object */
 	uint32_t	length;			/* bytes of a string or a number as written;
 								 * elements of an array, members of an object
 								 * without shadowed ones */
@@ -77,14 +79,14 @@ typedef struct JsonOptions
 #define JSON_MAX_LENGTH ((size_t) 1 << 30)
 
 /*
- * json_parse
- *	  The root of the tree, or NULL and a fault.
+ * The root of the tree, or NULL and a fault.
  *
  * Takes 16 bytes of the arena for each key and value, 32 more for a while for
  * each key of the largest object, and the strings that have escapes.
  */
-extern const JsonValue *json_parse(Arena *arena, const char *text, size_t length,
-								   const JsonOptions *options, FormatFault *fault);
+extern const JsonValue *json_parse(Arena *arena, const char *text,
+								   size_t length, const JsonOptions *options,
+								   FormatFault *fault);
 
 static inline bool
 json_is(const JsonValue *value, JsonKind kind)
@@ -100,7 +102,8 @@ extern uint32_t json_count(const JsonValue *value);
  * after another; NULL at the end.  Shadowed keys are passed over.
  */
 extern const JsonValue *json_first(const JsonValue *container);
-extern const JsonValue *json_next(const JsonValue *container, const JsonValue *item);
+extern const JsonValue *json_next(const JsonValue *container,
+								  const JsonValue *item);
 
 /* The value of a key. */
 static inline const JsonValue *
@@ -125,8 +128,7 @@ extern bool json_int64(const JsonValue *value, int64_t *result);
 extern bool json_double(const JsonValue *value, double *result);
 
 /*
- * json_visit_leaves
- *	  Calls a function for each value that is no container, in their order.
+ * Calls a function for each value that is no container, in their order.
  *
  * Its key is that of every object and the place in every array on the way,
  * joined by dots: "rope_parameters.factor", "layer_types.0".  Empty containers
@@ -134,8 +136,10 @@ extern bool json_double(const JsonValue *value, double *result);
  * JSON_MAX_PATH bytes or a zero byte; at that the function is not called.
  */
 #define JSON_MAX_PATH 1000
-typedef bool (*JsonVisit) (void *context, const char *key, const JsonValue *value);
-extern bool json_visit_leaves(const JsonValue *root, JsonVisit visit, void *context);
+typedef bool (*JsonVisit) (void *context, const char *key,
+						   const JsonValue *value);
+extern bool json_visit_leaves(const JsonValue *root, JsonVisit visit,
+							  void *context);
 
 /* "an object", "a string", ...: for messages. */
 extern const char *json_kind_name(const JsonValue *value);

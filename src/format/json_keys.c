@@ -42,7 +42,8 @@ shadow_few(JsonValue *object, const JsonValue **again)
 {
 	bool		found = false;
 
-	for (const JsonValue *key = json_first(object); key != NULL; key = json_next(object, key))
+	for (const JsonValue *key = json_first(object); key != NULL;
+		 key = json_next(object, key))
 	{
 		for (const JsonValue *later = json_next(object, key); later != NULL;
 			 later = json_next(object, later))
@@ -68,7 +69,9 @@ compare_keys(const SortedKey *a, const SortedKey *b)
 	return memcmp(a->key->text, b->key->text, a->key->length);
 }
 
-/* One pass of a merge sort from below: runs of "width" become twice as long. */
+/*
+ * One pass of a merge sort from below: runs of "width" become twice as long.
+ */
 static void
 merge_runs(const SortedKey *from, SortedKey *to, size_t count, size_t width)
 {
@@ -81,7 +84,8 @@ merge_runs(const SortedKey *from, SortedKey *to, size_t count, size_t width)
 
 		for (size_t i = start; i < end; i++)
 		{
-			if (left < middle && (right == end || compare_keys(&from[left], &from[right]) <= 0))
+			if (left < middle &&
+				(right == end || compare_keys(&from[left], &from[right]) <= 0))
 				to[i] = from[left++];
 			else
 				to[i] = from[right++];
@@ -91,7 +95,8 @@ merge_runs(const SortedKey *from, SortedKey *to, size_t count, size_t width)
 
 /* Sorts stably, so that equal keys keep the order of the text. */
 static SortedKey *
-sort_keys(SortedKey *keys, SortedKey *spare, size_t count, const JsonOptions *options)
+sort_keys(SortedKey *keys, SortedKey *spare, size_t count,
+		  const JsonOptions *options)
 {
 	for (size_t width = 1; width < count; width *= 2)
 	{
@@ -107,13 +112,15 @@ sort_keys(SortedKey *keys, SortedKey *spare, size_t count, const JsonOptions *op
 }
 
 static bool
-shadow_neighbours(JsonValue *object, const SortedKey *keys, size_t count, const JsonValue **again)
+shadow_neighbours(JsonValue *object, const SortedKey *keys, size_t count,
+				  const JsonValue **again)
 {
 	bool		found = false;
 
 	for (size_t i = 1; i < count; i++)
 	{
-		if (keys[i - 1].hash != keys[i].hash || !equal_keys(keys[i - 1].key, keys[i].key))
+		if (keys[i - 1].hash != keys[i].hash ||
+			!equal_keys(keys[i - 1].key, keys[i].key))
 			continue;
 		shadow(object, keys[i - 1].key);
 		*again = keys[i].key;
@@ -123,8 +130,8 @@ shadow_neighbours(JsonValue *object, const SortedKey *keys, size_t count, const 
 }
 
 JsonDuplicates
-json_shadow_duplicates(Arena *arena, JsonValue *object, const JsonOptions *options,
-					   const JsonValue **again)
+json_shadow_duplicates(Arena *arena, JsonValue *object,
+					   const JsonOptions *options, const JsonValue **again)
 {
 	ArenaMark	mark = arena_mark(arena);
 	size_t		count = object->length;
@@ -133,17 +140,21 @@ json_shadow_duplicates(Arena *arena, JsonValue *object, const JsonOptions *optio
 	bool		found;
 
 	if (count <= FEW_KEYS)
-		return shadow_few(object, again) ? JSON_DUPLICATES_FOUND : JSON_DUPLICATES_NONE;
+		return shadow_few(object, again) ? JSON_DUPLICATES_FOUND
+										 : JSON_DUPLICATES_NONE;
 
 	keys = arena_alloc_array(arena, count, 2 * sizeof(SortedKey));
 	if (keys == NULL)
 		return JSON_DUPLICATES_NO_MEMORY;
-	for (const JsonValue *key = json_first(object); key != NULL; key = json_next(object, key))
+	for (const JsonValue *key = json_first(object); key != NULL;
+		 key = json_next(object, key))
 	{
 		keys[filled].hash = hash_bytes64(key->text, key->length);
 		keys[filled++].key = (JsonValue *) key;
 	}
-	found = shadow_neighbours(object, sort_keys(keys, keys + count, count, options), count, again);
+	found = shadow_neighbours(object,
+							  sort_keys(keys, keys + count, count, options),
+							  count, again);
 	arena_release(arena, mark);
 	return found ? JSON_DUPLICATES_FOUND : JSON_DUPLICATES_NONE;
 }

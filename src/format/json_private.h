@@ -22,6 +22,7 @@ typedef enum JsonDuplicates
  * object's count.  *again: one of those that come again.
  */
 extern JsonDuplicates json_shadow_duplicates(Arena *arena, JsonValue *object,
-											 const JsonOptions *options, const JsonValue **again);
+											 const JsonOptions *options,
+											 const JsonValue **again);
 
 #endif							/* FORMAT_JSON_PRIVATE_H */

@@ -44,7 +44,8 @@ live_item(const JsonValue *container, const JsonValue *item)
 const JsonValue *
 json_first(const JsonValue *container)
 {
-	return is_container(container) ? live_item(container, container + 1) : NULL;
+	return is_container(container) ? live_item(container, container + 1)
+								   : NULL;
 }
 
 const JsonValue *
@@ -62,7 +63,8 @@ json_get(const JsonValue *object, const char *name)
 {
 	if (!json_is(object, JSON_OBJECT))
 		return NULL;
-	for (const JsonValue *key = json_first(object); key != NULL; key = json_next(object, key))
+	for (const JsonValue *key = json_first(object); key != NULL;
+		 key = json_next(object, key))
 	{
 		if (json_equals(key, name))
 			return json_member(key);
@@ -110,8 +112,9 @@ json_int64(const JsonValue *value, int64_t *result)
 			return false;
 		magnitude = magnitude * 10 + digit;
 	}
-	*result = negative ? -(int64_t) (magnitude - (magnitude > 0)) - (magnitude > 0) :
-		(int64_t) magnitude;
+	*result = negative
+				  ? -(int64_t) (magnitude - (magnitude > 0)) - (magnitude > 0)
+				  : (int64_t) magnitude;
 	return true;
 }
 
@@ -121,7 +124,8 @@ json_double(const JsonValue *value, double *result)
 	double		number;
 
 	if (!json_is(value, JSON_NUMBER) ||
-		!format_parse_double(value->text, value->length, &number) || isinf(number))
+		!format_parse_double(value->text, value->length, &number) ||
+		isinf(number))
 		return false;
 	*result = number;
 	return true;
@@ -129,15 +133,18 @@ json_double(const JsonValue *value, double *result)
 
 /* Recurses as deep as the tree, which is at most JSON_MAX_DEPTH. */
 static bool
-visit_below(const JsonValue *value, char *path, size_t length, JsonVisit visit, void *context)
+visit_below(const JsonValue *value, char *path, size_t length, JsonVisit visit,
+			void *context)
 {
 	uint32_t	place = 0;
 
 	if (!is_container(value))
 		return visit(context, path, value);
-	for (const JsonValue *item = json_first(value); item != NULL; item = json_next(value, item))
+	for (const JsonValue *item = json_first(value); item != NULL;
+		 item = json_next(value, item))
 	{
-		const JsonValue *below = value->kind == JSON_OBJECT ? json_member(item) : item;
+		const JsonValue *below = value->kind == JSON_OBJECT ? json_member(item)
+															: item;
 		char		number[16];
 		const char *key = number;
 		size_t		key_length = (size_t) snprintf(number, sizeof(number), "%u", place++);
@@ -148,7 +155,8 @@ visit_below(const JsonValue *value, char *path, size_t length, JsonVisit visit, 
 			key = item->text;
 			key_length = item->length;
 		}
-		if (key_length + 2 > JSON_MAX_PATH - length || memchr(key, '\0', key_length) != NULL)
+		if (key_length + 2 > JSON_MAX_PATH - length ||
+			memchr(key, '\0', key_length) != NULL)
 			return false;
 		if (length > 0)
 			path[end++] = '.';

@@ -24,7 +24,8 @@ json_writer_begin(JsonWriter *writer, Arena *arena)
 static bool
 reserve(JsonWriter *writer, size_t more)
 {
-	size_t		capacity = writer->capacity > 0 ? writer->capacity : FIRST_CAPACITY;
+	size_t		capacity = writer->capacity > 0 ? writer->capacity
+												: FIRST_CAPACITY;
 	char	   *text;
 
 	if (writer->failed)
@@ -33,7 +34,9 @@ reserve(JsonWriter *writer, size_t more)
 		return true;
 	while (capacity - writer->length < more && capacity < SIZE_MAX / 2)
 		capacity *= 2;
-	text = capacity - writer->length < more ? NULL : arena_alloc(writer->arena, capacity);
+	text = capacity - writer->length < more
+			   ? NULL
+			   : arena_alloc(writer->arena, capacity);
 	if (text == NULL)
 	{
 		writer->failed = true;
@@ -92,7 +95,8 @@ escape_of(unsigned char c, char buffer[8])
 		return "\\\\";
 	if (c >= 0x20)
 		return NULL;
-	if (c < sizeof(short_ones) / sizeof(short_ones[0]) && short_ones[c] != NULL)
+	if (c < sizeof(short_ones) / sizeof(short_ones[0]) &&
+		short_ones[c] != NULL)
 		return short_ones[c];
 	snprintf(buffer, 8, "\\u%04x", c);
 	return buffer;
@@ -188,7 +192,8 @@ json_write_value(JsonWriter *writer, const JsonValue *value)
 		case JSON_NULL:
 		case JSON_FALSE:
 		case JSON_TRUE:
-			json_write_raw(writer, words[value->kind], strlen(words[value->kind]));
+			json_write_raw(writer, words[value->kind],
+						   strlen(words[value->kind]));
 			return;
 		case JSON_NUMBER:
 			json_write_raw(writer, value->text, value->length);
@@ -201,7 +206,8 @@ json_write_value(JsonWriter *writer, const JsonValue *value)
 			break;
 	}
 	json_write_begin(writer, is_object ? '{' : '[');
-	for (const JsonValue *item = json_first(value); item != NULL; item = json_next(value, item))
+	for (const JsonValue *item = json_first(value); item != NULL;
+		 item = json_next(value, item))
 	{
 		if (is_object)
 			json_write_key(writer, item->text, item->length);

@@ -34,10 +34,14 @@ typedef struct JsonWriter
 extern void json_writer_begin(JsonWriter *writer, Arena *arena);
 extern void json_write_begin(JsonWriter *writer, char bracket);
 extern void json_write_end(JsonWriter *writer, char bracket);
-extern void json_write_key(JsonWriter *writer, const char *text, size_t length);
+extern void json_write_key(JsonWriter *writer, const char *text,
+						   size_t length);
 
-/* Well-formed UTF-8; quotes, backslashes and control characters are escaped. */
-extern void json_write_string(JsonWriter *writer, const char *text, size_t length);
+/*
+ * Well-formed UTF-8; quotes, backslashes and control characters are escaped.
+ */
+extern void json_write_string(JsonWriter *writer, const char *text,
+							  size_t length);
 extern void json_write_int64(JsonWriter *writer, int64_t number);
 extern void json_write_uint64(JsonWriter *writer, uint64_t number);
 
@@ -45,7 +49,8 @@ extern void json_write_uint64(JsonWriter *writer, uint64_t number);
 extern void json_write_double(JsonWriter *writer, double number);
 
 /* "null", "true", a number as it was written. */
-extern void json_write_raw(JsonWriter *writer, const char *text, size_t length);
+extern void json_write_raw(JsonWriter *writer, const char *text,
+						   size_t length);
 
 /* A whole tree, without shadowed keys. */
 extern void json_write_value(JsonWriter *writer, const JsonValue *value);

@@ -54,7 +54,8 @@ typedef struct Head
 static uint64_t
 place(const Head *head, const JsonValue *key)
 {
-	if (key->text >= head->text && key->text < head->text + head->result->data_start - PREFIX)
+	if (key->text >= head->text &&
+		key->text < head->text + head->result->data_start - PREFIX)
 		return PREFIX + (uint64_t) (key->text - head->text);
 	return PREFIX;				/* a key with escapes is a copy */
 }
@@ -70,7 +71,8 @@ malformed(const Head *head, const JsonValue *key, const char *what)
 }
 
 static bool
-read_type(const Head *head, const JsonValue *key, const JsonValue *value, Tensor *tensor)
+read_type(const Head *head, const JsonValue *key, const JsonValue *value,
+		  Tensor *tensor)
 {
 	char		excerpt[UTF8_EXCERPT];
 
@@ -84,9 +86,10 @@ read_type(const Head *head, const JsonValue *key, const JsonValue *value, Tensor
 			return true;
 		}
 	}
-	format_fault(head->fault, FORMAT_UNSUPPORTED, place(head, key), 0,
-				 "Tensor \"%.80s\" has the type \"%.20s\"; supported are F64, F32, F16, BF16, I64, U64, I32, U32, I16, U16, I8, U8 and BOOL.",
-				 tensor->name, utf8_excerpt(value->text, value->length, excerpt));
+	format_fault(
+		head->fault, FORMAT_UNSUPPORTED, place(head, key), 0,
+		"Tensor \"%.80s\" has the type \"%.20s\"; supported are F64, F32, F16, BF16, I64, U64, I32, U32, I16, U16, I8, U8 and BOOL.",
+		tensor->name, utf8_excerpt(value->text, value->length, excerpt));
 	return false;
 }
 
@@ -102,14 +105,16 @@ read_size(const JsonValue *value, uint64_t *size)
 }
 
 static bool
-read_shape(const Head *head, const JsonValue *key, const JsonValue *value, Tensor *tensor)
+read_shape(const Head *head, const JsonValue *key, const JsonValue *value,
+		   Tensor *tensor)
 {
 	if (!json_is(value, JSON_ARRAY))
 		return malformed(head, key, "has no shape");
 	if (json_count(value) > TENSOR_MAX_RANK)
 		return malformed(head, key, "has more than 8 dimensions");
 	tensor->rank = 0;
-	for (const JsonValue *item = json_first(value); item != NULL; item = json_next(value, item))
+	for (const JsonValue *item = json_first(value); item != NULL;
+		 item = json_next(value, item))
 	{
 		if (!read_size(item, &tensor->shape[tensor->rank++]))
 			return malformed(head, key, "has a dimension that is not a size");
@@ -118,14 +123,15 @@ read_shape(const Head *head, const JsonValue *key, const JsonValue *value, Tenso
 }
 
 static bool
-read_offsets(const Head *head, const JsonValue *key, const JsonValue *value, Tensor *tensor)
+read_offsets(const Head *head, const JsonValue *key, const JsonValue *value,
+			 Tensor *tensor)
 {
 	const JsonValue *first = json_first(value);
 	uint64_t	begin;
 	uint64_t	end;
 
-	if (!json_is(value, JSON_ARRAY) || json_count(value) != 2 || !read_size(first, &begin) ||
-		!read_size(json_next(value, first), &end))
+	if (!json_is(value, JSON_ARRAY) || json_count(value) != 2 ||
+		!read_size(first, &begin) || !read_size(json_next(value, first), &end))
 		return malformed(head, key, "has no data_offsets");
 	if (begin > end || end > head->data_bytes)
 		return malformed(head, key, "has data_offsets that are not within the file");
@@ -144,10 +150,11 @@ read_tensor(const Head *head, const JsonValue *key, Tensor *tensor)
 	tensor->offset = place(head, key);
 	if (!json_is(value, JSON_OBJECT))
 		return malformed(head, key, "is not described by an object");
-	return tensor_set_name(head->arena, tensor, key->text, key->length, head->fault) &&
-		read_type(head, key, json_get(value, "dtype"), tensor) &&
-		read_shape(head, key, json_get(value, "shape"), tensor) &&
-		read_offsets(head, key, json_get(value, "data_offsets"), tensor);
+	return tensor_set_name(head->arena, tensor, key->text, key->length,
+						   head->fault) &&
+		   read_type(head, key, json_get(value, "dtype"), tensor) &&
+		   read_shape(head, key, json_get(value, "shape"), tensor) &&
+		   read_offsets(head, key, json_get(value, "data_offsets"), tensor);
 }
 
 static bool
@@ -157,7 +164,8 @@ read_metadata(const Head *head, const JsonValue *key)
 
 	if (!json_is(value, JSON_OBJECT))
 		return malformed(head, key, "is not an object");
-	for (const JsonValue *item = json_first(value); item != NULL; item = json_next(value, item))
+	for (const JsonValue *item = json_first(value); item != NULL;
+		 item = json_next(value, item))
 	{
 		if (!json_is(json_member(item), JSON_STRING))
 			return malformed(head, key, "has a value that is not a string");
@@ -176,14 +184,16 @@ read_tensors(const Head *head, const JsonValue *root)
 		format_fault(head->fault, FORMAT_MALFORMED, PREFIX, 0, "The head is not an object.");
 		return false;
 	}
-	list->tensors = arena_alloc_array(head->arena, json_count(root), sizeof(Tensor));
+	list->tensors = arena_alloc_array(head->arena, json_count(root),
+									  sizeof(Tensor));
 	if (list->tensors == NULL)
 	{
 		format_fault(head->fault, FORMAT_OUT_OF_MEMORY, PREFIX, 0, "No memory for %u tensors.",
 					 json_count(root));
 		return false;
 	}
-	for (const JsonValue *key = json_first(root); key != NULL; key = json_next(root, key))
+	for (const JsonValue *key = json_first(root); key != NULL;
+		 key = json_next(root, key))
 	{
 		if (json_equals(key, "__metadata__"))
 		{
@@ -194,13 +204,15 @@ read_tensors(const Head *head, const JsonValue *root)
 			return false;
 	}
 	return tensor_list_finish(head->arena, list, head->fault) &&
-		tensor_list_check_gaps(list, 0, head->result->data_start,
-							   head->result->data_start + head->data_bytes, 1, head->fault);
+		   tensor_list_check_gaps(list, 0, head->result->data_start,
+								  head->result->data_start + head->data_bytes,
+								  1, head->fault);
 }
 
 /* The head's text; NULL and a fault. */
 static char *
-read_head(Arena *arena, const FormatFile *file, uint64_t *length, FormatFault *fault)
+read_head(Arena *arena, const FormatFile *file, uint64_t *length,
+		  FormatFault *fault)
 {
 	unsigned char prefix[PREFIX];
 	char	   *text;
@@ -212,14 +224,16 @@ read_head(Arena *arena, const FormatFile *file, uint64_t *length, FormatFault *f
 	{
 		format_fault(fault, FORMAT_TOO_LARGE, 0, 0,
 					 "The head is said to have %llu bytes, the most are %llu.",
-					 (unsigned long long) *length, (unsigned long long) SAFETENSORS_MAX_HEAD);
+					 (unsigned long long) *length,
+					 (unsigned long long) SAFETENSORS_MAX_HEAD);
 		return NULL;
 	}
 	if (*length > file->size - PREFIX)
 	{
 		format_fault(fault, FORMAT_TRUNCATED, file->size, 0,
 					 "The head is said to have %llu bytes, the file has %llu.",
-					 (unsigned long long) *length, (unsigned long long) file->size);
+					 (unsigned long long) *length,
+					 (unsigned long long) file->size);
 		return NULL;
 	}
 	text = arena_alloc(arena, (size_t) *length);
@@ -229,7 +243,9 @@ read_head(Arena *arena, const FormatFile *file, uint64_t *length, FormatFault *f
 					 (unsigned long long) *length);
 		return NULL;
 	}
-	return format_file_read(file, PREFIX, text, (size_t) *length, fault) ? text : NULL;
+	return format_file_read(file, PREFIX, text, (size_t) *length, fault)
+			   ? text
+			   : NULL;
 }
 
 bool
@@ -284,7 +300,8 @@ write_metadata(JsonWriter *writer, const char *const *metadata, int pairs)
 	for (int i = 0; i < pairs; i++)
 	{
 		json_write_key(writer, metadata[2 * i], strlen(metadata[2 * i]));
-		json_write_string(writer, metadata[2 * i + 1], strlen(metadata[2 * i + 1]));
+		json_write_string(writer, metadata[2 * i + 1],
+						  strlen(metadata[2 * i + 1]));
 	}
 	json_write_end(writer, '}');
 }
@@ -329,7 +346,8 @@ place_tensors(Tensor *tensors, size_t count, FormatFault *fault)
 		if (!tensor_set_size(&tensors[i], fault))
 			return false;
 		tensors[i].offset = offset;
-		if (__builtin_add_overflow(offset, tensors[i].bytes, &offset) || offset > INT64_MAX)
+		if (__builtin_add_overflow(offset, tensors[i].bytes, &offset) ||
+			offset > INT64_MAX)
 		{
 			format_fault(fault, FORMAT_TOO_LARGE, 0, 0, "The tensors have too many bytes.");
 			return false;
@@ -339,8 +357,9 @@ place_tensors(Tensor *tensors, size_t count, FormatFault *fault)
 }
 
 char *
-safetensors_head(Arena *arena, Tensor *tensors, size_t count, const char *const *metadata,
-				 int pairs, size_t *length, FormatFault *fault)
+safetensors_head(Arena *arena, Tensor *tensors, size_t count,
+				 const char *const *metadata, int pairs, size_t *length,
+				 FormatFault *fault)
 {
 	JsonWriter	writer;
 	char	   *text;

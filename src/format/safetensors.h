@@ -29,15 +29,15 @@ typedef struct Safetensors
 } Safetensors;
 
 /*
- * safetensors_open
- *	  Reads and checks the head of a file.
+ * Reads and checks the head of a file.
  *
  * The bytes of all tensors must fill the file to its end without a hole; a
  * type that cannot be read here is FORMAT_UNSUPPORTED, by its name.
  * Everything stays in the arena: about four times the size of the head.
  * options: its interrupt function alone counts.
  */
-extern bool safetensors_open(Safetensors *head, Arena *arena, const FormatFile *file,
+extern bool safetensors_open(Safetensors *head, Arena *arena,
+							 const FormatFile *file,
 							 const JsonOptions *options, FormatFault *fault);
 
 /* Which file a tensor is read from. */
@@ -56,22 +56,23 @@ typedef struct SafetensorsIndex
 } SafetensorsIndex;
 
 /* A name of a file that leaves the model's folder is a fault. */
-extern bool safetensors_index_parse(SafetensorsIndex *index, Arena *arena, const char *text,
-									size_t length, const JsonOptions *options, FormatFault *fault);
+extern bool safetensors_index_parse(SafetensorsIndex *index, Arena *arena,
+									const char *text, size_t length,
+									const JsonOptions *options,
+									FormatFault *fault);
 
 /*
- * safetensors_index_merge
- *	  One list of the tensors that the index names, each from its file.
+ * One list of the tensors that the index names, each from its file.
  *
  * heads: of index->files, in their order.  A tensor that its file does not
  * hold is a fault.
  */
-extern bool safetensors_index_merge(const SafetensorsIndex *index, Arena *arena,
-									const Safetensors *heads, TensorList *list, FormatFault *fault);
+extern bool safetensors_index_merge(const SafetensorsIndex *index,
+									Arena *arena, const Safetensors *heads,
+									TensorList *list, FormatFault *fault);
 
 /*
- * safetensors_head
- *	  The head of a file that holds these tensors, for writing one.
+ * The head of a file that holds these tensors, for writing one.
  *
  * Gives every tensor its offset in the file, in the order of the array and
  * after the head, which is padded with blanks to a multiple of eight bytes.
@@ -79,7 +80,7 @@ extern bool safetensors_index_merge(const SafetensorsIndex *index, Arena *arena,
  * type has no name in this format.
  */
 extern char *safetensors_head(Arena *arena, Tensor *tensors, size_t count,
-							  const char *const *metadata, int pairs, size_t *length,
-							  FormatFault *fault);
+							  const char *const *metadata, int pairs,
+							  size_t *length, FormatFault *fault);
 
 #endif							/* FORMAT_SAFETENSORS_H */

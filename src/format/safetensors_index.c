@@ -29,7 +29,8 @@ no_memory(FormatFault *fault)
  * for a way out of it.
  */
 static bool
-check_file_name(const JsonValue *key, const JsonValue *name, FormatFault *fault)
+check_file_name(const JsonValue *key, const JsonValue *name,
+				FormatFault *fault)
 {
 	char		excerpt[UTF8_EXCERPT];
 	char		file[UTF8_EXCERPT];
@@ -37,8 +38,10 @@ check_file_name(const JsonValue *key, const JsonValue *name, FormatFault *fault)
 
 	if (!json_is(name, JSON_STRING))
 	{
-		format_fault(fault, FORMAT_MALFORMED, 0, 0, "The file of tensor \"%s\" is %s, not a string.",
-					 utf8_excerpt(key->text, key->length, excerpt), json_kind_name(name));
+		format_fault(fault, FORMAT_MALFORMED, 0, 0,
+					 "The file of tensor \"%s\" is %s, not a string.",
+					 utf8_excerpt(key->text, key->length, excerpt),
+					 json_kind_name(name));
 		return false;
 	}
 	if (name->length > end && name->length <= 255 && name->text[0] != '.' &&
@@ -64,13 +67,15 @@ compare_texts(const void *a, const void *b)
 static int
 compare_places(const void *a, const void *b)
 {
-	return strcmp(((const SafetensorsPlace *) a)->tensor, ((const SafetensorsPlace *) b)->tensor);
+	return strcmp(((const SafetensorsPlace *) a)->tensor,
+				  ((const SafetensorsPlace *) b)->tensor);
 }
 
 static int
 find_file(const SafetensorsIndex *index, const char *name)
 {
-	const char **found = bsearch(&name, index->files, (size_t) index->file_count,
+	const char **found = bsearch(&name, index->files,
+								 (size_t) index->file_count,
 								 sizeof(*index->files), compare_texts);
 
 	return (int) (found - index->files);
@@ -78,7 +83,8 @@ find_file(const SafetensorsIndex *index, const char *name)
 
 /* The names of all files, each once, sorted. */
 static bool
-collect_files(SafetensorsIndex *index, Arena *arena, const JsonValue *map, FormatFault *fault)
+collect_files(SafetensorsIndex *index, Arena *arena, const JsonValue *map,
+			  FormatFault *fault)
 {
 	size_t		count = json_count(map);
 	size_t		kept = 0;
@@ -87,7 +93,8 @@ collect_files(SafetensorsIndex *index, Arena *arena, const JsonValue *map, Forma
 	if (index->files == NULL)
 		return no_memory(fault);
 	count = 0;
-	for (const JsonValue *key = json_first(map); key != NULL; key = json_next(map, key))
+	for (const JsonValue *key = json_first(map); key != NULL;
+		 key = json_next(map, key))
 	{
 		const JsonValue *name = json_member(key);
 
@@ -113,12 +120,15 @@ collect_files(SafetensorsIndex *index, Arena *arena, const JsonValue *map, Forma
 }
 
 static bool
-collect_places(SafetensorsIndex *index, Arena *arena, const JsonValue *map, FormatFault *fault)
+collect_places(SafetensorsIndex *index, Arena *arena, const JsonValue *map,
+			   FormatFault *fault)
 {
-	index->places = arena_alloc_array(arena, json_count(map), sizeof(*index->places));
+	index->places = arena_alloc_array(arena, json_count(map),
+									  sizeof(*index->places));
 	if (index->places == NULL)
 		return no_memory(fault);
-	for (const JsonValue *key = json_first(map); key != NULL; key = json_next(map, key))
+	for (const JsonValue *key = json_first(map); key != NULL;
+		 key = json_next(map, key))
 	{
 		SafetensorsPlace *place = &index->places[index->count++];
 		const JsonValue *name = json_member(key);
@@ -137,7 +147,8 @@ collect_places(SafetensorsIndex *index, Arena *arena, const JsonValue *map, Form
 }
 
 bool
-safetensors_index_parse(SafetensorsIndex *index, Arena *arena, const char *text, size_t length,
+safetensors_index_parse(SafetensorsIndex *index, Arena *arena,
+						const char *text, size_t length,
 						const JsonOptions *options, FormatFault *fault)
 {
 	const JsonValue *root;
@@ -159,12 +170,14 @@ safetensors_index_parse(SafetensorsIndex *index, Arena *arena, const char *text,
 		format_fault(fault, FORMAT_MALFORMED, 0, 0, "\"weight_map\" is empty.");
 		return false;
 	}
-	return collect_files(index, arena, map, fault) && collect_places(index, arena, map, fault);
+	return collect_files(index, arena, map, fault) &&
+		   collect_places(index, arena, map, fault);
 }
 
 bool
-safetensors_index_merge(const SafetensorsIndex *index, Arena *arena, const Safetensors *heads,
-						TensorList *list, FormatFault *fault)
+safetensors_index_merge(const SafetensorsIndex *index, Arena *arena,
+						const Safetensors *heads, TensorList *list,
+						FormatFault *fault)
 {
 	memset(list, 0, sizeof(*list));
 	memset(fault, 0, sizeof(*fault));
@@ -174,7 +187,8 @@ safetensors_index_merge(const SafetensorsIndex *index, Arena *arena, const Safet
 	for (size_t i = 0; i < index->count; i++)
 	{
 		const SafetensorsPlace *place = &index->places[i];
-		const Tensor *tensor = tensor_find(&heads[place->file].list, place->tensor);
+		const Tensor *tensor = tensor_find(&heads[place->file].list,
+										   place->tensor);
 
 		if (tensor == NULL)
 		{

@@ -75,7 +75,9 @@ read_octal(const char *field, size_t size, uint64_t *number)
 	return any;
 }
 
-/* Octal, or big-endian after a byte of 0x80, as GNU tar writes from 8 GB on. */
+/*
+ * Octal, or big-endian after a byte of 0x80, as GNU tar writes from 8 GB on.
+ */
 static bool
 read_size(const char *field, size_t size, uint64_t *number)
 {
@@ -140,7 +142,8 @@ set_name(TarReader *reader, const char *name, size_t length)
 	while (start < length)
 	{
 		const char *slash = memchr(name + start, '/', length - start);
-		size_t		part = slash != NULL ? (size_t) (slash - name) - start : length - start;
+		size_t		part = slash != NULL ? (size_t) (slash - name) - start
+										 : length - start;
 
 		if (part == 2 && memcmp(name + start, "..", 2) == 0)
 			return fault(reader, FORMAT_MALFORMED, "A name contains \"..\".");
@@ -171,8 +174,8 @@ set_link(TarReader *reader, const char *name, size_t length)
 
 /* One record, "length key=value\n", whose parts lie in memory. */
 static bool
-take_record(TarReader *reader, const char *key, size_t key_length, const char *value,
-			size_t length, bool global)
+take_record(TarReader *reader, const char *key, size_t key_length,
+			const char *value, size_t length, bool global)
 {
 	bool		is_path = key_length == 4 && memcmp(key, "path", 4) == 0;
 	bool		is_link = key_length == 8 && memcmp(key, "linkpath", 8) == 0;
@@ -198,7 +201,8 @@ take_record(TarReader *reader, const char *key, size_t key_length, const char *v
 
 		for (size_t i = 0; i < length; i++)
 		{
-			if (value[i] < '0' || value[i] > '9' || size > (UINT64_MAX - 9) / 10)
+			if (value[i] < '0' || value[i] > '9' ||
+				size > (UINT64_MAX - 9) / 10)
 				return fault(reader, FORMAT_MALFORMED, "The size in an extended header is no number.");
 			size = size * 10 + (uint64_t) (value[i] - '0');
 		}
@@ -281,7 +285,8 @@ read_long_name(TarReader *reader, uint64_t at, uint64_t size, bool is_link)
 
 	if (size > sizeof(name))
 		return fault(reader, FORMAT_TOO_LARGE, "A name has more than 4095 bytes.");
-	if (!format_file_read(reader->file, at, name, (size_t) size, &reader->fault))
+	if (!format_file_read(reader->file, at, name, (size_t) size,
+						  &reader->fault))
 		return false;
 	length = field_length(name, (size_t) size);
 	if (is_link)
@@ -309,7 +314,8 @@ read_own_name(TarReader *reader, const TarBlock *block)
 		memcpy(name, block->prefix, length);
 		name[length++] = '/';
 	}
-	memcpy(name + length, block->name, field_length(block->name, sizeof(block->name)));
+	memcpy(name + length, block->name,
+		   field_length(block->name, sizeof(block->name)));
 	length += field_length(block->name, sizeof(block->name));
 	return set_name(reader, name, length);
 }
@@ -328,8 +334,10 @@ read_kind(TarReader *reader, const TarBlock *block)
 		case '\0':
 		case '0':
 		case '7':
-			reader->kind = !reader->has_name && length > 0 && block->name[length - 1] == '/' ?
-				TAR_FOLDER : TAR_FILE;
+			reader->kind = !reader->has_name && length > 0 &&
+								   block->name[length - 1] == '/'
+							   ? TAR_FOLDER
+							   : TAR_FILE;
 			return true;
 		case '5':
 			reader->kind = TAR_FOLDER;
@@ -373,14 +381,16 @@ skip_bytes(TarReader *reader, uint64_t size)
 static bool
 read_member(TarReader *reader, const TarBlock *block, uint64_t size)
 {
-	if ((!reader->has_name && !read_own_name(reader, block)) || !read_kind(reader, block))
+	if ((!reader->has_name && !read_own_name(reader, block)) ||
+		!read_kind(reader, block))
 		return false;
 	if (reader->has_size)
 		size = reader->extended_size;
 	if (reader->kind != TAR_FILE)
 		size = 0;
 	if (reader->kind == TAR_LINK && !reader->has_link &&
-		!set_link(reader, block->link, field_length(block->link, sizeof(block->link))))
+		!set_link(reader, block->link,
+				  field_length(block->link, sizeof(block->link))))
 		return false;
 	if (reader->kind != TAR_LINK)
 		reader->link[0] = '\0';
@@ -436,7 +446,8 @@ read_headers(TarReader *reader)
 		TarBlock	block;
 		uint64_t	size;
 
-		if (!format_file_read(reader->file, reader->next, &block, TAR_BLOCK, &reader->fault))
+		if (!format_file_read(reader->file, reader->next, &block, TAR_BLOCK,
+							  &reader->fault))
 			return false;
 		if (is_zero(&block))
 		{
@@ -444,7 +455,9 @@ read_headers(TarReader *reader)
 			return true;
 		}
 		if (!right_sum(&block))
-			return fault(reader, reader->next == 0 ? FORMAT_UNRECOGNIZED : FORMAT_MALFORMED,
+			return fault(reader,
+						 reader->next == 0 ? FORMAT_UNRECOGNIZED
+										   : FORMAT_MALFORMED,
 						 "The sum of a header is wrong.");
 		if (!read_size(block.size, sizeof(block.size), &size))
 			return fault(reader, FORMAT_MALFORMED, "The size of a member is no number.");

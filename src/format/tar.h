@@ -21,7 +21,9 @@
 
 #define TAR_BLOCK 512
 
-/* Longer names, or more bytes of extended headers for one member, are a fault. */
+/*
+ * Longer names, or more bytes of extended headers for one member, are a fault.
+ */
 #define TAR_MAX_NAME 4095
 #define TAR_MAX_EXTENDED ((uint64_t) 1 << 20)
 
@@ -72,16 +74,16 @@ extern TarEvent tar_next(TarReader *reader);
 extern bool tar_is_header(const unsigned char block[TAR_BLOCK]);
 
 /*
- * tar_write_head
- *	  What stands before the bytes of a file in an archive.
+ * What stands before the bytes of a file in an archive.
  *
  * Returns its size, a multiple of TAR_BLOCK and at most TAR_MAX_HEAD; or 0 if
  * the name is empty or too long.  A name that ustar has no room for, one that
  * is not ASCII, and a size from 8 GB on go to a pax header before it.
  */
-#define TAR_MAX_HEAD ((size_t) (3 * TAR_BLOCK + (TAR_MAX_NAME + 1 + TAR_BLOCK)))
-extern size_t tar_write_head(unsigned char out[TAR_MAX_HEAD], const char *name, uint64_t size,
-							 uint64_t time);
+#define TAR_MAX_HEAD \
+	((size_t) (3 * TAR_BLOCK + (TAR_MAX_NAME + 1 + TAR_BLOCK)))
+extern size_t tar_write_head(unsigned char out[TAR_MAX_HEAD], const char *name,
+							 uint64_t size, uint64_t time);
 
 /* Zeros that follow the bytes of a file; and those at the end of all. */
 extern size_t tar_padding(uint64_t size);

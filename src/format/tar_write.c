@@ -34,9 +34,12 @@ put_name(TarBlock *block, const char *name, size_t length)
 		memcpy(block->name, name, length);
 		return true;
 	}
-	for (size_t cut = length < sizeof(block->prefix) ? length - 1 : sizeof(block->prefix); cut > 0; cut--)
+	for (size_t cut = length < sizeof(block->prefix) ? length - 1
+													 : sizeof(block->prefix);
+		 cut > 0; cut--)
 	{
-		if (name[cut] != '/' || length - cut - 1 > sizeof(block->name) || length - cut - 1 == 0)
+		if (name[cut] != '/' || length - cut - 1 > sizeof(block->name) ||
+			length - cut - 1 == 0)
 			continue;
 		memcpy(block->prefix, name, cut);
 		memcpy(block->name, name + cut + 1, length - cut - 1);
@@ -70,7 +73,8 @@ finish_block(TarBlock *block, char type, uint64_t size, uint64_t time)
 static size_t
 put_record(char *out, const char *key, const char *value)
 {
-	size_t		rest = strlen(key) + strlen(value) + 3;	/* blank, equals, line feed */
+	/* blank, equals, line feed */
+	size_t		rest = strlen(key) + strlen(value) + 3;
 	size_t		length = rest + 1;
 	char		digits[24];
 
@@ -92,7 +96,8 @@ is_ascii(const char *name)
 
 /* Extended header and its records, padded; the size of both. */
 static size_t
-put_extended(unsigned char *out, const char *path, uint64_t size, uint64_t time)
+put_extended(unsigned char *out, const char *path, uint64_t size,
+			 uint64_t time)
 {
 	TarBlock	block;
 	char	   *records = (char *) out + TAR_BLOCK;
@@ -115,7 +120,8 @@ put_extended(unsigned char *out, const char *path, uint64_t size, uint64_t time)
 }
 
 size_t
-tar_write_head(unsigned char out[TAR_MAX_HEAD], const char *name, uint64_t size, uint64_t time)
+tar_write_head(unsigned char out[TAR_MAX_HEAD], const char *name,
+			   uint64_t size, uint64_t time)
 {
 	TarBlock	block;
 	size_t		length = strlen(name);
@@ -131,7 +137,9 @@ tar_write_head(unsigned char out[TAR_MAX_HEAD], const char *name, uint64_t size,
 	/* readers that know no extended headers see the end of the name */
 	if (!fits)
 	{
-		size_t		cut = length > sizeof(block.name) ? length - sizeof(block.name) : 0;
+		size_t		cut = length > sizeof(block.name)
+							  ? length - sizeof(block.name)
+							  : 0;
 
 		put_name(&block, name + cut, length - cut);
 	}

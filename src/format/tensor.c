@@ -66,7 +66,8 @@ tensor_set_size(Tensor *tensor, FormatFault *fault)
 	uint64_t	block = (uint64_t) types[tensor->type].elements;
 	uint64_t	elements = 1;
 
-	if (block > 1 && (tensor->rank == 0 || tensor->shape[tensor->rank - 1] % block != 0))
+	if (block > 1 &&
+		(tensor->rank == 0 || tensor->shape[tensor->rank - 1] % block != 0))
 	{
 		format_fault(fault, FORMAT_MALFORMED, tensor->offset, 0,
 					 "Rows of tensor \"%s\" are not made of whole blocks of %s, %d elements each.",
@@ -83,7 +84,8 @@ tensor_set_size(Tensor *tensor, FormatFault *fault)
 		}
 	}
 	tensor->elements = elements;
-	if (__builtin_mul_overflow(elements / block, (uint64_t) types[tensor->type].bytes,
+	if (__builtin_mul_overflow(elements / block,
+							   (uint64_t) types[tensor->type].bytes,
 							   &tensor->bytes))
 	{
 		format_fault(fault, FORMAT_MALFORMED, tensor->offset, 0,
@@ -94,7 +96,8 @@ tensor_set_size(Tensor *tensor, FormatFault *fault)
 }
 
 bool
-tensor_set_name(Arena *arena, Tensor *tensor, const char *name, size_t length, FormatFault *fault)
+tensor_set_name(Arena *arena, Tensor *tensor, const char *name, size_t length,
+				FormatFault *fault)
 {
 	char		excerpt[UTF8_EXCERPT];
 
@@ -157,7 +160,8 @@ check_overlaps(const TensorList *list, FormatFault *fault)
 		const Tensor *before = &list->tensors[i - 1];
 		const Tensor *tensor = &list->tensors[i];
 
-		if (before->file != tensor->file || tensor->offset >= before->offset + before->bytes)
+		if (before->file != tensor->file ||
+			tensor->offset >= before->offset + before->bytes)
 			continue;
 		format_fault(fault, FORMAT_MALFORMED, tensor->offset, 0,
 					 "Tensors \"%.80s\" and \"%.80s\" overlap.", before->name, tensor->name);
@@ -173,7 +177,8 @@ sort_by_name(Arena *arena, TensorList *list, FormatFault *fault)
 	Tensor	  **pointers;
 	const Tensor *twice = NULL;
 
-	list->by_name = arena_alloc_array(arena, list->count, sizeof(*list->by_name));
+	list->by_name = arena_alloc_array(arena, list->count,
+									  sizeof(*list->by_name));
 	mark = arena_mark(arena);
 	pointers = arena_alloc_array(arena, list->count, sizeof(*pointers));
 	if (list->by_name == NULL || pointers == NULL || list->count > UINT32_MAX)
@@ -201,13 +206,14 @@ bool
 tensor_list_finish(Arena *arena, TensorList *list, FormatFault *fault)
 {
 	if (list->count > 0)
-		qsort(list->tensors, list->count, sizeof(*list->tensors), compare_places);
+		qsort(list->tensors, list->count, sizeof(*list->tensors),
+			  compare_places);
 	return sort_by_name(arena, list, fault) && check_overlaps(list, fault);
 }
 
 bool
-tensor_list_check_gaps(const TensorList *list, int file, uint64_t start, uint64_t end,
-					   uint64_t alignment, FormatFault *fault)
+tensor_list_check_gaps(const TensorList *list, int file, uint64_t start,
+					   uint64_t end, uint64_t alignment, FormatFault *fault)
 {
 	uint64_t	next = start;
 

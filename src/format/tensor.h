@@ -41,7 +41,7 @@ typedef enum TensorType
 	TENSOR_Q4_K,
 	TENSOR_Q5_K,
 	TENSOR_Q6_K,
-	TENSOR_TYPES				/* how many */
+	TENSOR_TYPE_COUNT				/* how many */
 } TensorType;
 
 extern const char *tensor_type_name(TensorType type);
@@ -75,8 +75,7 @@ typedef struct TensorList
 } TensorList;
 
 /*
- * tensor_set_size
- *	  Computes elements and bytes from type, rank and shape.
+ * Computes elements and bytes from type, rank and shape.
  *
  * A fault if they overflow, or if the last dimension is not made of whole
  * blocks.
@@ -84,45 +83,45 @@ typedef struct TensorList
 extern bool tensor_set_size(Tensor *tensor, FormatFault *fault);
 
 /*
- * tensor_set_name
- *	  Takes a copy of a name; a fault if it is too long, not UTF-8 or contains
- *	  a zero byte.
+ * Takes a copy of a name; a fault if it is too long, not UTF-8 or contains
+ * a zero byte.
  */
-extern bool tensor_set_name(Arena *arena, Tensor *tensor, const char *name, size_t length,
-							FormatFault *fault);
+extern bool tensor_set_name(Arena *arena, Tensor *tensor, const char *name,
+							size_t length, FormatFault *fault);
 
 /*
- * tensor_list_finish
- *	  Sorts the list; a fault if a name comes twice, or if two tensors share
- *	  bytes of a file.
+ * Sorts the list; a fault if a name comes twice, or if two tensors share
+ * bytes of a file.
  *
  * The caller has checked that every tensor lies within its file.
  */
-extern bool tensor_list_finish(Arena *arena, TensorList *list, FormatFault *fault);
+extern bool tensor_list_finish(Arena *arena, TensorList *list,
+							   FormatFault *fault);
 
 /*
- * tensor_list_check_gaps
- *	  A fault unless the tensors of this file fill it from start to end, each
- *	  beginning at the next multiple of the alignment, counted from the start.
+ * A fault unless the tensors of this file fill it from start to end, each
+ * beginning at the next multiple of the alignment, counted from the start.
  */
-extern bool tensor_list_check_gaps(const TensorList *list, int file, uint64_t start, uint64_t end,
+extern bool tensor_list_check_gaps(const TensorList *list, int file,
+								   uint64_t start, uint64_t end,
 								   uint64_t alignment, FormatFault *fault);
 
 extern const Tensor *tensor_find(const TensorList *list, const char *name);
 
 /* "[2, 3]", for messages; cut short if it does not fit. */
 #define TENSOR_SHAPE_TEXT 128
-extern const char *tensor_shape_text(const Tensor *tensor, char out[TENSOR_SHAPE_TEXT]);
+extern const char *tensor_shape_text(const Tensor *tensor,
+									 char out[TENSOR_SHAPE_TEXT]);
 
 /*
- * tensor_to_floats
- *	  Values of "elements" elements, whole blocks, as floats.
+ * Values of "elements" elements, whole blocks, as floats.
  *
  * Wider numbers are rounded to the nearest float, and what is out of range
  * becomes infinity.  Quantised blocks give the values of ggml's and the gguf
  * package's dequantization, bit by bit.  Needs distance_init() once before.
  * bytes: at any address.
  */
-extern void tensor_to_floats(TensorType type, const void *bytes, size_t elements, float *values);
+extern void tensor_to_floats(TensorType type, const void *bytes,
+							 size_t elements, float *values);
 
 #endif							/* FORMAT_TENSOR_H */

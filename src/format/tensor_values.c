@@ -62,7 +62,8 @@ static void
 copy_floats(const unsigned char *bytes, size_t count, float *values)
 {
 	for (size_t i = 0; i < count; i += 1 << 20)
-		format_read_floats(bytes + 4 * i, values + i, count - i < 1 << 20 ? (int) (count - i) : 1 << 20);
+		format_read_floats(bytes + 4 * i, values + i,
+						   count - i < 1 << 20 ? (int) (count - i) : 1 << 20);
 }
 
 /* One loop for each type of number. */
@@ -72,7 +73,8 @@ copy_floats(const unsigned char *bytes, size_t count, float *values)
 	return
 
 static void
-numbers_to_floats(TensorType type, const unsigned char *bytes, size_t count, float *values)
+numbers_to_floats(TensorType type, const unsigned char *bytes, size_t count,
+				  float *values)
 {
 	switch (type)
 	{
@@ -274,25 +276,25 @@ block_q6_k(const unsigned char *block, float *values)
 		int			low = block[part * 64 + within % 64];
 		int			high = block[128 + part * 32 + within % 32];
 		float		own_scale = scale * (float) (int8_t) block[192 + i / 16];
-		int			q = (within < 64 ? low & 0x0F : low >> 4) | (high >> within / 32 * 2 & 3) << 4;
+		int			q = (within < 64 ? low & 0x0F : low >> 4) |
+						(high >> within / 32 * 2 & 3) << 4;
 
 		values[i] = own_scale * (float) (q - 32);
 	}
 }
 
-static void (*const block_functions[TENSOR_TYPES]) (const unsigned char *block, float *values) = {
-	[TENSOR_Q4_0] = block_q4_0,
-	[TENSOR_Q4_1] = block_q4_1,
-	[TENSOR_Q5_0] = block_q5_0,
-	[TENSOR_Q5_1] = block_q5_1,
-	[TENSOR_Q8_0] = block_q8_0,
-	[TENSOR_Q4_K] = block_q4_k,
-	[TENSOR_Q5_K] = block_q5_k,
-	[TENSOR_Q6_K] = block_q6_k,
+typedef void (*BlockFunction) (const unsigned char *block, float *values);
+
+static const BlockFunction block_functions[TENSOR_TYPE_COUNT] = {
+	[TENSOR_Q4_0] = block_q4_0, [TENSOR_Q4_1] = block_q4_1,
+	[TENSOR_Q5_0] = block_q5_0, [TENSOR_Q5_1] = block_q5_1,
+	[TENSOR_Q8_0] = block_q8_0, [TENSOR_Q4_K] = block_q4_k,
+	[TENSOR_Q5_K] = block_q5_k, [TENSOR_Q6_K] = block_q6_k,
 };
 
 void
-tensor_to_floats(TensorType type, const void *bytes, size_t elements, float *values)
+tensor_to_floats(TensorType type, const void *bytes, size_t elements,
+				 float *values)
 {
 	const unsigned char *block = bytes;
 	size_t		block_elements = (size_t) tensor_block_elements(type);

@@ -111,10 +111,12 @@ utf8_excerpt(const char *text, size_t length, char out[UTF8_EXCERPT])
 {
 	static const char more[] = "...";
 	size_t		room = UTF8_EXCERPT - sizeof(more);
-	size_t		shown = utf8_valid_length((const unsigned char *) text, length < room ? length : room);
+	size_t		shown = utf8_valid_length((const unsigned char *) text,
+										  length < room ? length : room);
 
 	for (size_t i = 0; i < shown; i++)
-		out[i] = (unsigned char) text[i] < 0x20 || text[i] == 0x7F ? '?' : text[i];
+		out[i] = (unsigned char) text[i] < 0x20 || text[i] == 0x7F ? '?'
+																   : text[i];
 	memcpy(out + shown, more, sizeof(more));
 	if (shown == length)
 		out[shown] = '\0';

@@ -14,8 +14,7 @@
 #define CODE_LIMIT			0x110000
 
 /*
- * utf8_decode
- *	  Read one character; never a byte at or beyond p + available.
+ * Read one character; never a byte at or beyond p + available.
  *
  * Returns its length, or 0 when the bytes are not a well-formed character
  * (overlong, surrogate, beyond U+10FFFF, cut off).  available >= 1.
@@ -30,13 +29,13 @@ extern int	utf8_encode(uint32_t code, unsigned char *out);
 extern size_t utf8_valid_length(const unsigned char *p, size_t length);
 
 /*
- * utf8_excerpt
- *	  A foreign name for a message: what is valid of its first characters,
- *	  control characters as question marks, "..." if that is not all.
+ * A foreign name for a message: what is valid of its first characters,
+ * control characters as question marks, "..." if that is not all.
  *
  * Returns "out", so that it can stand among the arguments of a message.
  */
 #define UTF8_EXCERPT 96
-extern const char *utf8_excerpt(const char *text, size_t length, char out[UTF8_EXCERPT]);
+extern const char *utf8_excerpt(const char *text, size_t length,
+								char out[UTF8_EXCERPT]);
 
 #endif							/* FORMAT_UTF8_H */

@@ -32,8 +32,8 @@ word_vectors_kind_name(WordVectorsKind kind)
 }
 
 WordVectorsEvent
-word_vectors_fault(WordVectorsReader *reader, FormatStatus status, size_t distance,
-				   const char *detail,...)
+word_vectors_fault(WordVectorsReader *reader, FormatStatus status,
+				   size_t distance, const char *detail, ...)
 {
 	char		text[sizeof(reader->fault.detail)];
 	va_list		arguments;
@@ -41,10 +41,21 @@ word_vectors_fault(WordVectorsReader *reader, FormatStatus status, size_t distan
 	va_start(arguments, detail);
 	vsnprintf(text, sizeof(text), detail, arguments);
 	va_end(arguments);
-	format_fault(&reader->fault, status, reader->source.position + distance, reader->line,
-				 "%s", text);
+	format_fault(&reader->fault, status, reader->source.position + distance,
+				 reader->line, "%s", text);
 	reader->state = STATE_DONE;
 	return WORD_VECTORS_FAULT;
+}
+
+bool
+word_vectors_leave_out(WordVectorsReader *reader)
+{
+	if (!reader->skip_bad)
+		return false;
+	memset(&reader->fault, 0, sizeof(reader->fault));
+	reader->state = STATE_ROWS;
+	reader->skipped++;
+	return true;
 }
 
 WordVectorsEvent
@@ -59,7 +70,8 @@ word_vectors_ended(WordVectorsReader *reader, const char *expected)
 }
 
 bool
-word_vectors_take_word(WordVectorsReader *reader, const unsigned char *word, size_t length)
+word_vectors_take_word(WordVectorsReader *reader, const unsigned char *word,
+					   size_t length)
 {
 	const unsigned char *zero;
 
@@ -99,11 +111,13 @@ word_vectors_take_row(WordVectorsReader *reader)
 		word_vectors_ended(reader, "values of a vector");
 		return false;
 	}
-	format_read_floats(format_source_bytes(&reader->source), reader->value_buffer, reader->dims);
+	format_read_floats(format_source_bytes(&reader->source),
+					   reader->value_buffer, reader->dims);
 	bad = format_first_not_finite(reader->value_buffer, reader->dims);
 	if (bad >= 0)
 	{
-		word_vectors_fault(reader, FORMAT_NOT_FINITE, (size_t) bad * sizeof(float),
+		word_vectors_fault(reader, FORMAT_NOT_FINITE,
+						   (size_t) bad * sizeof(float),
 						   "Value %d of vector %lld is NaN or infinite.",
 						   bad + 1, (long long) reader->row + 1);
 		return false;
@@ -144,7 +158,8 @@ refuse_packed(WordVectorsReader *reader)
 	for (size_t i = 0; i < sizeof(packed) / sizeof(packed[0]); i++)
 	{
 		if (available >= packed[i].length &&
-			memcmp(format_source_bytes(&reader->source), packed[i].magic, packed[i].length) == 0)
+			memcmp(format_source_bytes(&reader->source), packed[i].magic,
+				   packed[i].length) == 0)
 		{
 			word_vectors_fault(reader, FORMAT_UNSUPPORTED, 0,
 							   "The file is compressed with %s; unpack it first.", packed[i].name);
@@ -177,14 +192,16 @@ rows_are_text(WordVectorsReader *reader)
 		return true;
 	for (size_t i = 0; i < available && i < SAMPLE_SIZE; i++)
 	{
-		if (bytes[i] < ' ' && bytes[i] != '\n' && bytes[i] != '\r' && bytes[i] != '\t')
+		if (bytes[i] < ' ' && bytes[i] != '\n' && bytes[i] != '\r' &&
+			bytes[i] != '\t')
 			return false;
 	}
 	return true;
 }
 
 static bool
-begin_with_header(WordVectorsReader *reader, int64_t words, int64_t dims, size_t length)
+begin_with_header(WordVectorsReader *reader, int64_t words, int64_t dims,
+				  size_t length)
 {
 	if (dims < 1 || dims > WORD_VECTORS_MAX_DIMS)
 	{
@@ -235,7 +252,8 @@ begin(WordVectorsReader *reader)
 		word_vectors_ended(reader, "the first word");
 		return false;
 	}
-	if (available >= 4 && format_read_uint32(format_source_bytes(source)) == FASTTEXT_MAGIC)
+	if (available >= 4 &&
+		format_read_uint32(format_source_bytes(source)) == FASTTEXT_MAGIC)
 		return fasttext_begin(reader);
 	if (available >= 3 && memcmp(format_source_bytes(source), "\xEF\xBB\xBF", 3) == 0)
 		format_source_skip(source, 3);	/* a byte order mark of UTF-8 */
@@ -250,7 +268,8 @@ word_vectors_next(WordVectorsReader *reader)
 	if (reader->state == STATE_BEGIN && !begin(reader))
 		return WORD_VECTORS_FAULT;
 	if (reader->state == STATE_DONE)
-		return reader->fault.status == FORMAT_OK ? WORD_VECTORS_END : WORD_VECTORS_FAULT;
+		return reader->fault.status == FORMAT_OK ? WORD_VECTORS_END
+												 : WORD_VECTORS_FAULT;
 	switch (reader->kind)
 	{
 		case WORD_VECTORS_BINARY:

@@ -84,6 +84,14 @@ typedef struct WordVectorsReader
 	int64_t		row;			/* number of the word or row, from 0 */
 	const float *values;		/* dims of them, all finite */
 
+	/*
+	 * Set after word_vectors_begin: a word or a vector that is bad by itself,
+	 * while the next one can be found, is left out and counted.  Empty words
+	 * of fastText .bin are handed out, since their rows are there.
+	 */
+	bool		skip_bad;
+	int64_t		skipped;
+
 	FormatFault fault;
 
 	/* private */
@@ -97,7 +105,8 @@ typedef struct WordVectorsReader
 	FormatSource source;
 } WordVectorsReader;
 
-extern void word_vectors_begin(WordVectorsReader *reader, FormatRead read, void *context);
+extern void word_vectors_begin(WordVectorsReader *reader, FormatRead read,
+							   void *context);
 extern WordVectorsEvent word_vectors_next(WordVectorsReader *reader);
 
 /* Bytes of the file that were used up, for a report of progress. */
@@ -114,7 +123,8 @@ extern const char *word_vectors_kind_name(WordVectorsKind kind);
 #define WORD_VECTORS_HEADER_MAX 40
 extern size_t word_vectors_write_header(char *buffer, int64_t words, int dims);
 extern size_t word_vectors_row_size(size_t word_length, int dims);
-extern size_t word_vectors_write_row(char *buffer, const char *word, size_t word_length,
-									 const float *values, int dims);
+extern size_t word_vectors_write_row(char *buffer, const char *word,
+									 size_t word_length, const float *values,
+									 int dims);
 
 #endif							/* FORMAT_WORD_VECTORS_H */

@@ -20,7 +20,8 @@ binary_end(WordVectorsReader *reader)
 {
 	FormatSource *source = &reader->source;
 
-	if (format_source_fill(source, 1) > 0 && *format_source_bytes(source) == '\n')
+	if (format_source_fill(source, 1) > 0 &&
+		*format_source_bytes(source) == '\n')
 		format_source_skip(source, 1);
 	if (format_source_fill(source, 1) > 0)
 		return word_vectors_fault(reader, FORMAT_MALFORMED, 0,
@@ -32,41 +33,73 @@ binary_end(WordVectorsReader *reader)
 	return WORD_VECTORS_END;
 }
 
+/*
+ * The length of the word that is next, up to its space.  It must end within
+ * its greatest length, not somewhere in a gigabyte.  False after a fault.
+ */
+static bool
+find_word(WordVectorsReader *reader, size_t *length)
+{
+	FormatSource *source = &reader->source;
+	size_t		available;
+	size_t		limit;
+	const unsigned char *bytes;
+	const unsigned char *space;
+
+	if (format_source_fill(source, 1) > 0 &&
+		*format_source_bytes(source) == '\n')
+		format_source_skip(source, 1);
+	format_source_fill(source, WORD_VECTORS_MAX_WORD + 1);
+	available = source->end - source->start;
+	limit = available < WORD_VECTORS_MAX_WORD + 1 ? available :
+		WORD_VECTORS_MAX_WORD + 1;
+	bytes = format_source_bytes(source);
+	space = memchr(bytes, ' ', limit);
+	if (space == NULL && limit == WORD_VECTORS_MAX_WORD + 1)
+		word_vectors_fault(reader, FORMAT_MALFORMED, 0,
+						   "No word of up to %d bytes and a space is here.",
+						   WORD_VECTORS_MAX_WORD);
+	else if (space == NULL)
+		word_vectors_ended(reader, "a word and a space");
+	else
+		*length = (size_t) (space - bytes);
+	return space != NULL;
+}
+
 WordVectorsEvent
 binary_next(WordVectorsReader *reader)
 {
 	FormatSource *source = &reader->source;
-	size_t		length;
 
-	if (reader->row + 1 == reader->word_count)
-		return binary_end(reader);
-	if (format_source_fill(source, 1) > 0 && *format_source_bytes(source) == '\n')
-		format_source_skip(source, 1);
-
-	/* the word must end within its greatest length, not somewhere in a gigabyte */
-	format_source_fill(source, WORD_VECTORS_MAX_WORD + 1);
+	for (;;)
 	{
-		size_t		available = source->end - source->start;
-		size_t		limit = available < WORD_VECTORS_MAX_WORD + 1 ? available :
-			WORD_VECTORS_MAX_WORD + 1;
-		const unsigned char *bytes = format_source_bytes(source);
-		const unsigned char *space = memchr(bytes, ' ', limit);
+		size_t		length;
+		bool		taken;
 
-		if (space == NULL && limit == WORD_VECTORS_MAX_WORD + 1)
-			return word_vectors_fault(reader, FORMAT_MALFORMED, 0,
-									  "No word of up to %d bytes and a space is here.",
-									  WORD_VECTORS_MAX_WORD);
-		if (space == NULL)
-			return word_vectors_ended(reader, "a word and a space");
-		length = (size_t) (space - bytes);
-		if (!word_vectors_take_word(reader, bytes, length))
+		if (reader->row + 1 == reader->word_count)
+			return binary_end(reader);
+		if (!find_word(reader, &length))
 			return WORD_VECTORS_FAULT;
+		taken = word_vectors_take_word(reader, format_source_bytes(source),
+									   length);
+		if (!taken && !word_vectors_leave_out(reader))
+			return WORD_VECTORS_FAULT;
+		format_source_skip(source, length + 1);
+		reader->row++;
+		if (!word_vectors_take_row(reader))
+		{
+			/* its bytes are there if they are only not finite */
+			if (reader->fault.status != FORMAT_NOT_FINITE ||
+				!word_vectors_leave_out(reader))
+				return WORD_VECTORS_FAULT;
+			if (!taken)
+				reader->skipped--;	/* one row, and two faults of it */
+			format_source_skip(source, (size_t) reader->dims * sizeof(float));
+			continue;
+		}
+		if (taken)
+			return WORD_VECTORS_VECTOR;
 	}
-	format_source_skip(source, length + 1);
-	reader->row++;
-	if (!word_vectors_take_row(reader))
-		return WORD_VECTORS_FAULT;
-	return WORD_VECTORS_VECTOR;
 }
 
 size_t

@@ -82,9 +82,11 @@ read_head(WordVectorsReader *reader)
 						   option[OPTION_DIM], WORD_VECTORS_MAX_DIMS);
 		return false;
 	}
-	if (option[OPTION_MODEL] < FASTTEXT_CBOW || option[OPTION_MODEL] > FASTTEXT_SUPERVISED ||
-		option[OPTION_BUCKET] < 0 || option[OPTION_MIN_N] < 0 || option[OPTION_MAX_N] < 0 ||
-		option[OPTION_MIN_N] > GREATEST_N || option[OPTION_MAX_N] > GREATEST_N)
+	if (option[OPTION_MODEL] < FASTTEXT_CBOW ||
+		option[OPTION_MODEL] > FASTTEXT_SUPERVISED ||
+		option[OPTION_BUCKET] < 0 || option[OPTION_MIN_N] < 0 ||
+		option[OPTION_MAX_N] < 0 || option[OPTION_MIN_N] > GREATEST_N ||
+		option[OPTION_MAX_N] > GREATEST_N)
 	{
 		word_vectors_fault(reader, FORMAT_MALFORMED, 8 + 4 * OPTION_MODEL,
 						   "Model %d, %d buckets and n-grams of %d to %d cannot be.",
@@ -113,7 +115,8 @@ read_dictionary_head(WordVectorsReader *reader)
 	int64_t		labels;
 	int64_t		pruned;
 
-	if (format_source_fill(source, DICTIONARY_HEAD_SIZE) < DICTIONARY_HEAD_SIZE)
+	if (format_source_fill(source, DICTIONARY_HEAD_SIZE) <
+		DICTIONARY_HEAD_SIZE)
 	{
 		word_vectors_ended(reader, "the dictionary");
 		return false;
@@ -124,13 +127,14 @@ read_dictionary_head(WordVectorsReader *reader)
 	labels = signed32(bytes + 8);
 	reader->tokens = signed64(bytes + 12);
 	pruned = signed64(bytes + 20);
-	if (reader->word_count < 1 || labels < 0 || reader->tokens < 0 || pruned < -1 ||
-		reader->word_count + labels != reader->entries)
+	if (reader->word_count < 1 || labels < 0 || reader->tokens < 0 ||
+		pruned < -1 || reader->word_count + labels != reader->entries)
 	{
-		word_vectors_fault(reader, FORMAT_MALFORMED, 0,
-						   "A dictionary of %lld entries, %lld words and %lld labels cannot be.",
-						   (long long) reader->entries, (long long) reader->word_count,
-						   (long long) labels);
+		word_vectors_fault(
+			reader, FORMAT_MALFORMED, 0,
+			"A dictionary of %lld entries, %lld words and %lld labels cannot be.",
+			(long long) reader->entries, (long long) reader->word_count,
+			(long long) labels);
 		return false;
 	}
 	if (pruned > 0)
@@ -189,7 +193,13 @@ read_entry(WordVectorsReader *reader)
 						   (long long) reader->entry + 1, is_word ? "word" : "label");
 		return false;
 	}
-	if (!word_vectors_take_word(reader, bytes, length))
+	if (length == 0 && reader->skip_bad)
+	{
+		/* its row comes as others do */
+		reader->word = memset(reader->word_buffer, 0, 1);
+		reader->word_length = 0;
+	}
+	else if (!word_vectors_take_word(reader, bytes, length))
 		return false;
 	reader->occurrences = signed64(bytes + length + 1);
 	if (reader->occurrences < 0)
@@ -226,13 +236,15 @@ read_matrix_head(WordVectorsReader *reader)
 	}
 	reader->rows = signed64(bytes + 1);
 	columns = signed64(bytes + 9);
-	if (columns != reader->dims || reader->rows != reader->word_count + reader->buckets)
+	if (columns != reader->dims ||
+		reader->rows != reader->word_count + reader->buckets)
 	{
-		word_vectors_fault(reader, FORMAT_MALFORMED, 1,
-						   "A matrix of %lld rows and %lld columns does not fit %lld words, "
-						   "%d buckets and %d dimensions.",
-						   (long long) reader->rows, (long long) columns,
-						   (long long) reader->word_count, reader->buckets, reader->dims);
+		word_vectors_fault(
+			reader, FORMAT_MALFORMED, 1,
+			"A matrix of %lld rows and %lld columns does not fit %lld words, "
+			"%d buckets and %d dimensions.",
+			(long long) reader->rows, (long long) columns,
+			(long long) reader->word_count, reader->buckets, reader->dims);
 		return false;
 	}
 	format_source_skip(source, size);
@@ -264,5 +276,6 @@ fasttext_next(WordVectorsReader *reader)
 		return WORD_VECTORS_END;
 	}
 	reader->row++;
-	return word_vectors_take_row(reader) ? WORD_VECTORS_ROW : WORD_VECTORS_FAULT;
+	return word_vectors_take_row(reader) ? WORD_VECTORS_ROW
+										 : WORD_VECTORS_FAULT;
 }

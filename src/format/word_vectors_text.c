@@ -23,7 +23,8 @@ is_space(char c)
 static size_t
 trimmed(const char *line, size_t length)
 {
-	while (length > 0 && (is_space(line[length - 1]) || line[length - 1] == '\r'))
+	while (length > 0 &&
+		   (is_space(line[length - 1]) || line[length - 1] == '\r'))
 		length--;
 	return length;
 }
@@ -44,19 +45,20 @@ read_integer(const char *text, size_t length, int64_t *value)
 	size_t		digits = 0;
 
 	*value = 0;
-	while (digits < length && digits < 18 && text[digits] >= '0' && text[digits] <= '9')
+	while (digits < length && digits < 18 && text[digits] >= '0' &&
+		   text[digits] <= '9')
 		*value = *value * 10 + (text[digits++] - '0');
 	return digits;
 }
 
 /*
- * text_header
- *	  Is the first line two integers and nothing else?
+ * Is the first line two integers and nothing else?
  *
  * length: of the line with its line feed.
  */
 bool
-text_header(WordVectorsReader *reader, int64_t *words, int64_t *dims, size_t *length)
+text_header(WordVectorsReader *reader, int64_t *words, int64_t *dims,
+			size_t *length)
 {
 	size_t		found = format_source_find(&reader->source, '\n');
 	const char *line = (const char *) format_source_bytes(&reader->source);
@@ -78,12 +80,12 @@ text_header(WordVectorsReader *reader, int64_t *words, int64_t *dims, size_t *le
 }
 
 /*
- * take_values
- *	  The last "dims" fields as numbers; returns the length of what is before
- *	  them and its separator, or 0.  *bad: where a field is no number.
+ * The last "dims" fields as numbers; returns the length of what is before
+ * them and its separator, or 0.  *bad: where a field is no number.
  */
 static size_t
-take_values(const char *line, size_t length, int dims, float *values, size_t *bad)
+take_values(const char *line, size_t length, int dims, float *values,
+			size_t *bad)
 {
 	size_t		end = trimmed(line, length);
 
@@ -93,7 +95,8 @@ take_values(const char *line, size_t length, int dims, float *values, size_t *ba
 		size_t		start = last_field(line, end);
 		float		value;
 
-		if (start == 0 || !format_parse_float(line + start, end - start, &value))
+		if (start == 0 ||
+			!format_parse_float(line + start, end - start, &value))
 		{
 			*bad = start;
 			return 0;
@@ -182,16 +185,20 @@ text_end(WordVectorsReader *reader)
 	if (reader->source.failed)
 		return word_vectors_ended(reader, "the next line");
 	if (reader->word_count >= 0 && reader->row + 1 != reader->word_count)
-		return word_vectors_fault(reader, FORMAT_TRUNCATED, 0,
-								  "The header says %lld words, the file has %lld.",
-								  (long long) reader->word_count, (long long) reader->row + 1);
+		return word_vectors_fault(
+			reader, FORMAT_TRUNCATED, 0,
+			"The header says %lld words, the file has %lld.",
+			(long long) reader->word_count, (long long) reader->row + 1);
 	reader->state = STATE_DONE;
 	return WORD_VECTORS_END;
 }
 
-/* Empty lines are of no harm at the end, and a fault before another word. */
-static WordVectorsEvent
-text_empty_lines(WordVectorsReader *reader)
+/*
+ * Empty lines are of no harm at the end, and a fault before another word.
+ * False: that fault is left out.
+ */
+static bool
+text_empty_lines(WordVectorsReader *reader, WordVectorsEvent *event)
 {
 	FormatSource *source = &reader->source;
 
@@ -200,61 +207,97 @@ text_empty_lines(WordVectorsReader *reader)
 		char		c = (char) *format_source_bytes(source);
 
 		if (c != '\n' && c != '\r' && !is_space(c))
-			return word_vectors_fault(reader, FORMAT_MALFORMED, 0,
-									  "The line before this is empty.");
+		{
+			*event = word_vectors_fault(reader, FORMAT_MALFORMED, 0,
+										"The line before this is empty.");
+			return !word_vectors_leave_out(reader);
+		}
 		reader->line += c == '\n';
 		format_source_skip(source, 1);
 	}
-	return text_end(reader);
+	*event = text_end(reader);
+	return true;
+}
+
+/*
+ * Take the word and the values of a line; false after a fault of this line.
+ */
+static bool
+take_line(WordVectorsReader *reader, const char *line, size_t length)
+{
+	size_t		bad;
+	int			not_finite;
+	size_t		word_length = take_values(line, length, reader->dims,
+										  reader->value_buffer, &bad);
+
+	if (word_length == 0)
+	{
+		if (bad != FORMAT_NOT_FOUND && bad > 0)
+			word_vectors_fault(reader, FORMAT_MALFORMED, bad,
+							   "A field of the last %d is not a number.",
+							   reader->dims);
+		else
+			word_vectors_fault(reader, FORMAT_MALFORMED, 0,
+							   "The line has fewer fields than a word and %d values.",
+							   reader->dims);
+		return false;
+	}
+	not_finite = format_first_not_finite(reader->value_buffer, reader->dims);
+	if (not_finite >= 0)
+	{
+		word_vectors_fault(reader, FORMAT_NOT_FINITE, 0,
+						   "Value %d is out of range.", not_finite + 1);
+		return false;
+	}
+	return word_vectors_take_word(reader, (const unsigned char *) line,
+								  word_length);
 }
 
 WordVectorsEvent
 text_next(WordVectorsReader *reader)
 {
 	FormatSource *source = &reader->source;
-	size_t		found = format_source_find(source, '\n');
-	const char *line = (const char *) format_source_bytes(source);
-	size_t		length = found;
-	size_t		word_length;
-	size_t		bad;
-	int			not_finite;
 
-	if (found == FORMAT_NOT_FOUND)
+	for (;;)
 	{
-		length = source->end - source->start;
-		if (source->failed || length == 0)
-			return text_end(reader);
-		reader->line++;
-		if (length == FORMAT_WINDOW)
-			return word_vectors_fault(reader, FORMAT_TOO_LARGE, 0,
-									  "A line is longer than %zu bytes.", FORMAT_WINDOW);
+		size_t		found = format_source_find(source, '\n');
+		const char *line = (const char *) format_source_bytes(source);
+		size_t		length = found;
+		WordVectorsEvent event;
+		bool		taken;
+
+		if (found == FORMAT_NOT_FOUND)
+		{
+			length = source->end - source->start;
+			if (source->failed || length == 0)
+				return text_end(reader);
+			reader->line++;
+			if (length == FORMAT_WINDOW)
+				return word_vectors_fault(reader, FORMAT_TOO_LARGE, 0,
+										  "A line is longer than %zu bytes.",
+										  FORMAT_WINDOW);
+		}
+		else
+			reader->line++;
+
+		if (trimmed(line, length) == 0)
+		{
+			if (text_empty_lines(reader, &event))
+				return event;
+			continue;
+		}
+		if (reader->word_count >= 0 && reader->row + 1 == reader->word_count)
+			return word_vectors_fault(reader, FORMAT_MALFORMED, 0,
+									  "There are more words than the %lld of the header.",
+									  (long long) reader->word_count);
+		taken = take_line(reader, line, length);
+		if (!taken && !word_vectors_leave_out(reader))
+			return WORD_VECTORS_FAULT;
+		reader->values = reader->value_buffer;
+		reader->row++;
+		format_source_skip(source,
+						   found == FORMAT_NOT_FOUND ? length : found + 1);
+		if (taken)
+			return WORD_VECTORS_VECTOR;
 	}
-	else
-		reader->line++;
-
-	if (trimmed(line, length) == 0)
-		return text_empty_lines(reader);
-	if (reader->word_count >= 0 && reader->row + 1 == reader->word_count)
-		return word_vectors_fault(reader, FORMAT_MALFORMED, 0,
-								  "There are more words than the %lld of the header.",
-								  (long long) reader->word_count);
-
-	word_length = take_values(line, length, reader->dims, reader->value_buffer, &bad);
-	if (word_length == 0 && bad != FORMAT_NOT_FOUND && bad > 0)
-		return word_vectors_fault(reader, FORMAT_MALFORMED, bad,
-								  "A field of the last %d is not a number.", reader->dims);
-	if (word_length == 0)
-		return word_vectors_fault(reader, FORMAT_MALFORMED, 0,
-								  "The line has fewer fields than a word and %d values.",
-								  reader->dims);
-	not_finite = format_first_not_finite(reader->value_buffer, reader->dims);
-	if (not_finite >= 0)
-		return word_vectors_fault(reader, FORMAT_NOT_FINITE, 0,
-								  "Value %d is out of range.", not_finite + 1);
-	if (!word_vectors_take_word(reader, (const unsigned char *) line, word_length))
-		return WORD_VECTORS_FAULT;
-	reader->values = reader->value_buffer;
-	reader->row++;
-	format_source_skip(source, found == FORMAT_NOT_FOUND ? length : found + 1);
-	return WORD_VECTORS_VECTOR;
 }

@@ -42,7 +42,9 @@ extern BlasStatus blas_open(void);
 /* For tests: look in these places, NULL at the end, instead of the known. */
 extern BlasStatus blas_open_from(const char *const *places);
 
-/* What went wrong in the last blas_open, for the error's detail; and a hint. */
+/*
+ * What went wrong in the last blas_open, for the error's detail; and a hint.
+ */
 extern const char *blas_detail(void);
 extern const char *blas_hint(void);
 
@@ -50,8 +52,7 @@ extern const char *blas_hint(void);
 extern const char *blas_library(void);
 
 /*
- * blas_product
- *	  C = A B + beta C, all in row order; after blas_open returned BLAS_OK.
+ * C = A B + beta C, all in row order; after blas_open returned BLAS_OK.
  *
  * A is rows x inner, or, transposed, stored as inner x rows; B is inner x
  * columns, or stored as columns x inner.  The strides count floats from one
@@ -64,7 +65,7 @@ typedef struct BlasMatrix
 	bool		transposed;
 } BlasMatrix;
 
-extern void blas_product(int rows, int columns, int inner, BlasMatrix a, BlasMatrix b,
-						 float beta, float *c, int c_stride);
+extern void blas_product(int rows, int columns, int inner, BlasMatrix a,
+						 BlasMatrix b, float beta, float *c, int c_stride);
 
 #endif							/* MATH_BLAS_H */

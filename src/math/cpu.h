@@ -19,8 +19,8 @@
  * A level is usable when the processor has all its instructions and the
  * operating system saves their registers.  Instructions beyond a level
  * (cpu_has) are asked for by themselves, and only where the level is the one
- * that their name begins with: whoever limits the level takes them away.  CPU_NEON is part of every
- * AArch64, and no level of x86-64 is usable there.
+ * that their name begins with: whoever limits the level takes them away.
+ * CPU_NEON is part of every AArch64, and no level of x86-64 is usable there.
  *
  * The environment variable EMBED_CPU ("scalar", "avx2", "avx512", "neon")
  * limits the level of a process, so that a machine that has AVX-512 can test

@@ -16,7 +16,7 @@
 
 const char *distance_kernels;
 
-float		(*vector_l2_squared_kernel) (int dims, const float *a, const float *b);
+float (*vector_l2_squared_kernel) (int dims, const float *a, const float *b);
 float		(*vector_inner_kernel) (int dims, const float *a, const float *b);
 CosineSums	(*vector_cosine_kernel) (int dims, const float *a, const float *b);
 float		(*vector_l1_kernel) (int dims, const float *a, const float *b);
@@ -29,15 +29,20 @@ float		(*half_l1_kernel) (int dims, const half *a, const half *b);
 void		(*half_to_float_kernel) (int dims, const half *from, float *to);
 void		(*float_to_half_kernel) (int dims, const float *from, half *to);
 
-uint64_t	(*bit_hamming_kernel) (size_t bytes, const uint8_t *a, const uint8_t *b);
-double		(*bit_jaccard_kernel) (size_t bytes, const uint8_t *a, const uint8_t *b);
+uint64_t (*bit_hamming_kernel) (size_t bytes, const uint8_t *a,
+								const uint8_t *b);
+double (*bit_jaccard_kernel)(size_t bytes, const uint8_t *a, const uint8_t *b);
 
-float		(*sparse_inner_kernel) (int a_count, const int32_t *a_index, const float *a_value,
-									int b_count, const int32_t *b_index, const float *b_value);
-float		(*sparse_l2_squared_kernel) (int a_count, const int32_t *a_index, const float *a_value,
-										 int b_count, const int32_t *b_index, const float *b_value);
-float		(*sparse_l1_kernel) (int a_count, const int32_t *a_index, const float *a_value,
-								 int b_count, const int32_t *b_index, const float *b_value);
+float (*sparse_inner_kernel) (int a_count, const int32_t *a_index,
+							  const float *a_value, int b_count,
+							  const int32_t *b_index, const float *b_value);
+float (*sparse_l2_squared_kernel) (int a_count, const int32_t *a_index,
+								   const float *a_value, int b_count,
+								   const int32_t *b_index,
+								   const float *b_value);
+float (*sparse_l1_kernel) (int a_count, const int32_t *a_index,
+						   const float *a_value, int b_count,
+						   const int32_t *b_index, const float *b_value);
 
 static void
 use_set(const DistanceKernels *set)

@@ -45,15 +45,18 @@ extern const char *distance_kernels;
 extern const char *distance_select(const char *name);
 
 /* float32 vectors */
-extern float (*vector_l2_squared_kernel) (int dims, const float *a, const float *b);
+extern float (*vector_l2_squared_kernel) (int dims, const float *a,
+										  const float *b);
 extern float (*vector_inner_kernel) (int dims, const float *a, const float *b);
-extern CosineSums (*vector_cosine_kernel) (int dims, const float *a, const float *b);
+extern CosineSums (*vector_cosine_kernel) (int dims, const float *a,
+										   const float *b);
 extern float (*vector_l1_kernel) (int dims, const float *a, const float *b);
 
 /* float16 vectors; sums are float32 */
-extern float (*half_l2_squared_kernel) (int dims, const half *a, const half *b);
+extern float (*half_l2_squared_kernel)(int dims, const half *a, const half *b);
 extern float (*half_inner_kernel) (int dims, const half *a, const half *b);
-extern CosineSums (*half_cosine_kernel) (int dims, const half *a, const half *b);
+extern CosineSums (*half_cosine_kernel) (int dims, const half *a,
+										 const half *b);
 extern float (*half_l1_kernel) (int dims, const half *a, const half *b);
 
 /*
@@ -65,20 +68,26 @@ extern void (*half_to_float_kernel) (int dims, const half *from, float *to);
 extern void (*float_to_half_kernel) (int dims, const float *from, half *to);
 
 /* bit strings of "bytes" bytes, unused bits zero */
-extern uint64_t (*bit_hamming_kernel) (size_t bytes, const uint8_t *a, const uint8_t *b);
-extern double (*bit_jaccard_kernel) (size_t bytes, const uint8_t *a, const uint8_t *b);
+extern uint64_t (*bit_hamming_kernel) (size_t bytes, const uint8_t *a,
+									   const uint8_t *b);
+extern double (*bit_jaccard_kernel) (size_t bytes, const uint8_t *a,
+									 const uint8_t *b);
 
 /*
  * Sparse vectors: indices ascending, unique and not negative, "count"
  * non-zeros each.  Sums are kept in double.
  */
-extern float (*sparse_inner_kernel) (int a_count, const int32_t *a_index, const float *a_value,
-									 int b_count, const int32_t *b_index, const float *b_value);
-extern float (*sparse_l2_squared_kernel) (int a_count, const int32_t *a_index, const float *a_value,
-										  int b_count, const int32_t *b_index,
+extern float (*sparse_inner_kernel) (int a_count, const int32_t *a_index,
+									 const float *a_value, int b_count,
+									 const int32_t *b_index,
+									 const float *b_value);
+extern float (*sparse_l2_squared_kernel) (int a_count, const int32_t *a_index,
+										  const float *a_value, int b_count,
+										  const int32_t *b_index,
 										  const float *b_value);
-extern float (*sparse_l1_kernel) (int a_count, const int32_t *a_index, const float *a_value,
-								  int b_count, const int32_t *b_index, const float *b_value);
+extern float (*sparse_l1_kernel) (int a_count, const int32_t *a_index,
+								  const float *a_value, int b_count,
+								 const int32_t *b_index, const float *b_value);
 
 /* single values, the same conversions */
 extern float half_to_float(half value);

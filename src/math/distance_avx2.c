@@ -33,7 +33,8 @@ ALWAYS_INLINE AVX2 __m256
 load(const bool is_half, const void *x, int i)
 {
 	if (is_half)
-		return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *) ((const half *) x + i)));
+		return _mm256_cvtph_ps(
+			_mm_loadu_si128((const __m128i *) ((const half *) x + i)));
 	return _mm256_loadu_ps((const float *) x + i);
 }
 
@@ -43,7 +44,8 @@ load_rest(const bool is_half, const void *x, int i, int dims)
 {
 	if (dims >= LANES)
 	{
-		__m256		mask = _mm256_loadu_ps((const float *) &last_lanes[dims - i]);
+		__m256		mask = _mm256_loadu_ps(
+				 (const float *) &last_lanes[dims - i]);
 
 		return _mm256_and_ps(load(is_half, x, dims - LANES), mask);
 	}
@@ -52,7 +54,8 @@ load_rest(const bool is_half, const void *x, int i, int dims)
 		float		rest[LANES] = {0};
 
 		for (int j = 0; j < dims; j++)
-			rest[j] = is_half ? half_to_float(((const half *) x)[j]) : ((const float *) x)[j];
+			rest[j] = is_half ? half_to_float(((const half *) x)[j])
+							  : ((const float *) x)[j];
 		return _mm256_loadu_ps(rest);
 	}
 }
@@ -66,21 +69,24 @@ add_terms(const TermKind kind, __m256 sum, __m256 a, __m256 b)
 		return _mm256_fmadd_ps(a, b, sum);
 	difference = _mm256_sub_ps(a, b);
 	if (kind == TERM_L1)
-		return _mm256_add_ps(sum, _mm256_andnot_ps(_mm256_set1_ps(-0.0f), difference));
+		return _mm256_add_ps(sum, _mm256_andnot_ps(_mm256_set1_ps(-0.0f),
+												   difference));
 	return _mm256_fmadd_ps(difference, difference, sum);
 }
 
 ALWAYS_INLINE AVX2 float
 add_lanes(__m256 lanes)
 {
-	__m128		four = _mm_add_ps(_mm256_castps256_ps128(lanes), _mm256_extractf128_ps(lanes, 1));
+	__m128		four = _mm_add_ps(_mm256_castps256_ps128(lanes),
+								  _mm256_extractf128_ps(lanes, 1));
 	__m128		two = _mm_add_ps(four, _mm_movehl_ps(four, four));
 
 	return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
 }
 
 ALWAYS_INLINE AVX2 float
-dense_sum(const TermKind kind, const bool is_half, int dims, const void *a, const void *b)
+dense_sum(const TermKind kind, const bool is_half, int dims, const void *a,
+		  const void *b)
 {
 	__m256		sum0 = _mm256_setzero_ps();
 	__m256		sum1 = _mm256_setzero_ps();
@@ -91,7 +97,8 @@ dense_sum(const TermKind kind, const bool is_half, int dims, const void *a, cons
 	for (; i + 4 * LANES <= dims; i += 4 * LANES)
 	{
 		sum0 = add_terms(kind, sum0, load(is_half, a, i), load(is_half, b, i));
-		sum1 = add_terms(kind, sum1, load(is_half, a, i + LANES), load(is_half, b, i + LANES));
+		sum1 = add_terms(kind, sum1, load(is_half, a, i + LANES),
+						 load(is_half, b, i + LANES));
 		sum2 = add_terms(kind, sum2, load(is_half, a, i + 2 * LANES),
 						 load(is_half, b, i + 2 * LANES));
 		sum3 = add_terms(kind, sum3, load(is_half, a, i + 3 * LANES),
@@ -102,7 +109,8 @@ dense_sum(const TermKind kind, const bool is_half, int dims, const void *a, cons
 	if (i < dims)
 		sum1 = add_terms(kind, sum1, load_rest(is_half, a, i, dims),
 						 load_rest(is_half, b, i, dims));
-	return add_lanes(_mm256_add_ps(_mm256_add_ps(sum0, sum1), _mm256_add_ps(sum2, sum3)));
+	return add_lanes(
+		_mm256_add_ps(_mm256_add_ps(sum0, sum1), _mm256_add_ps(sum2, sum3)));
 }
 
 /* The accumulators of the three sums. */
@@ -133,7 +141,8 @@ dense_cosine(const bool is_half, int dims, const void *a, const void *b)
 	for (; i + 2 * LANES <= dims; i += 2 * LANES)
 	{
 		add_cosine(&even, load(is_half, a, i), load(is_half, b, i));
-		add_cosine(&odd, load(is_half, a, i + LANES), load(is_half, b, i + LANES));
+		add_cosine(&odd, load(is_half, a, i + LANES),
+				   load(is_half, b, i + LANES));
 	}
 	if (i + LANES <= dims)
 	{
@@ -141,7 +150,8 @@ dense_cosine(const bool is_half, int dims, const void *a, const void *b)
 		i += LANES;
 	}
 	if (i < dims)
-		add_cosine(&odd, load_rest(is_half, a, i, dims), load_rest(is_half, b, i, dims));
+		add_cosine(&odd, load_rest(is_half, a, i, dims),
+				   load_rest(is_half, b, i, dims));
 	sums.inner = add_lanes(_mm256_add_ps(even.inner, odd.inner));
 	sums.norm_a = add_lanes(_mm256_add_ps(even.norm_a, odd.norm_a));
 	sums.norm_b = add_lanes(_mm256_add_ps(even.norm_b, odd.norm_b));
@@ -214,7 +224,8 @@ float_to_half_array(int dims, const float *from, half *to)
 
 	for (; i + LANES <= dims; i += LANES)
 		_mm_storeu_si128((__m128i *) (to + i),
-						 _mm256_cvtps_ph(load(false, from, i), _MM_FROUND_TO_NEAREST_INT));
+						 _mm256_cvtps_ph(load(false, from, i),
+										 _MM_FROUND_TO_NEAREST_INT));
 	for (; i < dims; i++)
 		to[i] = float_to_half(from[i]);
 }
@@ -226,8 +237,9 @@ float_to_half_array(int dims, const float *from, half *to)
 ALWAYS_INLINE AVX2 __m256i
 count_bits(__m256i bits)
 {
-	const __m256i counts = _mm256_setr_epi8(0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4,
-											0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4);
+	const __m256i counts = _mm256_setr_epi8(0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3,
+											2, 3, 3, 4, 0, 1, 1, 2, 1, 2, 2, 3,
+											1, 2, 2, 3, 2, 3, 3, 4);
 	const __m256i low_half = _mm256_set1_epi8(0x0F);
 	__m256i		low = _mm256_and_si256(bits, low_half);
 	__m256i		high = _mm256_and_si256(_mm256_srli_epi16(bits, 4), low_half);
@@ -240,8 +252,10 @@ count_bits(__m256i bits)
 ALWAYS_INLINE AVX2 uint64_t
 add_quarters(__m256i counts)
 {
-	return (uint64_t) _mm256_extract_epi64(counts, 0) + (uint64_t) _mm256_extract_epi64(counts, 1) +
-		(uint64_t) _mm256_extract_epi64(counts, 2) + (uint64_t) _mm256_extract_epi64(counts, 3);
+	return (uint64_t) _mm256_extract_epi64(counts, 0) +
+		   (uint64_t) _mm256_extract_epi64(counts, 1) +
+		   (uint64_t) _mm256_extract_epi64(counts, 2) +
+		   (uint64_t) _mm256_extract_epi64(counts, 3);
 }
 
 /* The last bytes, fewer than 32; the rest is zero. */
@@ -269,7 +283,8 @@ bit_hamming(size_t bytes, const uint8_t *a, const uint8_t *b)
 
 	for (size_t i = 0; i < bytes; i += 32)
 	{
-		__m256i		differing = _mm256_xor_si256(load_bits(a, i, bytes), load_bits(b, i, bytes));
+		__m256i		differing = _mm256_xor_si256(load_bits(a, i, bytes),
+												 load_bits(b, i, bytes));
 
 		count = _mm256_add_epi64(count, count_bits(differing));
 	}
@@ -287,10 +302,13 @@ bit_jaccard(size_t bytes, const uint8_t *a, const uint8_t *b)
 		__m256i		bits_a = load_bits(a, i, bytes);
 		__m256i		bits_b = load_bits(b, i, bytes);
 
-		both = _mm256_add_epi64(both, count_bits(_mm256_and_si256(bits_a, bits_b)));
-		either = _mm256_add_epi64(either, count_bits(_mm256_or_si256(bits_a, bits_b)));
+		both = _mm256_add_epi64(both,
+								count_bits(_mm256_and_si256(bits_a, bits_b)));
+		either = _mm256_add_epi64(either,
+								  count_bits(_mm256_or_si256(bits_a, bits_b)));
 	}
-	return jaccard_distance_of_counts(add_quarters(both), add_quarters(either));
+	return jaccard_distance_of_counts(add_quarters(both),
+									  add_quarters(either));
 }
 
 /* what one value adds that no other meets */
@@ -302,12 +320,13 @@ lone_term(const TermKind kind, double value)
 
 /* the lone terms of the lanes of a block that are set */
 ALWAYS_INLINE AVX2 __m256d
-add_lone_terms(const TermKind kind, __m256d sum, const float *value, int lanes, unsigned int met)
+add_lone_terms(const TermKind kind, __m256d sum, const float *value, int lanes,
+			   unsigned int met)
 {
 	const __m256i bit = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128);
 	unsigned int wanted = _bzhi_u32(0xFF, (unsigned int) lanes) & ~met;
-	__m256i		mask = _mm256_cmpeq_epi32(_mm256_and_si256(_mm256_set1_epi32((int) wanted),
-														   bit), bit);
+	__m256i		mask = _mm256_cmpeq_epi32(
+			_mm256_and_si256(_mm256_set1_epi32((int) wanted), bit), bit);
 	__m256		values = _mm256_maskload_ps(value, mask);
 	__m256d		low = _mm256_cvtps_pd(_mm256_castps256_ps128(values));
 	__m256d		high = _mm256_cvtps_pd(_mm256_extractf128_ps(values, 1));
@@ -320,7 +339,8 @@ add_lone_terms(const TermKind kind, __m256d sum, const float *value, int lanes, 
 							 _mm256_add_pd(_mm256_andnot_pd(sign, low),
 										   _mm256_andnot_pd(sign, high)));
 	}
-	return _mm256_add_pd(sum, _mm256_fmadd_pd(high, high, _mm256_mul_pd(low, low)));
+	return _mm256_add_pd(sum,
+						 _mm256_fmadd_pd(high, high, _mm256_mul_pd(low, low)));
 }
 
 ALWAYS_INLINE AVX2 double
@@ -330,9 +350,8 @@ pair_term(const TermKind kind, double a, double b)
 }
 
 /*
- * sparse_sum
- *	  Compare blocks of 8 indices all with all, then leave the block that
- *	  ends first behind.
+ * Compare blocks of 8 indices all with all, then leave the block that
+ * ends first behind.
  *
  * Of the sums over the union, a block adds what no block of the other side
  * met as it is left.
@@ -362,7 +381,8 @@ sparse_sum(const TermKind kind,
 
 			a_met |= meeting;
 			b_met |= meeting_b;
-			for (; meeting != 0; meeting &= meeting - 1, meeting_b &= meeting_b - 1)
+			for (; meeting != 0;
+				 meeting &= meeting - 1, meeting_b &= meeting_b - 1)
 				sum += pair_term(kind, a_value[i + __builtin_ctz(meeting)],
 								 b_value[j + __builtin_ctz(meeting_b)]);
 		}
@@ -390,11 +410,15 @@ sparse_sum(const TermKind kind,
 		return (float) sum;
 
 	for (; i < a_count; i += BLOCK, a_met = 0)
-		lone = add_lone_terms(kind, lone, a_value + i, block_lanes(i, a_count), a_met);
+		lone = add_lone_terms(kind, lone, a_value + i, block_lanes(i, a_count),
+							  a_met);
 	for (; j < b_count; j += BLOCK, b_met = 0)
-		lone = add_lone_terms(kind, lone, b_value + j, block_lanes(j, b_count), b_met);
-	two = _mm_add_pd(_mm256_castpd256_pd128(lone), _mm256_extractf128_pd(lone, 1));
-	return (float) (sum + _mm_cvtsd_f64(_mm_add_sd(two, _mm_unpackhi_pd(two, two))));
+		lone = add_lone_terms(kind, lone, b_value + j, block_lanes(j, b_count),
+							  b_met);
+	two = _mm_add_pd(_mm256_castpd256_pd128(lone),
+					 _mm256_extractf128_pd(lone, 1));
+	return (float) (sum +
+					_mm_cvtsd_f64(_mm_add_sd(two, _mm_unpackhi_pd(two, two))));
 }
 
 static AVX2 float
@@ -402,24 +426,29 @@ sparse_inner(int a_count, const int32_t *a_index, const float *a_value,
 			 int b_count, const int32_t *b_index, const float *b_value)
 {
 	if (a_count / SPARSE_SEARCH_RATIO > b_count)
-		return sparse_search_inner(b_count, b_index, b_value, a_count, a_index, a_value);
+		return sparse_search_inner(b_count, b_index, b_value, a_count, a_index,
+								   a_value);
 	if (b_count / SPARSE_SEARCH_RATIO > a_count)
-		return sparse_search_inner(a_count, a_index, a_value, b_count, b_index, b_value);
-	return sparse_sum(TERM_INNER, a_count, a_index, a_value, b_count, b_index, b_value);
+		return sparse_search_inner(a_count, a_index, a_value, b_count, b_index,
+								   b_value);
+	return sparse_sum(TERM_INNER, a_count, a_index, a_value, b_count, b_index,
+					  b_value);
 }
 
 static AVX2 float
 sparse_l2_squared(int a_count, const int32_t *a_index, const float *a_value,
 				  int b_count, const int32_t *b_index, const float *b_value)
 {
-	return sparse_sum(TERM_L2_SQUARED, a_count, a_index, a_value, b_count, b_index, b_value);
+	return sparse_sum(TERM_L2_SQUARED, a_count, a_index, a_value, b_count,
+					  b_index, b_value);
 }
 
 static AVX2 float
 sparse_l1(int a_count, const int32_t *a_index, const float *a_value,
 		  int b_count, const int32_t *b_index, const float *b_value)
 {
-	return sparse_sum(TERM_L1, a_count, a_index, a_value, b_count, b_index, b_value);
+	return sparse_sum(TERM_L1, a_count, a_index, a_value, b_count, b_index,
+					  b_value);
 }
 
 const DistanceKernels distance_avx2_set = {

@@ -37,7 +37,8 @@ ALWAYS_INLINE AVX512 __m512
 load(const bool is_half, const void *x, int i)
 {
 	if (is_half)
-		return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *) ((const half *) x + i)));
+		return _mm512_cvtph_ps(
+			_mm256_loadu_si256((const __m256i *) ((const half *) x + i)));
 	return _mm512_loadu_ps((const float *) x + i);
 }
 
@@ -45,7 +46,8 @@ ALWAYS_INLINE AVX512 __m512
 load_masked(const bool is_half, __mmask16 mask, const void *x, int i)
 {
 	if (is_half)
-		return _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(mask, (const half *) x + i));
+		return _mm512_cvtph_ps(
+			_mm256_maskz_loadu_epi16(mask, (const half *) x + i));
 	return _mm512_maskz_loadu_ps(mask, (const float *) x + i);
 }
 
@@ -64,7 +66,8 @@ add_terms(const TermKind kind, __m512 sum, __m512 a, __m512 b)
 }
 
 ALWAYS_INLINE AVX512 float
-dense_sum(const TermKind kind, const bool is_half, int dims, const void *a, const void *b)
+dense_sum(const TermKind kind, const bool is_half, int dims, const void *a,
+		  const void *b)
 {
 	__m512		sum0 = _mm512_setzero_ps();
 	__m512		sum1 = _mm512_setzero_ps();
@@ -75,7 +78,8 @@ dense_sum(const TermKind kind, const bool is_half, int dims, const void *a, cons
 	for (; i + 4 * LANES <= dims; i += 4 * LANES)
 	{
 		sum0 = add_terms(kind, sum0, load(is_half, a, i), load(is_half, b, i));
-		sum1 = add_terms(kind, sum1, load(is_half, a, i + LANES), load(is_half, b, i + LANES));
+		sum1 = add_terms(kind, sum1, load(is_half, a, i + LANES),
+						 load(is_half, b, i + LANES));
 		sum2 = add_terms(kind, sum2, load(is_half, a, i + 2 * LANES),
 						 load(is_half, b, i + 2 * LANES));
 		sum3 = add_terms(kind, sum3, load(is_half, a, i + 3 * LANES),
@@ -203,7 +207,8 @@ float_to_half_array(int dims, const float *from, half *to)
 
 		_mm256_mask_storeu_epi16(to + i, mask,
 								 _mm512_cvtps_ph(values,
-												 _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+												 _MM_FROUND_TO_NEAREST_INT |
+													 _MM_FROUND_NO_EXC));
 	}
 }
 
@@ -212,7 +217,8 @@ load_bits(const uint8_t *bits, size_t i, size_t bytes)
 {
 	if (i + 64 <= bytes)
 		return _mm512_loadu_si512(bits + i);
-	return _mm512_maskz_loadu_epi8((((__mmask64) 1) << (bytes - i)) - 1, bits + i);
+	return _mm512_maskz_loadu_epi8((((__mmask64) 1) << (bytes - i)) - 1,
+								   bits + i);
 }
 
 static AVX512_POPCOUNT uint64_t
@@ -222,7 +228,8 @@ bit_hamming(size_t bytes, const uint8_t *a, const uint8_t *b)
 
 	for (size_t i = 0; i < bytes; i += 64)
 	{
-		__m512i		differing = _mm512_xor_si512(load_bits(a, i, bytes), load_bits(b, i, bytes));
+		__m512i		differing = _mm512_xor_si512(load_bits(a, i, bytes),
+												 load_bits(b, i, bytes));
 
 		count = _mm512_add_epi64(count, _mm512_popcnt_epi64(differing));
 	}
@@ -240,11 +247,14 @@ bit_jaccard(size_t bytes, const uint8_t *a, const uint8_t *b)
 		__m512i		bits_a = load_bits(a, i, bytes);
 		__m512i		bits_b = load_bits(b, i, bytes);
 
-		both = _mm512_add_epi64(both, _mm512_popcnt_epi64(_mm512_and_si512(bits_a, bits_b)));
-		either = _mm512_add_epi64(either, _mm512_popcnt_epi64(_mm512_or_si512(bits_a, bits_b)));
+		both = _mm512_add_epi64(both, _mm512_popcnt_epi64(
+										  _mm512_and_si512(bits_a, bits_b)));
+		either = _mm512_add_epi64(
+			either, _mm512_popcnt_epi64(_mm512_or_si512(bits_a, bits_b)));
 	}
 	return jaccard_distance_of_counts((uint64_t) _mm512_reduce_add_epi64(both),
-									  (uint64_t) _mm512_reduce_add_epi64(either));
+									  (uint64_t) _mm512_reduce_add_epi64(
+										  either));
 }
 
 /* sum + the terms of 8 pairs, in double */
@@ -264,17 +274,19 @@ add_sparse_terms(const TermKind kind, __m512d sum, __m256 a, __m256 b)
 
 /* the terms of a block that no block of the other side met */
 ALWAYS_INLINE AVX512 __m512d
-add_lone_terms(const TermKind kind, __m512d sum, const float *value, int lanes, __mmask8 met)
+add_lone_terms(const TermKind kind, __m512d sum, const float *value, int lanes,
+			   __mmask8 met)
 {
-	__mmask8	lone = (__mmask8) (_bzhi_u32(0xFF, (unsigned int) lanes) & ~(unsigned int) met);
+	__mmask8	lone = (__mmask8) (_bzhi_u32(0xFF, (unsigned int) lanes) &
+								   ~(unsigned int) met);
 
-	return add_sparse_terms(kind, sum, _mm256_maskz_loadu_ps(lone, value), _mm256_setzero_ps());
+	return add_sparse_terms(kind, sum, _mm256_maskz_loadu_ps(lone, value),
+							_mm256_setzero_ps());
 }
 
 /*
- * sparse_sum
- *	  Compare blocks of 8 indices all with all, then leave the block that
- *	  ends first behind.
+ * Compare blocks of 8 indices all with all, then leave the block that
+ * ends first behind.
  *
  * Values that meet are lined up by compressing both blocks.  Of the sums over
  * the union, a block adds what no block of the other side met as it is left.
@@ -300,11 +312,12 @@ sparse_sum(const TermKind kind,
 		{
 			__mmask8	meeting_b = (__mmask8) lanes_met(b.index, a.index);
 			__m256		a_values = _mm256_maskz_loadu_ps(meeting, a_value + i);
-			__m256		b_values = _mm256_maskz_loadu_ps(meeting_b, b_value + j);
+			__m256		b_values = _mm256_maskz_loadu_ps(meeting_b,
+														 b_value + j);
 
-			sum = add_sparse_terms(kind, sum,
-								   _mm256_maskz_compress_ps(meeting, a_values),
-								   _mm256_maskz_compress_ps(meeting_b, b_values));
+			sum = add_sparse_terms(
+				kind, sum, _mm256_maskz_compress_ps(meeting, a_values),
+				_mm256_maskz_compress_ps(meeting_b, b_values));
 			a_met |= meeting;
 			b_met |= meeting_b;
 		}
@@ -331,9 +344,11 @@ sparse_sum(const TermKind kind,
 	if (kind != TERM_INNER)
 	{
 		for (; i < a_count; i += BLOCK, a_met = 0)
-			sum = add_lone_terms(kind, sum, a_value + i, block_lanes(i, a_count), a_met);
+			sum = add_lone_terms(kind, sum, a_value + i,
+								 block_lanes(i, a_count), a_met);
 		for (; j < b_count; j += BLOCK, b_met = 0)
-			sum = add_lone_terms(kind, sum, b_value + j, block_lanes(j, b_count), b_met);
+			sum = add_lone_terms(kind, sum, b_value + j,
+								 block_lanes(j, b_count), b_met);
 	}
 	return (float) _mm512_reduce_add_pd(sum);
 }
@@ -343,24 +358,29 @@ sparse_inner(int a_count, const int32_t *a_index, const float *a_value,
 			 int b_count, const int32_t *b_index, const float *b_value)
 {
 	if (a_count / SPARSE_SEARCH_RATIO > b_count)
-		return sparse_search_inner(b_count, b_index, b_value, a_count, a_index, a_value);
+		return sparse_search_inner(b_count, b_index, b_value, a_count, a_index,
+								   a_value);
 	if (b_count / SPARSE_SEARCH_RATIO > a_count)
-		return sparse_search_inner(a_count, a_index, a_value, b_count, b_index, b_value);
-	return sparse_sum(TERM_INNER, a_count, a_index, a_value, b_count, b_index, b_value);
+		return sparse_search_inner(a_count, a_index, a_value, b_count, b_index,
+								   b_value);
+	return sparse_sum(TERM_INNER, a_count, a_index, a_value, b_count, b_index,
+					  b_value);
 }
 
 static AVX512 float
 sparse_l2_squared(int a_count, const int32_t *a_index, const float *a_value,
 				  int b_count, const int32_t *b_index, const float *b_value)
 {
-	return sparse_sum(TERM_L2_SQUARED, a_count, a_index, a_value, b_count, b_index, b_value);
+	return sparse_sum(TERM_L2_SQUARED, a_count, a_index, a_value, b_count,
+					  b_index, b_value);
 }
 
 static AVX512 float
 sparse_l1(int a_count, const int32_t *a_index, const float *a_value,
 		  int b_count, const int32_t *b_index, const float *b_value)
 {
-	return sparse_sum(TERM_L1, a_count, a_index, a_value, b_count, b_index, b_value);
+	return sparse_sum(TERM_L1, a_count, a_index, a_value, b_count, b_index,
+					  b_value);
 }
 
 const DistanceKernels distance_avx512_set = {

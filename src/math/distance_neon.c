@@ -29,7 +29,8 @@ ALWAYS_INLINE float32x4_t
 load(const bool is_half, const void *x, int i)
 {
 	if (is_half)
-		return vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16((const half *) x + i)));
+		return vcvt_f32_f16(
+			vreinterpret_f16_u16(vld1_u16((const half *) x + i)));
 	return vld1q_f32((const float *) x + i);
 }
 
@@ -40,7 +41,8 @@ load_rest(const bool is_half, const void *x, int i, int dims)
 	if (dims >= LANES)
 	{
 		uint32x4_t	mask = vld1q_u32(&last_lanes[dims - i]);
-		uint32x4_t	bits = vreinterpretq_u32_f32(load(is_half, x, dims - LANES));
+		uint32x4_t	bits = vreinterpretq_u32_f32(
+			 load(is_half, x, dims - LANES));
 
 		return vreinterpretq_f32_u32(vandq_u32(bits, mask));
 	}
@@ -49,7 +51,8 @@ load_rest(const bool is_half, const void *x, int i, int dims)
 		float		rest[LANES] = {0};
 
 		for (int j = 0; j < dims; j++)
-			rest[j] = is_half ? half_to_float(((const half *) x)[j]) : ((const float *) x)[j];
+			rest[j] = is_half ? half_to_float(((const half *) x)[j])
+							  : ((const float *) x)[j];
 		return vld1q_f32(rest);
 	}
 }
@@ -68,7 +71,8 @@ add_terms(const TermKind kind, float32x4_t sum, float32x4_t a, float32x4_t b)
 }
 
 ALWAYS_INLINE float
-dense_sum(const TermKind kind, const bool is_half, int dims, const void *a, const void *b)
+dense_sum(const TermKind kind, const bool is_half, int dims, const void *a,
+		  const void *b)
 {
 	float32x4_t sum0 = vdupq_n_f32(0);
 	float32x4_t sum1 = vdupq_n_f32(0);
@@ -79,7 +83,8 @@ dense_sum(const TermKind kind, const bool is_half, int dims, const void *a, cons
 	for (; i + 4 * LANES <= dims; i += 4 * LANES)
 	{
 		sum0 = add_terms(kind, sum0, load(is_half, a, i), load(is_half, b, i));
-		sum1 = add_terms(kind, sum1, load(is_half, a, i + LANES), load(is_half, b, i + LANES));
+		sum1 = add_terms(kind, sum1, load(is_half, a, i + LANES),
+						 load(is_half, b, i + LANES));
 		sum2 = add_terms(kind, sum2, load(is_half, a, i + 2 * LANES),
 						 load(is_half, b, i + 2 * LANES));
 		sum3 = add_terms(kind, sum3, load(is_half, a, i + 3 * LANES),
@@ -112,7 +117,8 @@ add_cosine(CosineLanesNeon *sums, const int slot, float32x4_t a, float32x4_t b)
 ALWAYS_INLINE float
 add_slots(const float32x4_t *slot)
 {
-	return vaddvq_f32(vaddq_f32(vaddq_f32(slot[0], slot[1]), vaddq_f32(slot[2], slot[3])));
+	return vaddvq_f32(
+		vaddq_f32(vaddq_f32(slot[0], slot[1]), vaddq_f32(slot[2], slot[3])));
 }
 
 ALWAYS_INLINE CosineSums
@@ -123,18 +129,23 @@ dense_cosine(const bool is_half, int dims, const void *a, const void *b)
 	int			i = 0;
 
 	for (int slot = 0; slot < 4; slot++)
-		lanes.inner[slot] = lanes.norm_a[slot] = lanes.norm_b[slot] = vdupq_n_f32(0);
+		lanes.inner[slot] = lanes.norm_a[slot] = lanes.norm_b[slot] =
+			vdupq_n_f32(0);
 	for (; i + 4 * LANES <= dims; i += 4 * LANES)
 	{
 		add_cosine(&lanes, 0, load(is_half, a, i), load(is_half, b, i));
-		add_cosine(&lanes, 1, load(is_half, a, i + LANES), load(is_half, b, i + LANES));
-		add_cosine(&lanes, 2, load(is_half, a, i + 2 * LANES), load(is_half, b, i + 2 * LANES));
-		add_cosine(&lanes, 3, load(is_half, a, i + 3 * LANES), load(is_half, b, i + 3 * LANES));
+		add_cosine(&lanes, 1, load(is_half, a, i + LANES),
+				   load(is_half, b, i + LANES));
+		add_cosine(&lanes, 2, load(is_half, a, i + 2 * LANES),
+				   load(is_half, b, i + 2 * LANES));
+		add_cosine(&lanes, 3, load(is_half, a, i + 3 * LANES),
+				   load(is_half, b, i + 3 * LANES));
 	}
 	for (; i + LANES <= dims; i += LANES)
 		add_cosine(&lanes, 0, load(is_half, a, i), load(is_half, b, i));
 	if (i < dims)
-		add_cosine(&lanes, 1, load_rest(is_half, a, i, dims), load_rest(is_half, b, i, dims));
+		add_cosine(&lanes, 1, load_rest(is_half, a, i, dims),
+				   load_rest(is_half, b, i, dims));
 	sums.inner = add_slots(lanes.inner);
 	sums.norm_a = add_slots(lanes.norm_a);
 	sums.norm_b = add_slots(lanes.norm_b);
@@ -206,7 +217,8 @@ float_to_half_array(int dims, const float *from, half *to)
 	int			i = 0;
 
 	for (; i + LANES <= dims; i += LANES)
-		vst1_u16(to + i, vreinterpret_u16_f16(vcvt_f16_f32(load(false, from, i))));
+		vst1_u16(to + i,
+				 vreinterpret_u16_f16(vcvt_f16_f32(load(false, from, i))));
 	for (; i < dims; i++)
 		to[i] = float_to_half(from[i]);
 }
@@ -276,7 +288,8 @@ ALWAYS_INLINE unsigned int
 lanes_met(int32x4_t a, int32x4_t b)
 {
 	const uint32x4_t bit = {1, 2, 4, 8};
-	uint32x4_t	met01 = vorrq_u32(vceqq_s32(a, b), vceqq_s32(a, vextq_s32(b, b, 1)));
+	uint32x4_t	met01 = vorrq_u32(vceqq_s32(a, b),
+								  vceqq_s32(a, vextq_s32(b, b, 1)));
 	uint32x4_t	met23 = vorrq_u32(vceqq_s32(a, vextq_s32(b, b, 2)),
 								  vceqq_s32(a, vextq_s32(b, b, 3)));
 
@@ -293,7 +306,8 @@ pair_term(const TermKind kind, double a, double b)
 
 /* the terms of a block that no block of the other side met */
 ALWAYS_INLINE double
-lone_terms(const TermKind kind, const float *value, int lanes, unsigned int met)
+lone_terms(const TermKind kind, const float *value, int lanes,
+		   unsigned int met)
 {
 	double		sum = 0;
 
@@ -303,9 +317,8 @@ lone_terms(const TermKind kind, const float *value, int lanes, unsigned int met)
 }
 
 /*
- * sparse_sum
- *	  Compare blocks of 4 indices all with all, 4 rotations, then leave the
- *	  block that ends first behind.
+ * Compare blocks of 4 indices all with all, 4 rotations, then leave the
+ * block that ends first behind.
  *
  * Both sides are ascending, so the n-th met lane of one side pairs with the
  * n-th of the other.  Of the sums over the union, a block adds what no block
@@ -338,7 +351,8 @@ sparse_sum(const TermKind kind,
 
 			a_met |= meeting;
 			b_met |= meeting_b;
-			for (; meeting != 0; meeting &= meeting - 1, meeting_b &= meeting_b - 1)
+			for (; meeting != 0;
+				 meeting &= meeting - 1, meeting_b &= meeting_b - 1)
 				sum += pair_term(kind, a_value[i + __builtin_ctz(meeting)],
 								 b_value[j + __builtin_ctz(meeting_b)]);
 		}
@@ -360,9 +374,13 @@ sparse_sum(const TermKind kind,
 	if (kind != TERM_INNER)
 	{
 		for (; i < a_count; i += LANES, a_met = 0)
-			sum += lone_terms(kind, a_value + i, a_count - i < LANES ? a_count - i : LANES, a_met);
+			sum += lone_terms(kind, a_value + i,
+							  a_count - i < LANES ? a_count - i : LANES,
+							  a_met);
 		for (; j < b_count; j += LANES, b_met = 0)
-			sum += lone_terms(kind, b_value + j, b_count - j < LANES ? b_count - j : LANES, b_met);
+			sum += lone_terms(kind, b_value + j,
+							  b_count - j < LANES ? b_count - j : LANES,
+							  b_met);
 	}
 	return (float) sum;
 }
@@ -372,24 +390,29 @@ sparse_inner(int a_count, const int32_t *a_index, const float *a_value,
 			 int b_count, const int32_t *b_index, const float *b_value)
 {
 	if (a_count / SPARSE_GALLOP_RATIO > b_count)
-		return (float) sparse_gallop_inner(b_count, b_index, b_value, a_count, a_index, a_value);
+		return (float) sparse_gallop_inner(b_count, b_index, b_value, a_count,
+										   a_index, a_value);
 	if (b_count / SPARSE_GALLOP_RATIO > a_count)
-		return (float) sparse_gallop_inner(a_count, a_index, a_value, b_count, b_index, b_value);
-	return sparse_sum(TERM_INNER, a_count, a_index, a_value, b_count, b_index, b_value);
+		return (float) sparse_gallop_inner(a_count, a_index, a_value, b_count,
+										   b_index, b_value);
+	return sparse_sum(TERM_INNER, a_count, a_index, a_value, b_count, b_index,
+					  b_value);
 }
 
 static float
 sparse_l2_squared(int a_count, const int32_t *a_index, const float *a_value,
 				  int b_count, const int32_t *b_index, const float *b_value)
 {
-	return sparse_sum(TERM_L2_SQUARED, a_count, a_index, a_value, b_count, b_index, b_value);
+	return sparse_sum(TERM_L2_SQUARED, a_count, a_index, a_value, b_count,
+					  b_index, b_value);
 }
 
 static float
 sparse_l1(int a_count, const int32_t *a_index, const float *a_value,
 		  int b_count, const int32_t *b_index, const float *b_value)
 {
-	return sparse_sum(TERM_L1, a_count, a_index, a_value, b_count, b_index, b_value);
+	return sparse_sum(TERM_L1, a_count, a_index, a_value, b_count, b_index,
+					  b_value);
 }
 
 const DistanceKernels distance_neon_set = {

@@ -19,9 +19,8 @@
 #define LANES 16
 
 /*
- * read_half
- *	  The bits move into place; one multiplication then scales the exponent,
- *	  denormals included.  A signalling NaN becomes quiet, as F16C has it.
+ * The bits move into place; one multiplication then scales the exponent,
+ * denormals included.  A signalling NaN becomes quiet, as F16C has it.
  *
  * Without a branch, so that a compiler can do several at a time.
  */
@@ -103,13 +102,15 @@ read_block(const bool is_half, const void *x, int i, int dims, float *block)
 	if (rest >= LANES)
 	{
 		for (int j = 0; j < LANES; j++)
-			block[j] = is_half ? read_half(((const half *) x)[i + j]) : ((const float *) x)[i + j];
+			block[j] = is_half ? read_half(((const half *) x)[i + j])
+							   : ((const float *) x)[i + j];
 		return;
 	}
 	for (int j = 0; j < LANES; j++)
 		block[j] = 0;
 	for (int j = 0; j < rest; j++)
-		block[j] = is_half ? read_half(((const half *) x)[i + j]) : ((const float *) x)[i + j];
+		block[j] = is_half ? read_half(((const half *) x)[i + j])
+						   : ((const float *) x)[i + j];
 }
 
 ALWAYS_INLINE float
@@ -137,7 +138,8 @@ add_lanes(float *lanes)
 }
 
 ALWAYS_INLINE float
-dense_sum(const TermKind kind, const bool is_half, int dims, const void *a, const void *b)
+dense_sum(const TermKind kind, const bool is_half, int dims, const void *a,
+		  const void *b)
 {
 	float		sum[LANES] = {0};
 
@@ -261,7 +263,8 @@ bit_hamming(size_t bytes, const uint8_t *a, const uint8_t *b)
 	size_t		i = 0;
 
 	for (; i + 8 <= bytes; i += 8)
-		count += (uint64_t) __builtin_popcountll(bit_word(a + i) ^ bit_word(b + i));
+		count += (uint64_t) __builtin_popcountll(bit_word(a + i) ^
+												 bit_word(b + i));
 	for (; i < bytes; i++)
 		count += (uint64_t) __builtin_popcount((unsigned int) (a[i] ^ b[i]));
 	return count;
@@ -276,8 +279,10 @@ bit_jaccard(size_t bytes, const uint8_t *a, const uint8_t *b)
 
 	for (; i + 8 <= bytes; i += 8)
 	{
-		both += (uint64_t) __builtin_popcountll(bit_word(a + i) & bit_word(b + i));
-		either += (uint64_t) __builtin_popcountll(bit_word(a + i) | bit_word(b + i));
+		both += (uint64_t) __builtin_popcountll(bit_word(a + i) &
+												bit_word(b + i));
+		either += (uint64_t) __builtin_popcountll(bit_word(a + i) |
+												  bit_word(b + i));
 	}
 	for (; i < bytes; i++)
 	{
@@ -288,17 +293,18 @@ bit_jaccard(size_t bytes, const uint8_t *a, const uint8_t *b)
 }
 
 /*
- * sparse_gallop_inner
- *	  The inner product when one side is much longer: for each index of the
- *	  short side, double the stride over the long side until it is passed,
- *	  then halve (Bentley and Yao 1976).
+ * The inner product when one side is much longer: for each index of the
+ * short side, double the stride over the long side until it is passed,
+ * then halve (Bentley and Yao 1976).
  */
 double
-sparse_gallop_inner(int short_count, const int32_t *short_index, const float *short_value,
-					int long_count, const int32_t *long_index, const float *long_value)
+sparse_gallop_inner(int short_count, const int32_t *short_index,
+					const float *short_value, int long_count,
+					const int32_t *long_index, const float *long_value)
 {
 	double		sum = 0;
-	int			low = 0;		/* all before it are less than the next index */
+	int			low = 0;		/* all before it are less than the next
+								 * index */
 
 	for (int i = 0; i < short_count && low < long_count; i++)
 	{
@@ -306,7 +312,8 @@ sparse_gallop_inner(int short_count, const int32_t *short_index, const float *sh
 		int			stride = 1;
 		int			high;
 
-		while (stride < long_count - low && long_index[low + stride - 1] < wanted)
+		while (stride < long_count - low &&
+			   long_index[low + stride - 1] < wanted)
 		{
 			low += stride;
 			stride *= 2;
@@ -340,9 +347,11 @@ sparse_inner(int a_count, const int32_t *a_index, const float *a_value,
 	int			j = 0;
 
 	if (a_count / SPARSE_GALLOP_RATIO > b_count)
-		return (float) sparse_gallop_inner(b_count, b_index, b_value, a_count, a_index, a_value);
+		return (float) sparse_gallop_inner(b_count, b_index, b_value, a_count,
+										   a_index, a_value);
 	if (b_count / SPARSE_GALLOP_RATIO > a_count)
-		return (float) sparse_gallop_inner(a_count, a_index, a_value, b_count, b_index, b_value);
+		return (float) sparse_gallop_inner(a_count, a_index, a_value, b_count,
+										   b_index, b_value);
 
 	for (int i = 0; i < a_count; i++)
 	{
@@ -392,14 +401,16 @@ static float
 sparse_l2_squared(int a_count, const int32_t *a_index, const float *a_value,
 				  int b_count, const int32_t *b_index, const float *b_value)
 {
-	return sparse_union_sum(TERM_L2_SQUARED, a_count, a_index, a_value, b_count, b_index, b_value);
+	return sparse_union_sum(TERM_L2_SQUARED, a_count, a_index, a_value,
+							b_count, b_index, b_value);
 }
 
 static float
 sparse_l1(int a_count, const int32_t *a_index, const float *a_value,
 		  int b_count, const int32_t *b_index, const float *b_value)
 {
-	return sparse_union_sum(TERM_L1, a_count, a_index, a_value, b_count, b_index, b_value);
+	return sparse_union_sum(TERM_L1, a_count, a_index, a_value, b_count,
+							b_index, b_value);
 }
 
 const DistanceKernels distance_scalar_set = {

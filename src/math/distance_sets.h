@@ -15,11 +15,13 @@
 #include "math/inline.h"
 
 typedef float (*VectorKernel) (int dims, const float *a, const float *b);
-typedef CosineSums (*VectorCosineKernel) (int dims, const float *a, const float *b);
+typedef CosineSums (*VectorCosineKernel) (int dims, const float *a,
+										  const float *b);
 typedef float (*HalfKernel) (int dims, const half *a, const half *b);
-typedef CosineSums (*HalfCosineKernel) (int dims, const half *a, const half *b);
-typedef float (*SparseKernel) (int a_count, const int32_t *a_index, const float *a_value,
-							   int b_count, const int32_t *b_index, const float *b_value);
+typedef CosineSums (*HalfCosineKernel)(int dims, const half *a, const half *b);
+typedef float (*SparseKernel) (int a_count, const int32_t *a_index,
+							   const float *a_value, int b_count,
+							   const int32_t *b_index, const float *b_value);
 
 typedef struct DistanceKernels
 {
@@ -38,8 +40,8 @@ typedef struct DistanceKernels
 	void		(*half_to_float) (int dims, const half *from, float *to);
 	void		(*float_to_half) (int dims, const float *from, half *to);
 
-	uint64_t	(*bit_hamming) (size_t bytes, const uint8_t *a, const uint8_t *b);
-	double		(*bit_jaccard) (size_t bytes, const uint8_t *a, const uint8_t *b);
+	uint64_t (*bit_hamming) (size_t bytes, const uint8_t *a, const uint8_t *b);
+	double (*bit_jaccard) (size_t bytes, const uint8_t *a, const uint8_t *b);
 
 	SparseKernel sparse_inner;
 	SparseKernel sparse_l2_squared;
@@ -83,7 +85,8 @@ extern double sparse_gallop_inner(int short_count, const int32_t *short_index,
 static inline double
 jaccard_distance_of_counts(uint64_t both, uint64_t either)
 {
-	return either == 0 || both == 0 ? 1.0 : 1.0 - (double) both / (double) either;
+	return either == 0 || both == 0 ? 1.0
+									: 1.0 - (double) both / (double) either;
 }
 
 #endif							/* MATH_DISTANCE_SETS_H */

@@ -85,8 +85,7 @@ hash_load_partial(const unsigned char *p, size_t length)
 }
 
 /*
- * hash_combine64
- *	  Continue a hash with another value: n-grams from the hashes of words.
+ * Continue a hash with another value: n-grams from the hashes of words.
  *
  * Not commutative; start from the hash of the first word.
  */
@@ -117,10 +116,7 @@ hash_bytes64(const void *bytes, size_t length)
 					   hash_load64(p + length - 8), state);
 }
 
-/*
- * hash_bytes64_padded
- *	  hash_bytes64 where 16 bytes may be read whatever the length.
- */
+/* hash_bytes64 where 16 bytes may be read whatever the length. */
 static inline uint64_t
 hash_bytes64_padded(const void *bytes, size_t length)
 {

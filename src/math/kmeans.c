@@ -120,21 +120,29 @@ kmeans_work_bytes(int points, int count, int dims)
 }
 
 void
-kmeans_train(const float *rows, int points, int dims, int count, int iterations,
-			 uint64_t seed, float *centers, void *work, void (*check) (void))
+kmeans_train(const float *rows, int points, int dims, int count,
+			 int iterations, uint64_t seed, float *centers, void *work,
+			 void (*check) (void))
 {
 	float	   *packed = work;
-	int32_t    *nearest = (int32_t *) ((char *) work + aligned(kmeans_packed_bytes(count, dims)));
-	int32_t    *size = (int32_t *) ((char *) nearest + aligned(sizeof(int32_t) * points));
+	int32_t    *nearest =
+		   (int32_t *) ((char *) work +
+						aligned(kmeans_packed_bytes(count, dims)));
+	int32_t    *size = (int32_t *) ((char *) nearest +
+									aligned(sizeof(int32_t) * points));
 
 	/* start from rows spread evenly, at a random place within each stretch */
 	for (int c = 0; c < count; c++)
 	{
 		int64_t		from = (int64_t) points * c / count;
 		int64_t		to = (int64_t) points * (c + 1) / count;
-		int64_t		row = from + (to > from ? (int64_t) (splitmix64(&seed) % (uint64_t) (to - from)) : 0);
+		int64_t		row = from + (to > from
+									  ? (int64_t) (splitmix64(&seed) %
+												   (uint64_t) (to - from))
+									  : 0);
 
-		memcpy(centers + (size_t) c * dims, rows + (size_t) row * dims, sizeof(float) * dims);
+		memcpy(centers + (size_t) c * dims, rows + (size_t) row * dims,
+			   sizeof(float) * dims);
 	}
 
 	for (int iteration = 0; iteration < iterations; iteration++)
@@ -146,8 +154,8 @@ kmeans_train(const float *rows, int points, int dims, int count, int iterations,
 
 			if (check != NULL)
 				check();
-			kmeans_nearest(rows + (size_t) first * dims, some, dims, packed, count,
-						   nearest + first, NULL);
+			kmeans_nearest(rows + (size_t) first * dims, some, dims, packed,
+						   count, nearest + first, NULL);
 		}
 		memset(size, 0, sizeof(int32_t) * count);
 		memset(centers, 0, sizeof(float) * dims * count);

@@ -45,7 +45,9 @@ FEW(const int few, const float *rows, int dims, const float *packed, int count,
 	}
 	for (int at = 0; at < groups_of(count) * GROUP; at += 2 * LANES)
 	{
-		const float *norms = packed + (size_t) (at / GROUP) * GROUP * (dims + 1) + at % GROUP;
+		const float *norms = packed +
+							 (size_t) (at / GROUP) * GROUP * (dims + 1) +
+							 at % GROUP;
 		FLOATS		sum[ROWS][2];
 
 		for (int p = 0; p < few; p++)
@@ -77,8 +79,10 @@ FEW(const int few, const float *rows, int dims, const float *packed, int count,
 				FLOATS		distance = norm - 2.0f * sum[p][half];
 				INTS		nearer = distance < best[p];
 
-				best[p] = (FLOATS) (((INTS) distance & nearer) | ((INTS) best[p] & ~nearer));
-				where[p] = ((lane + (at + half * LANES)) & nearer) | (where[p] & ~nearer);
+				best[p] = (FLOATS) (((INTS) distance & nearer) |
+									((INTS) best[p] & ~nearer));
+				where[p] = ((lane + (at + half * LANES)) & nearer) |
+						   (where[p] & ~nearer);
 			}
 		}
 	}
@@ -99,8 +103,8 @@ FEW(const int few, const float *rows, int dims, const float *packed, int count,
 }
 
 TARGET static void
-NEAREST(const float *rows, int points, int dims, const float *packed, int count,
-		int32_t *nearest, float *distances)
+NEAREST(const float *rows, int points, int dims, const float *packed,
+		int count, int32_t *nearest, float *distances)
 {
 	int			p = 0;
 

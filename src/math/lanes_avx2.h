@@ -40,7 +40,8 @@ lanes_store(float *to, Lanes a)
 LANES_INLINE __m256i
 lanes_first(int count)
 {
-	return _mm256_cmpgt_epi32(_mm256_set1_epi32(count), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+	return _mm256_cmpgt_epi32(_mm256_set1_epi32(count),
+							  _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
 }
 
 LANES_INLINE Lanes
@@ -118,15 +119,18 @@ lanes_round(Lanes a)
 LANES_INLINE Lanes
 lanes_scale(Lanes a, Lanes exponent)
 {
-	__m256i		biased = _mm256_add_epi32(_mm256_cvtps_epi32(exponent), _mm256_set1_epi32(127));
+	__m256i		biased = _mm256_add_epi32(_mm256_cvtps_epi32(exponent),
+										  _mm256_set1_epi32(127));
 
-	return _mm256_mul_ps(a, _mm256_castsi256_ps(_mm256_slli_epi32(biased, 23)));
+	return _mm256_mul_ps(a,
+						 _mm256_castsi256_ps(_mm256_slli_epi32(biased, 23)));
 }
 
 LANES_INLINE float
 lanes_sum(Lanes a)
 {
-	__m128		quarter = _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
+	__m128		quarter = _mm_add_ps(_mm256_castps256_ps128(a),
+									 _mm256_extractf128_ps(a, 1));
 
 	quarter = _mm_add_ps(quarter, _mm_movehl_ps(quarter, quarter));
 	return _mm_cvtss_f32(_mm_add_ss(quarter, _mm_movehdup_ps(quarter)));
@@ -135,7 +139,8 @@ lanes_sum(Lanes a)
 LANES_INLINE float
 lanes_largest(Lanes a)
 {
-	__m128		quarter = _mm_max_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
+	__m128		quarter = _mm_max_ps(_mm256_castps256_ps128(a),
+									 _mm256_extractf128_ps(a, 1));
 
 	quarter = _mm_max_ps(quarter, _mm_movehl_ps(quarter, quarter));
 	return _mm_cvtss_f32(_mm_max_ss(quarter, _mm_movehdup_ps(quarter)));
@@ -144,7 +149,8 @@ lanes_largest(Lanes a)
 LANES_INLINE float
 lanes_least(Lanes a)
 {
-	__m128		quarter = _mm_min_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
+	__m128		quarter = _mm_min_ps(_mm256_castps256_ps128(a),
+									 _mm256_extractf128_ps(a, 1));
 
 	quarter = _mm_min_ps(quarter, _mm_movehl_ps(quarter, quarter));
 	return _mm_cvtss_f32(_mm_min_ss(quarter, _mm_movehdup_ps(quarter)));
@@ -155,7 +161,8 @@ lanes_to_shorts(Lanes a)
 {
 	__m256i		whole = _mm256_cvtps_epi32(a);
 
-	return _mm_packs_epi32(_mm256_castsi256_si128(whole), _mm256_extracti128_si256(whole, 1));
+	return _mm_packs_epi32(_mm256_castsi256_si128(whole),
+						   _mm256_extracti128_si256(whole, 1));
 }
 
 LANES_INLINE void
@@ -176,12 +183,15 @@ LANES_INLINE void
 lanes_store_bfloat16(uint16_t *to, Lanes a)
 {
 	__m256i		bits = _mm256_castps_si256(a);
-	__m256i		odd = _mm256_and_si256(_mm256_srli_epi32(bits, 16), _mm256_set1_epi32(1));
+	__m256i		odd = _mm256_and_si256(_mm256_srli_epi32(bits, 16),
+									   _mm256_set1_epi32(1));
 
-	bits = _mm256_add_epi32(bits, _mm256_add_epi32(odd, _mm256_set1_epi32(0x7FFF)));
+	bits = _mm256_add_epi32(bits,
+							_mm256_add_epi32(odd, _mm256_set1_epi32(0x7FFF)));
 	bits = _mm256_srli_epi32(bits, 16);
-	_mm_storeu_si128((__m128i *) to, _mm_packus_epi32(_mm256_castsi256_si128(bits),
-													  _mm256_extracti128_si256(bits, 1)));
+	_mm_storeu_si128((__m128i *) to,
+					 _mm_packus_epi32(_mm256_castsi256_si128(bits),
+									  _mm256_extracti128_si256(bits, 1)));
 }
 
 LANES_INLINE void

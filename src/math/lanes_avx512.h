@@ -108,9 +108,12 @@ lanes_divide(Lanes a, Lanes b)
 	Lanes		reciprocal = _mm512_rcp14_ps(b);
 	Lanes		quotient;
 
-	reciprocal = _mm512_fmadd_ps(reciprocal, _mm512_fnmadd_ps(b, reciprocal, lanes_set(1)), reciprocal);
+	reciprocal = _mm512_fmadd_ps(reciprocal,
+								 _mm512_fnmadd_ps(b, reciprocal, lanes_set(1)),
+								 reciprocal);
 	quotient = _mm512_mul_ps(a, reciprocal);
-	return _mm512_fmadd_ps(reciprocal, _mm512_fnmadd_ps(b, quotient, a), quotient);
+	return _mm512_fmadd_ps(reciprocal, _mm512_fnmadd_ps(b, quotient, a),
+						   quotient);
 }
 
 LANES_INLINE Lanes
@@ -128,7 +131,8 @@ lanes_min(Lanes a, Lanes b)
 LANES_INLINE Lanes
 lanes_round(Lanes a)
 {
-	return _mm512_roundscale_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+	return _mm512_roundscale_ps(a,
+								_MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
 }
 
 /* a * 2^exponent, for whole exponents from -126 to 127 */
@@ -141,8 +145,10 @@ lanes_scale(Lanes a, Lanes exponent)
 LANES_INLINE float
 lanes_sum(Lanes a)
 {
-	__m256		half = _mm256_add_ps(_mm512_castps512_ps256(a), _mm512_extractf32x8_ps(a, 1));
-	__m128		quarter = _mm_add_ps(_mm256_castps256_ps128(half), _mm256_extractf128_ps(half, 1));
+	__m256		half = _mm256_add_ps(_mm512_castps512_ps256(a),
+									 _mm512_extractf32x8_ps(a, 1));
+	__m128		quarter = _mm_add_ps(_mm256_castps256_ps128(half),
+									 _mm256_extractf128_ps(half, 1));
 
 	quarter = _mm_add_ps(quarter, _mm_movehl_ps(quarter, quarter));
 	return _mm_cvtss_f32(_mm_add_ss(quarter, _mm_movehdup_ps(quarter)));
@@ -164,14 +170,16 @@ lanes_least(Lanes a)
 LANES_INLINE void
 lanes_store_bytes(uint8_t *to, Lanes a)
 {
-	_mm_storeu_si128((__m128i *) to, _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(a)));
+	_mm_storeu_si128((__m128i *) to,
+					 _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(a)));
 }
 
 /* whole numbers to 16 bits */
 LANES_INLINE void
 lanes_store_shorts(int16_t *to, Lanes a)
 {
-	_mm256_storeu_si256((__m256i *) to, _mm512_cvtepi32_epi16(_mm512_cvtps_epi32(a)));
+	_mm256_storeu_si256((__m256i *) to,
+						_mm512_cvtepi32_epi16(_mm512_cvtps_epi32(a)));
 }
 
 /* rounded to bfloat16, to nearest and even */
@@ -179,10 +187,13 @@ LANES_INLINE void
 lanes_store_bfloat16(uint16_t *to, Lanes a)
 {
 	__m512i		bits = _mm512_castps_si512(a);
-	__m512i		odd = _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
+	__m512i		odd = _mm512_and_si512(_mm512_srli_epi32(bits, 16),
+									   _mm512_set1_epi32(1));
 
-	bits = _mm512_add_epi32(bits, _mm512_add_epi32(odd, _mm512_set1_epi32(0x7FFF)));
-	_mm256_storeu_si256((__m256i *) to, _mm512_cvtepi32_epi16(_mm512_srli_epi32(bits, 16)));
+	bits = _mm512_add_epi32(bits,
+							_mm512_add_epi32(odd, _mm512_set1_epi32(0x7FFF)));
+	_mm256_storeu_si256((__m256i *) to,
+						_mm512_cvtepi32_epi16(_mm512_srli_epi32(bits, 16)));
 }
 
 /*

@@ -167,7 +167,9 @@ lanes_store_bfloat16(uint16_t *to, Lanes a)
 	uint32x4_t	bits = vreinterpretq_u32_f32(a);
 	uint32x4_t	odd = vandq_u32(vshrq_n_u32(bits, 16), vdupq_n_u32(1));
 
-	vst1_u16(to, vshrn_n_u32(vaddq_u32(bits, vaddq_u32(odd, vdupq_n_u32(0x7FFF))), 16));
+	vst1_u16(to,
+			 vshrn_n_u32(vaddq_u32(bits, vaddq_u32(odd, vdupq_n_u32(0x7FFF))),
+						 16));
 }
 
 LANES_INLINE void

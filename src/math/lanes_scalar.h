@@ -70,13 +70,15 @@ lanes_choose(IntLanes which, Lanes a, Lanes b)
 LANES_INLINE Lanes
 lanes_first_of(Lanes a, Lanes b, int count)
 {
-	return lanes_choose((IntLanes) {0, 1, 2, 3} < (IntLanes) {count, count, count, count}, a, b);
+	return lanes_choose(
+		(IntLanes){0, 1, 2, 3} < (IntLanes){count, count, count, count}, a, b);
 }
 
 LANES_INLINE Lanes
 lanes_from_int(const int32_t *from)
 {
-	return (Lanes) {(float) from[0], (float) from[1], (float) from[2], (float) from[3]};
+	return (Lanes){(float) from[0], (float) from[1], (float) from[2],
+				   (float) from[3]};
 }
 
 LANES_INLINE Lanes

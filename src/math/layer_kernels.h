@@ -18,8 +18,9 @@
 
 /*
  * e^x for -87 <= x <= 88 to an ulp and a half; x outside is taken to the edge.
- * Range reduction by ln 2 in two parts (Cody and Waite 1980), then a polynomial
- * of degree 6 that leaves 3e-9, fitted for this file by Lawson's iteration.
+ * Range reduction by ln 2 in two parts (Cody and Waite 1980), then a
+ * polynomial of degree 6 that leaves 3e-9, fitted for this file by Lawson's
+ * iteration.
  */
 LANES_INLINE Lanes
 exponential(Lanes x)
@@ -69,14 +70,16 @@ gelu(Lanes x)
 	q = lanes_multiply_add(q, square, lanes_set(2.516724467e-01f));
 	q = lanes_multiply_add(q, square, lanes_set(1.0f));
 	p = lanes_multiply_add(p, inside, q);
-	return lanes_divide(lanes_multiply(above, lanes_multiply(p, lanes_set(0.5f))), q);
+	return lanes_divide(
+		lanes_multiply(above, lanes_multiply(p, lanes_set(0.5f))), q);
 }
 
 /* x / (1 + e^-t): e^80 is large enough, and 1 / it still no denormal */
 LANES_INLINE Lanes
 times_sigmoid(Lanes x, Lanes t)
 {
-	Lanes		power = exponential(lanes_min(lanes_subtract(lanes_set(0), t), lanes_set(80.0f)));
+	Lanes		power = exponential(
+			  lanes_min(lanes_subtract(lanes_set(0), t), lanes_set(80.0f)));
 
 	return lanes_divide(x, lanes_add(lanes_set(1.0f), power));
 }
@@ -89,7 +92,8 @@ LANES_INLINE Lanes
 hyperbolic_tangent(Lanes x)
 {
 	Lanes		square = lanes_min(lanes_multiply(x, x), lanes_set(1.0f));
-	Lanes		large = lanes_multiply_add(square, lanes_set(1e30f), lanes_set(-0.04e30f));
+	Lanes		large = lanes_multiply_add(square, lanes_set(1e30f),
+										   lanes_set(-0.04e30f));
 	Lanes		series = lanes_set(-0.05396825f);
 	Lanes		near;
 	Lanes		far;
@@ -118,8 +122,10 @@ activated(const Activation activation, Lanes x)
 		case ACTIVATION_GELU_TANH:
 			/* (1 + tanh t) / 2 = sigmoid(2t) */
 			cube = lanes_multiply(lanes_multiply(x, x), x);
-			return times_sigmoid(x, lanes_multiply(lanes_set(1.5957691216f),
-												   lanes_multiply_add(cube, lanes_set(0.044715f), x)));
+			return times_sigmoid(
+				x, lanes_multiply(
+					   lanes_set(1.5957691216f),
+					   lanes_multiply_add(cube, lanes_set(0.044715f), x)));
 		case ACTIVATION_GELU_QUICK:
 			return times_sigmoid(x, lanes_multiply(x, lanes_set(1.702f)));
 		case ACTIVATION_SILU:
@@ -136,8 +142,9 @@ activated(const Activation activation, Lanes x)
 
 /* "activation" and "integer" are constants where this is inlined */
 LANES_INLINE void
-finish_rows(const Activation activation, const bool integer, const LayerFinish *how,
-			int rows, const void *sums, size_t sum_stride)
+finish_rows(const Activation activation, const bool integer,
+			const LayerFinish *how, int rows, const void *sums,
+			size_t sum_stride)
 {
 	for (int r = 0; r < rows; r++)
 	{
@@ -216,7 +223,9 @@ activate_row(const Activation activation, int count, float *x)
 	for (; i < WHOLE(count); i += LANES)
 		lanes_store(x + i, activated(activation, lanes_load(x + i)));
 	if (i < count)
-		lanes_store_first(x + i, activated(activation, lanes_load_first(x + i, count - i)), count - i);
+		lanes_store_first(
+			x + i, activated(activation, lanes_load_first(x + i, count - i)),
+			count - i);
 }
 
 LANES_TARGET static void
@@ -237,6 +246,99 @@ activate(Activation activation, int count, float *x)
 			ACTIVATE_CASE(ACTIVATION_SIGMOID)
 			ACTIVATE_CASE(ACTIVATION_TANH)
 			ACTIVATE_CASE(ACTIVATION_RELU)
+	}
+}
+
+/* s + u s (1 - s) with the sigmoid s of t: the slope of x s if u = x dt/dx */
+LANES_INLINE Lanes
+sigmoid_slope(Lanes t, Lanes u)
+{
+	Lanes		s = times_sigmoid(lanes_set(1.0f), t);
+	Lanes		rest = lanes_multiply(s, lanes_subtract(lanes_set(1.0f), s));
+
+	return lanes_multiply_add(u, rest, s);
+}
+
+/*
+ * The derivative of an activation.  GELU's is the normal distribution
+ * function, which is gelu(x) / x, and x times its density.
+ */
+LANES_INLINE Lanes
+slope_of(const Activation activation, Lanes x)
+{
+	const Lanes one = lanes_set(1.0f);
+	Lanes		square = lanes_multiply(x, x);
+	Lanes		t;
+	Lanes		u;
+
+	switch (activation)
+	{
+		case ACTIVATION_NONE:
+			break;
+		case ACTIVATION_GELU:
+			/* zero is a tiny number here: gelu(x) / x is the same */
+			t = lanes_add(x, lanes_set(1e-20f));
+			t = lanes_divide(gelu(t), t);
+			u = exponential(lanes_multiply(square, lanes_set(-0.5f)));
+			u = lanes_multiply(u, lanes_set(0.3989422804f));
+			return lanes_multiply_add(x, u, t);
+		case ACTIVATION_GELU_TANH:
+			t = lanes_multiply_add(square, lanes_set(0.044715f), one);
+			t = lanes_multiply(lanes_multiply(t, x), lanes_set(1.5957691216f));
+			u = lanes_multiply_add(square, lanes_set(0.134145f), one);
+			u = lanes_multiply(lanes_multiply(u, x), lanes_set(1.5957691216f));
+			return sigmoid_slope(t, u);
+		case ACTIVATION_GELU_QUICK:
+			t = lanes_multiply(x, lanes_set(1.702f));
+			return sigmoid_slope(t, t);
+		case ACTIVATION_SILU:
+			return sigmoid_slope(x, x);
+		case ACTIVATION_SIGMOID:
+			t = times_sigmoid(one, x);
+			return lanes_multiply(t, lanes_subtract(one, t));
+		case ACTIVATION_TANH:
+			t = hyperbolic_tangent(x);
+			return lanes_subtract(one, lanes_multiply(t, t));
+		case ACTIVATION_RELU:
+			t = lanes_multiply(lanes_max(x, lanes_set(0)), lanes_set(1e30f));
+			return lanes_min(lanes_multiply(t, lanes_set(1e30f)), one);
+	}
+	return one;
+}
+
+LANES_INLINE void
+slope_row(const Activation activation, int count, const float *x, float *to)
+{
+	int			i = 0;
+
+	for (; i < WHOLE(count); i += LANES)
+		lanes_store(to + i, lanes_multiply(slope_of(activation,
+													lanes_load(x + i)),
+										   lanes_load(to + i)));
+	if (i < count)
+		lanes_store_first(to + i, lanes_multiply(
+				slope_of(activation, lanes_load_first(x + i, count - i)),
+				lanes_load_first(to + i, count - i)), count - i);
+}
+
+LANES_TARGET static void
+slope(Activation activation, int count, const float *x, float *to)
+{
+	switch (activation)
+	{
+#define SLOPE_CASE(activation) \
+		case activation: \
+			slope_row(activation, count, x, to); \
+			break;
+		case ACTIVATION_NONE:
+			break;
+			SLOPE_CASE(ACTIVATION_GELU)
+			SLOPE_CASE(ACTIVATION_GELU_TANH)
+			SLOPE_CASE(ACTIVATION_GELU_QUICK)
+			SLOPE_CASE(ACTIVATION_SILU)
+			SLOPE_CASE(ACTIVATION_SIGMOID)
+			SLOPE_CASE(ACTIVATION_TANH)
+			SLOPE_CASE(ACTIVATION_RELU)
 	}
 }
 
@@ -273,7 +375,8 @@ row_sum(const bool plain, int count, const float *x, float center)
 
 		if (!plain)
 		{
-			a = lanes_first_of(lanes_subtract(a, middle), lanes_set(0), count - i);
+			a = lanes_first_of(lanes_subtract(a, middle), lanes_set(0),
+							   count - i);
 			a = lanes_multiply(a, a);
 		}
 		sum0 = lanes_add(sum0, a);
@@ -292,10 +395,12 @@ row_scaled(int count, const float *x, float center, float factor,
 
 	for (; i < WHOLE(count); i += LANES)
 	{
-		Lanes		a = lanes_multiply(lanes_subtract(lanes_load(x + i), middle), scale);
+		Lanes		a = lanes_multiply(
+				  lanes_subtract(lanes_load(x + i), middle), scale);
 
 		if (bias != NULL)
-			a = lanes_multiply_add(a, lanes_load(weight + i), lanes_load(bias + i));
+			a = lanes_multiply_add(a, lanes_load(weight + i),
+								   lanes_load(bias + i));
 		else
 			a = lanes_multiply(a, lanes_load(weight + i));
 		lanes_store(to + i, a);
@@ -303,7 +408,9 @@ row_scaled(int count, const float *x, float center, float factor,
 	if (i < count)
 	{
 		int			left = count - i;
-		Lanes		a = lanes_multiply(lanes_subtract(lanes_load_first(x + i, left), middle), scale);
+		Lanes		a = lanes_multiply(
+				  lanes_subtract(lanes_load_first(x + i, left), middle),
+				  scale);
 
 		a = lanes_multiply(a, lanes_load_first(weight + i, left));
 		if (bias != NULL)
@@ -313,16 +420,19 @@ row_scaled(int count, const float *x, float center, float factor,
 }
 
 LANES_TARGET static void
-norm(int dims, const float *x, const float *weight, const float *bias, float epsilon, float *to)
+norm(int dims, const float *x, const float *weight, const float *bias,
+	 float epsilon, float *to)
 {
 	float		mean = row_sum(true, dims, x, 0) / dims;
 	float		variance = row_sum(false, dims, x, mean) / dims;
 
-	row_scaled(dims, x, mean, 1.0f / sqrtf(variance + epsilon), weight, bias, to);
+	row_scaled(dims, x, mean, 1.0f / sqrtf(variance + epsilon), weight, bias,
+			   to);
 }
 
 LANES_TARGET static void
-rms_norm(int dims, const float *x, const float *weight, float epsilon, float *to)
+rms_norm(int dims, const float *x, const float *weight, float epsilon,
+		 float *to)
 {
 	float		square = row_sum(false, dims, x, 0) / dims;
 
@@ -358,21 +468,24 @@ softmax(int count, float *scores, const float *bias, SoftmaxState *state)
 			score = lanes_add(score, lanes_load_first(bias + i, count - i));
 			lanes_store_first(scores + i, score, count - i);
 		}
-		largest = lanes_max(largest, lanes_first_of(score, largest, count - i));
+		largest = lanes_max(largest,
+							lanes_first_of(score, largest, count - i));
 	}
 	most = lanes_largest(largest);
 	factor = expf(state->largest - most);
 	largest = lanes_set(most);
 	for (i = 0; i < WHOLE(count); i += LANES)
 	{
-		Lanes		weight = exponential(lanes_subtract(lanes_load(scores + i), largest));
+		Lanes		weight = exponential(
+				  lanes_subtract(lanes_load(scores + i), largest));
 
 		sum = lanes_add(sum, weight);
 		lanes_store(scores + i, weight);
 	}
 	if (i < count)
 	{
-		Lanes		weight = exponential(lanes_subtract(lanes_load_first(scores + i, count - i), largest));
+		Lanes		weight = exponential(lanes_subtract(
+				  lanes_load_first(scores + i, count - i), largest));
 
 		sum = lanes_add(sum, lanes_first_of(weight, lanes_set(0), count - i));
 		lanes_store_first(scores + i, weight, count - i);
@@ -396,14 +509,18 @@ turn(int half, float *x, const float *cosine, const float *sine)
 		Lanes		s = lanes_load_first(sine + i, left);
 		Lanes		minus = lanes_subtract(lanes_set(0), s);
 
-		lanes_store_first(x + i, lanes_multiply_add(b, minus, lanes_multiply(a, c)), left);
-		lanes_store_first(x + half + i, lanes_multiply_add(a, s, lanes_multiply(b, c)), left);
+		lanes_store_first(x + i,
+						  lanes_multiply_add(b, minus, lanes_multiply(a, c)),
+						  left);
+		lanes_store_first(x + half + i,
+						  lanes_multiply_add(a, s, lanes_multiply(b, c)),
+						  left);
 	}
 }
 
 LANES_TARGET static void
-columns_of_rows(int dims, int rows, const float *from, size_t stride, float scale,
-				int columns, float *panel)
+columns_of_rows(int dims, int rows, const float *from, size_t stride,
+				float scale, int columns, float *panel)
 {
 	Lanes		factor = lanes_set(scale);
 
@@ -419,13 +536,17 @@ columns_of_rows(int dims, int rows, const float *from, size_t stride, float scal
 				if (r + i >= rows)
 					square[i] = lanes_set(0);
 				else if (left >= LANES)
-					square[i] = lanes_multiply(lanes_load(from + (r + i) * stride + d), factor);
+					square[i] = lanes_multiply(
+						lanes_load(from + (r + i) * stride + d), factor);
 				else
-					square[i] = lanes_multiply(lanes_load_first(from + (r + i) * stride + d, left), factor);
+					square[i] = lanes_multiply(
+						lanes_load_first(from + (r + i) * stride + d, left),
+						factor);
 			}
 			lanes_transpose(square);
 			for (int i = 0; i < LANES && i < left; i++)
-				lanes_store_first(panel + (size_t) (d + i) * columns + r, square[i], columns - r);
+				lanes_store_first(panel + (size_t) (d + i) * columns + r,
+								  square[i], columns - r);
 		}
 	}
 }
@@ -435,8 +556,10 @@ columns_of_rows(int dims, int rows, const float *from, size_t stride, float scal
 	for (int i = 0; i < (count); i += LANES) \
 	{ \
 		int			left = (count) - i; \
-		Lanes		a = left >= LANES ? lanes_load(x + i) : lanes_load_first(x + i, left); \
-		Lanes		b = left >= LANES ? lanes_load(to + i) : lanes_load_first(to + i, left); \
+		Lanes		a = left >= LANES ? lanes_load(x + i) \
+			: lanes_load_first(x + i, left); \
+		Lanes		b = left >= LANES ? lanes_load(to + i) \
+			: lanes_load_first(to + i, left); \
 \
 		b = (expression); \
 		if (left >= LANES) \
@@ -474,6 +597,56 @@ maximum(int count, const float *x, float *to)
 	EACH(count, lanes_max(a, b))
 }
 
+LANES_TARGET static void
+clamp(int count, float most, float *x)
+{
+	float	   *to = x;
+	Lanes		high = lanes_set(most);
+	Lanes		low = lanes_set(-most);
+
+	EACH(count, ((void) a, lanes_max(lanes_min(b, high), low)))
+}
+
+LANES_TARGET static void
+lstm_cells(int cells, const float *gates, size_t gap, float clip, float *cell,
+		   float *to)
+{
+	Lanes		high = lanes_set(clip);
+	Lanes		low = lanes_set(-clip);
+
+	for (int i = 0; i < cells; i += LANES)
+	{
+		int			left = cells - i;
+		bool		whole = left >= LANES;
+		const float *gate = gates + i;
+		Lanes		input = whole ? lanes_load(gate)
+								  : lanes_load_first(gate, left);
+		Lanes		candidate = whole ? lanes_load(gate + gap)
+									  : lanes_load_first(gate + gap, left);
+		Lanes		forget = whole ? lanes_load(gate + 2 * gap)
+								   : lanes_load_first(gate + 2 * gap, left);
+		Lanes		output = whole ? lanes_load(gate + 3 * gap)
+								   : lanes_load_first(gate + 3 * gap, left);
+		Lanes		state = whole ? lanes_load(cell + i)
+								  : lanes_load_first(cell + i, left);
+
+		state = lanes_add(times_sigmoid(state, forget),
+						  times_sigmoid(hyperbolic_tangent(candidate), input));
+		state = lanes_max(lanes_min(state, high), low);
+		output = times_sigmoid(hyperbolic_tangent(state), output);
+		if (whole)
+		{
+			lanes_store(cell + i, state);
+			lanes_store(to + i, output);
+		}
+		else
+		{
+			lanes_store_first(cell + i, state, left);
+			lanes_store_first(to + i, output, left);
+		}
+	}
+}
+
 /* the least and the largest of a row's values and zero */
 LANES_INLINE void
 row_range(int count, const float *x, float *least, float *largest)
@@ -483,7 +656,9 @@ row_range(int count, const float *x, float *least, float *largest)
 
 	for (int i = 0; i < count; i += LANES)
 	{
-		Lanes		a = count - i >= LANES ? lanes_load(x + i) : lanes_load_first(x + i, count - i);
+		Lanes		a = count - i >= LANES
+							? lanes_load(x + i)
+							: lanes_load_first(x + i, count - i);
 
 		low = lanes_min(low, a);
 		high = lanes_max(high, a);
@@ -497,7 +672,8 @@ row_range(int count, const float *x, float *least, float *largest)
  * copied from a small buffer, for stores are as wide as a register
  */
 LANES_INLINE void
-round_bytes(int count, const float *x, float least, float factor, float offset, int padded, uint8_t *to)
+round_bytes(int count, const float *x, float least, float factor, float offset,
+			int padded, uint8_t *to)
 {
 	Lanes		low = lanes_set(least);
 	Lanes		by = lanes_set(factor);
@@ -505,9 +681,12 @@ round_bytes(int count, const float *x, float least, float factor, float offset, 
 
 	for (; i < WHOLE(count); i += LANES)
 	{
-		Lanes		a = lanes_multiply(lanes_subtract(lanes_load(x + i), low), by);
+		Lanes		a =
+				  lanes_multiply(lanes_subtract(lanes_load(x + i), low), by);
 
-		lanes_store_bytes(to + i, lanes_max(lanes_min(lanes_round(a), lanes_set(255.0f)), lanes_set(0)));
+		lanes_store_bytes(to + i, lanes_max(lanes_min(lanes_round(a),
+													  lanes_set(255.0f)),
+											lanes_set(0)));
 	}
 	for (; i < count; i++)
 	{
@@ -527,7 +706,8 @@ to_bytes(int count, const float *x, int padded, uint8_t *to)
 
 	row_range(count, x, &rounding.least, &largest);
 	rounding.scale = (largest - rounding.least) / 255.0f;
-	round_bytes(count, x, rounding.least, rounding.scale > 0 ? 1.0f / rounding.scale : 0, 0, padded, to);
+	round_bytes(count, x, rounding.least,
+				rounding.scale > 0 ? 1.0f / rounding.scale : 0, 0, padded, to);
 	return rounding;
 }
 
@@ -558,9 +738,11 @@ to_shorts(int count, const float *x, int padded, int16_t *to)
 	factor = rounding.scale > 0 ? 1.0f / rounding.scale : 0;
 	for (; i < WHOLE(count); i += LANES)
 	{
-		Lanes		a = lanes_round(lanes_multiply(lanes_load(x + i), lanes_set(factor)));
+		Lanes		a = lanes_round(
+				  lanes_multiply(lanes_load(x + i), lanes_set(factor)));
 
-		lanes_store_shorts(to + i, lanes_max(lanes_min(a, lanes_set(4095.0f)), lanes_set(-4095.0f)));
+		lanes_store_shorts(to + i, lanes_max(lanes_min(a, lanes_set(4095.0f)),
+											 lanes_set(-4095.0f)));
 	}
 	for (; i < count; i++)
 	{
@@ -596,6 +778,7 @@ const LayerKernels LAYER_SET =
 	.name = LAYER_NAME,
 	.finish = finish,
 	.activate = activate,
+	.slope = slope,
 	.norm = norm,
 	.rms_norm = rms_norm,
 	.softmax = softmax,
@@ -605,6 +788,8 @@ const LayerKernels LAYER_SET =
 	.scale = scale,
 	.add_scaled = add_scaled,
 	.maximum = maximum,
+	.lstm_cells = lstm_cells,
+	.clamp = clamp,
 	.to_bytes = to_bytes,
 	.to_signed_bytes = to_signed_bytes,
 	.to_shorts = to_shorts,

@@ -27,11 +27,12 @@
 
 const char *posting_kernels = "scalar";
 
-void		(*posting_documents) (const PostingHeader *, const uint8_t *, uint32_t *) =
-posting_documents_scalar;
-void		(*posting_scores) (const PostingHeader *, const uint8_t *, float, float *) =
-posting_scores_scalar;
-int			(*posting_harvest) (float *, int, float, uint16_t *) = posting_harvest_scalar;
+void (*posting_documents) (const PostingHeader *, const uint8_t *,
+						   uint32_t *) = posting_documents_scalar;
+void (*posting_scores) (const PostingHeader *, const uint8_t *, float,
+						float *) = posting_scores_scalar;
+int (*posting_harvest) (float *, int, float,
+						uint16_t *) = posting_harvest_scalar;
 
 void
 posting_init(void)
@@ -162,9 +163,10 @@ posting_header_valid(const PostingHeader *header)
 	float		top = bfloat_to_float(header->top);
 
 	return header->last < POSTING_BLOCK && header->document_bits <= 32 &&
-		(header->weight_bits <= POSTING_MAX_BITS || header->weight_bits == POSTING_RAW) &&
-		isfinite(base) && isfinite(top) && base <= top &&
-		(header->weight_bits != 0 || header->base == header->top);
+		   (header->weight_bits <= POSTING_MAX_BITS ||
+			header->weight_bits == POSTING_RAW) &&
+		   isfinite(base) && isfinite(top) && base <= top &&
+		   (header->weight_bits != 0 || header->base == header->top);
 }
 
 /* ---------- weights ---------- */
@@ -214,7 +216,8 @@ grid_of_integers(const PostingBatch *batch, float lowest, float highest,
 	if (grid->bits > POSTING_MAX_BITS - 1)
 		return false;
 	grid->base = bfloat_down(lowest, &header->base);
-	grid->top = bfloat_up(lowest + (float) ((1 << grid->bits) - 1), &header->top);
+	grid->top = bfloat_up(lowest + (float) ((1 << grid->bits) - 1),
+						  &header->top);
 	if (grid->base != lowest ||
 		grid->top != lowest + (float) ((1 << grid->bits) - 1))
 		return false;
@@ -256,7 +259,8 @@ grid_of_range(const PostingBatch *batch, float lowest, float highest,
 	if (grid->scale < widest / 250)
 	{
 		grid->top = bfloat_up(grid->base +
-							  widest / 250 * (float) ((1 << grid->bits) - 1) * 1.01f,
+								  widest / 250 *
+									  (float) ((1 << grid->bits) - 1) * 1.01f,
 							  &header->top);
 		grid_set_scale(grid);
 	}
@@ -282,16 +286,20 @@ grid_encode(const PostingBatch *batch, const Grid *grid, uint32_t *codes)
 		{
 			code = (int) ((batch->high[i] - grid->base) / grid->scale);
 			code = code < 0 ? 0 : code > most ? most : code;
-			while (code > 0 && grid->base + (float) (code - 1) * grid->scale >= batch->high[i])
+			while (code > 0 && grid->base + (float) (code - 1) * grid->scale >=
+								   batch->high[i])
 				code--;
-			while (code < most && grid->base + (float) code * grid->scale < batch->high[i])
+			while (code < most &&
+				   grid->base + (float) code * grid->scale < batch->high[i])
 				code++;
 		}
 		codes[i] = (uint32_t) code;
 		value = grid->base + (float) code * grid->scale;
 		if (value > batch->low[i])
-			steps = fmaxf(steps, grid->scale > 0 ?
-						  ceilf((value - batch->low[i]) / grid->scale * 1.0001f) : 255);
+			steps = fmaxf(steps, grid->scale > 0
+									 ? ceilf((value - batch->low[i]) /
+											 grid->scale * 1.0001f)
+									 : 255);
 	}
 	return steps > 255 ? 255 : (int) steps;
 }
@@ -301,7 +309,8 @@ grid_encode(const PostingBatch *batch, const Grid *grid, uint32_t *codes)
  * written.
  */
 static size_t
-encode_documents(const PostingBatch *batch, PostingHeader *header, uint8_t *out)
+encode_documents(const PostingBatch *batch, PostingHeader *header,
+				 uint8_t *out)
 {
 	uint32_t	fields[POSTING_BLOCK];
 	uint32_t	largest = 0;
@@ -343,7 +352,8 @@ posting_encode(const PostingBatch *batch, int weight_bits,
 		bfloat_down(lowest, &header->base);
 		bfloat_up(highest, &header->top);
 		header->weight_bits = POSTING_RAW;
-		memcpy(out + bytes, batch->high, sizeof(float) * (size_t) batch->count);
+		memcpy(out + bytes, batch->high,
+			   sizeof(float) * (size_t) batch->count);
 		return posting_bytes(header);
 	}
 	if (!grid_of_integers(batch, lowest, highest, &grid, header))
@@ -367,14 +377,17 @@ posting_encode_as(const PostingBatch *batch, const PostingHeader *grid,
 	header->weight_bits = grid->weight_bits;
 	header->steps = grid->steps;
 	if (grid->weight_bits == POSTING_RAW)
-		memcpy(out + bytes, batch->high, sizeof(float) * (size_t) batch->count);
+		memcpy(out + bytes, batch->high,
+			   sizeof(float) * (size_t) batch->count);
 	else
 	{
 		uint32_t	codes[POSTING_BLOCK];
 		int			i;
 
 		for (i = 0; i < batch->count; i++)
-			codes[i] = scale > 0 ? (uint32_t) lrintf((batch->high[i] - base) / scale) : 0;
+			codes[i] = scale > 0
+						   ? (uint32_t) lrintf((batch->high[i] - base) / scale)
+						   : 0;
 		stream_pack(codes, batch->count, grid->weight_bits, out + bytes);
 	}
 	return posting_bytes(header);

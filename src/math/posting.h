@@ -42,7 +42,8 @@
 typedef struct PostingHeader
 {
 	uint32_t	first;			/* first document */
-	uint32_t	address;		/* where the packed bytes are, for the caller */
+	uint32_t	address;		/* where the packed bytes are, for the
+								 * caller */
 	uint16_t	base;			/* bfloat16: lowest value */
 	uint16_t	top;			/* bfloat16: highest value */
 	uint8_t		document_bits;	/* 0 .. 32 */
@@ -78,10 +79,10 @@ extern size_t posting_bytes(const PostingHeader *header);
 extern bool posting_header_valid(const PostingHeader *header);
 
 /*
- * Pack a batch of 1 .. 128 postings, documents strictly ascending.  weight_bits
- * is the precision wanted: POSTING_RAW keeps float32 weights (low must equal
- * high), otherwise 1 .. 8.  "out" has room for POSTING_MAX_BYTES.  Returns the
- * bytes written.
+ * Pack a batch of 1 .. 128 postings, documents strictly ascending.
+ * weight_bits is the precision wanted: POSTING_RAW keeps float32 weights (low
+ * must equal high), otherwise 1 .. 8.  "out" has room for POSTING_MAX_BYTES.
+ * Returns the bytes written.
  */
 extern size_t posting_encode(const PostingBatch *batch, int weight_bits,
 							 PostingHeader *header, uint8_t *out);
@@ -101,7 +102,8 @@ extern void posting_decode(const PostingHeader *header, const uint8_t *packed,
 /*
  * Interval of all weights of a block.
  */
-extern void posting_range(const PostingHeader *header, float *low, float *high);
+extern void posting_range(const PostingHeader *header, float *low,
+						  float *high);
 
 /*
  * Documents of a block.  "out" has room for POSTING_BLOCK numbers, all of
@@ -116,7 +118,7 @@ extern void (*posting_documents) (const PostingHeader *header,
  * A result is never -0.
  */
 extern void (*posting_scores) (const PostingHeader *header,
-							   const uint8_t *packed, float factor, float *out);
+							  const uint8_t *packed, float factor, float *out);
 
 /*
  * Find the scores of a row of "count" (a multiple of 16) that are at least

@@ -20,8 +20,10 @@ extern float posting_scale(const PostingHeader *header);
 extern void posting_documents_##form(const PostingHeader *header, \
 									 const uint8_t *packed, uint32_t *out); \
 extern void posting_scores_##form(const PostingHeader *header, \
-								  const uint8_t *packed, float factor, float *out); \
-extern int	posting_harvest_##form(float *scores, int count, float least, uint16_t *out)
+								  const uint8_t *packed, float factor, \
+								  float *out); \
+extern int	posting_harvest_##form(float *scores, int count, float least, \
+								   uint16_t *out)
 
 POSTING_KERNELS(scalar);
 #ifdef POSTING_X86

@@ -125,7 +125,8 @@ round_up(size_t size, size_t unit)
 static bool
 is_integer(const ProductKernel *kernel)
 {
-	return kernel->weights != WEIGHT_FLOAT && kernel->weights != WEIGHT_BFLOAT16;
+	return kernel->weights != WEIGHT_FLOAT &&
+		   kernel->weights != WEIGHT_BFLOAT16;
 }
 
 static size_t
@@ -149,8 +150,11 @@ value_size(ValueKind kind)
 static size_t
 weights_bytes(const ProductKernel *kernel, int inner)
 {
-	size_t		size = kernel->weights == WEIGHT_FLOAT ? 4 :
-		kernel->weights == WEIGHT_BFLOAT16 || kernel->weights == WEIGHT_SHORT ? 2 : 1;
+	size_t		size = kernel->weights == WEIGHT_FLOAT ? 4
+					   : kernel->weights == WEIGHT_BFLOAT16 ||
+							   kernel->weights == WEIGHT_SHORT
+						   ? 2
+						   : 1;
 
 	return round_up((size_t) inner, kernel->step) * kernel->columns * size;
 }
@@ -248,7 +252,8 @@ weight_scale(const ProductKernel *kernel, int inner, const float *weights)
 
 /* One output's weights, in steps of "group" side by side. */
 static void
-pack_column(const ProductKernel *kernel, int inner, const float *weights, int column, char *panel)
+pack_column(const ProductKernel *kernel, int inner, const float *weights,
+			int			column, char *panel)
 {
 	int			padded = (int) round_up((size_t) inner, kernel->step);
 	float	   *scales = (float *) (panel + weights_bytes(kernel, inner));
@@ -260,8 +265,10 @@ pack_column(const ProductKernel *kernel, int inner, const float *weights, int co
 	for (int k = 0; k < padded; k++)
 	{
 		float		weight = weights != NULL && k < inner ? weights[k] : 0;
-		size_t		at = ((size_t) (k / kernel->group) * kernel->columns + column) * kernel->group +
-			k % kernel->group;
+		size_t		at = ((size_t) (k / kernel->group) * kernel->columns +
+						  column) *
+							 kernel->group +
+						 k % kernel->group;
 		long		whole = 0;
 
 		if (scale > 0)
@@ -310,7 +317,8 @@ product_pack_panel(ProductPrecision precision, int inner, int columns,
 static size_t
 row_bytes(const ProductKernel *kernel, int inner)
 {
-	return round_up(round_up((size_t) inner, kernel->step) * value_size(kernel->values),
+	return round_up(round_up((size_t) inner, kernel->step) *
+						value_size(kernel->values),
 					PRODUCT_ALIGNMENT);
 }
 
@@ -354,7 +362,8 @@ product_rows(ProductPrecision precision, int inner, int rows,
 		{
 			case VALUE_FLOAT:
 				memcpy(to, row, sizeof(float) * inner);
-				memset((float *) to + inner, 0, sizeof(float) * (padded - inner));
+				memset((float *) to + inner, 0,
+					   sizeof(float) * (padded - inner));
 				break;
 			case VALUE_BFLOAT16:
 				layer->to_bfloat16(inner, row, padded, to);
@@ -398,13 +407,14 @@ product_interrupted(ProductInterrupt *interrupt, double work)
 #define ROWS_OF_BLOCK(bytes) ((bytes) > 0 ? 1000000 / (bytes) : 0)
 
 /*
- * One panel with some rows, in tiles of nearly equal height.  Each tile fetches
- * its part of the next panel, which may have to come from memory: fetched in
- * the first tile alone it would keep that tile waiting.
+ * One panel with some rows, in tiles of nearly equal height.  Each tile
+ * fetches its part of the next panel, which may have to come from memory:
+ * fetched in the first tile alone it would keep that tile waiting.
  */
 static void
-panel_product(const ProductKernel *kernel, const ProductRows *rows, int first, int count,
-			  size_t steps, const char *panel, size_t panel_bytes, const LayerFinish *finish)
+panel_product(const ProductKernel *kernel, const ProductRows *rows, int first,
+			  int count, size_t steps, const char *panel, size_t panel_bytes,
+			  const LayerFinish *finish)
 {
 	int			tiles = (count + kernel->rows - 1) / kernel->rows;
 	size_t		step_bytes = panel_bytes / steps;
@@ -415,13 +425,16 @@ panel_product(const ProductKernel *kernel, const ProductRows *rows, int first, i
 	for (int tile = 0; tile < tiles; tile++)
 	{
 		int			begin = (int) ((int64_t) count * tile / tiles);
-		int			height = (int) ((int64_t) count * (tile + 1) / tiles) - begin;
+		int			height = (int) ((int64_t) count * (tile + 1) / tiles) -
+							 begin;
 		int			row = first + begin;
-		float		sums[MOST_ROWS * MOST_COLUMNS] __attribute__((aligned(64)));
+		float		sums[MOST_ROWS * MOST_COLUMNS]
+				  __attribute__((aligned(64)));
 
-		kernel->tile[height - 1] ((const char *) rows->values + row * rows->stride, rows->stride,
-								  panel, panel + panel_bytes + tile * steps * 2 * ahead, ahead, steps,
-								  sums, kernel->columns * sizeof(float), 0);
+		kernel->tile[height - 1](
+			(const char *) rows->values + row * rows->stride, rows->stride,
+			panel, panel + panel_bytes + tile * steps * 2 * ahead, ahead,
+			steps, sums, kernel->columns * sizeof(float), 0);
 		how.to = finish->to + row * finish->stride;
 		if (how.integer)
 		{
@@ -433,11 +446,13 @@ panel_product(const ProductKernel *kernel, const ProductRows *rows, int first, i
 }
 
 bool
-product_of_panels(const ProductMatrix *matrix, int first, int panels, const ProductRows *rows,
-				  const ProductResult *result, ProductInterrupt *interrupt)
+product_of_panels(const ProductMatrix *matrix, int first, int panels,
+				  const ProductRows *rows, const ProductResult *result,
+				  ProductInterrupt *interrupt)
 {
 	const ProductKernel *kernel = kernels[matrix->precision];
-	size_t		panel_bytes = product_panel_bytes(matrix->precision, matrix->inner);
+	size_t		panel_bytes = product_panel_bytes(matrix->precision,
+												  matrix->inner);
 	size_t		steps = (matrix->inner + kernel->step - 1) / kernel->step;
 	int			most = (int) ROWS_OF_BLOCK(rows->stride);
 	int			blocks;
@@ -452,11 +467,14 @@ product_of_panels(const ProductMatrix *matrix, int first, int panels, const Prod
 	for (int block = 0; block < blocks; block++)
 	{
 		int			begin = (int) ((int64_t) rows->rows * block / blocks);
-		int			count = (int) ((int64_t) rows->rows * (block + 1) / blocks) - begin;
+		int			count = (int) ((int64_t) rows->rows * (block + 1) /
+								   blocks) -
+							begin;
 
 		for (int i = 0; i < panels; i++)
 		{
-			const char *panel = (const char *) matrix->panels + (first + i) * panel_bytes;
+			const char *panel = (const char *) matrix->panels +
+								(first + i) * panel_bytes;
 			int			column = (first + i) * kernel->columns;
 
 			finish.columns = matrix->outer - column;
@@ -466,11 +484,16 @@ product_of_panels(const ProductMatrix *matrix, int first, int panels, const Prod
 			finish.to = result->to + i * kernel->columns;
 			if (finish.integer)
 			{
-				finish.column_scale = (const float *) (panel + weights_bytes(kernel, matrix->inner));
+				finish.column_scale =
+					(const float *) (panel +
+									 weights_bytes(kernel, matrix->inner));
 				finish.column_sum = finish.column_scale + kernel->columns;
 			}
-			panel_product(kernel, rows, begin, count, steps, panel, panel_bytes, &finish);
-			if (product_interrupted(interrupt, (double) count * kernel->columns * matrix->inner))
+			panel_product(kernel, rows, begin, count, steps, panel,
+						  panel_bytes, &finish);
+			if (product_interrupted(interrupt, (double) count *
+												   kernel->columns *
+												   matrix->inner))
 				return false;
 		}
 	}
@@ -483,7 +506,9 @@ product(const ProductMatrix *matrix, const ProductRows *rows,
 {
 	int			columns = kernels[matrix->precision]->columns;
 
-	return product_of_panels(matrix, 0, (matrix->outer + columns - 1) / columns, rows, result, interrupt);
+	return product_of_panels(matrix, 0,
+							 (matrix->outer + columns - 1) / columns, rows,
+							 result, interrupt);
 }
 
 int
@@ -499,9 +524,11 @@ product_float_rows(void)
 }
 
 void
-product_float_tile(int rows, const float *values, size_t stride, const float *panel, int inner,
-				   float *sums, size_t sum_stride, bool add)
+product_float_tile(int rows, const float *values, size_t stride,
+				   const float *panel, int inner, float *sums,
+				   size_t sum_stride, bool add)
 {
-	kernels[PRODUCT_FLOAT32]->tile[rows - 1] (values, stride * sizeof(float), panel, panel, 0, inner,
-											  sums, sum_stride * sizeof(float), add);
+	kernels[PRODUCT_FLOAT32]->tile[rows - 1](values, stride * sizeof(float),
+											 panel, panel, 0, inner, sums,
+											 sum_stride * sizeof(float), add);
 }

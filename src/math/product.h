@@ -60,14 +60,14 @@ extern int	product_panel_columns(ProductPrecision precision);
 extern size_t product_panel_bytes(ProductPrecision precision, int inner);
 
 /*
- * product_pack_panel
- *	  Packs up to product_panel_columns outputs.
+ * Packs up to product_panel_columns outputs.
  *
  * weights: "columns" rows of "inner" finite floats, "stride" floats apart.
  * panel: product_panel_bytes bytes, aligned; all of them are written.
  */
-extern void product_pack_panel(ProductPrecision precision, int inner, int columns,
-							   const float *weights, size_t stride, void *panel);
+extern void product_pack_panel(ProductPrecision precision, int inner,
+							   int columns, const float *weights,
+							   size_t stride, void *panel);
 
 /* A packed matrix, wherever it lies. */
 typedef struct ProductMatrix
@@ -85,19 +85,21 @@ typedef struct ProductRows
 	int			rows;
 	const void *values;
 	size_t		stride;			/* bytes from row to row */
-	const float *scale;			/* of each row, and its least value; integers only */
+	const float *scale;			/* of each row, and its least value; integers
+								 * only */
 	const float *least;
 } ProductRows;
 
 /*
- * product_rows
- *	  Turns rows of "inner" floats, "stride" floats apart, into that form.
+ * Turns rows of "inner" floats, "stride" floats apart, into that form.
  *
  * buffer: product_rows_bytes bytes, aligned.  Floats stay where they are.
  */
-extern size_t product_rows_bytes(ProductPrecision precision, int inner, int rows);
-extern ProductRows product_rows(ProductPrecision precision, int inner, int rows,
-								const float *from, size_t stride, void *buffer);
+extern size_t product_rows_bytes(ProductPrecision precision, int inner,
+								 int rows);
+extern ProductRows product_rows(ProductPrecision precision, int inner,
+								int rows, const float *from, size_t stride,
+								void *buffer);
 
 /* What becomes of a sum, in this order: bias, activation, combination. */
 typedef enum ProductCombine
@@ -116,8 +118,9 @@ typedef struct ProductResult
 } ProductResult;
 
 /*
- * Called every hundred million multiplications, some milliseconds; true stops the product, whose
- * result is then without value.  A caller of the server throws instead.
+ * Called every hundred million multiplications, some milliseconds; true stops
+ * the product, whose result is then without value.  A caller of the server
+ * throws instead.
  */
 typedef struct ProductInterrupt
 {
@@ -131,12 +134,12 @@ typedef struct ProductInterrupt
 extern bool product_interrupted(ProductInterrupt *interrupt, double work);
 
 /*
- * product
- *	  The outputs of "panels" panels from "first" on, of all rows; or of all
- *	  panels.  False if it was interrupted.
+ * The outputs of "panels" panels from "first" on, of all rows; or of all
+ * panels.  False if it was interrupted.
  */
-extern bool product_of_panels(const ProductMatrix *matrix, int first, int panels,
-							  const ProductRows *rows, const ProductResult *result,
+extern bool product_of_panels(const ProductMatrix *matrix, int first,
+							  int panels, const ProductRows *rows,
+							  const ProductResult *result,
 							  ProductInterrupt *interrupt);
 extern bool product(const ProductMatrix *matrix, const ProductRows *rows,
 					const ProductResult *result, ProductInterrupt *interrupt);

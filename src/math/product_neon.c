@@ -31,17 +31,19 @@
 
 /* The weights of one inner index: floats, or one of a pair of bfloat16. */
 ALWAYS_INLINE void
-float_weights(const bool is_half, const void *panel, size_t k, float32x4_t weight[QUARTERS])
+float_weights(const bool is_half, const void *panel, size_t k,
+			  float32x4_t weight[QUARTERS])
 {
 	UNROLL
 	for (int q = 0; q < QUARTERS; q++)
 	{
 		if (is_half)
 		{
-			uint32x4_t	pair = vreinterpretq_u32_u16(vld1q_u16((const uint16_t *) panel +
-															   k / 2 * 2 * COLUMNS + 8 * q));
+			uint32x4_t	pair = vreinterpretq_u32_u16(vld1q_u16(
+				 (const uint16_t *) panel + k / 2 * 2 * COLUMNS + 8 * q));
 
-			pair = k % 2 == 0 ? vshlq_n_u32(pair, 16) : vandq_u32(pair, vdupq_n_u32(0xFFFF0000));
+			pair = k % 2 == 0 ? vshlq_n_u32(pair, 16)
+							  : vandq_u32(pair, vdupq_n_u32(0xFFFF0000));
 			weight[q] = vreinterpretq_f32_u32(pair);
 		}
 		else
@@ -51,8 +53,9 @@ float_weights(const bool is_half, const void *panel, size_t k, float32x4_t weigh
 
 /* "rows" is a constant where this is inlined: the sums become registers. */
 ALWAYS_INLINE void
-float_sums(const int rows, const bool is_half, const void *values, size_t stride,
-		   const void *panel, size_t steps, void *sums, size_t sum_stride, int add)
+float_sums(const int rows, const bool is_half, const void *values,
+		   size_t stride, const void *panel, size_t steps, void *sums,
+		   size_t sum_stride, int add)
 {
 	float32x4_t sum[4][QUARTERS];
 	size_t		count = is_half ? 2 * steps : steps;
@@ -61,7 +64,8 @@ float_sums(const int rows, const bool is_half, const void *values, size_t stride
 	UNROLL
 	for (int r = 0; r < rows; r++)
 	{
-		const float *from = (const float *) ((const char *) sums + r * sum_stride);
+		const float *from = (const float *) ((const char *) sums +
+											 r * sum_stride);
 
 		UNROLL
 		for (int q = 0; q < QUARTERS; q++)
@@ -78,7 +82,8 @@ float_sums(const int rows, const bool is_half, const void *values, size_t stride
 		{ \
 			UNROLL \
 			for (int q = 0; q < QUARTERS; q++) \
-				sum[r][q] = vfmaq_laneq_f32(sum[r][q], weight[q], value[r], lane); \
+				sum[r][q] = vfmaq_laneq_f32(sum[r][q], weight[q], \
+											value[r], lane); \
 		} \
 	} while (0)
 
@@ -115,15 +120,17 @@ float_sums(const int rows, const bool is_half, const void *values, size_t stride
 }
 
 ALWAYS_INLINE void
-short_sums(const int rows, const bool unused, const void *values, size_t stride,
-		   const void *panel, size_t steps, void *sums, size_t sum_stride, int add)
+short_sums(const int rows, const bool unused, const void *values,
+		   size_t stride, const void *panel, size_t steps, void *sums,
+		   size_t sum_stride, int add)
 {
 	int32x4_t	sum[4][QUARTERS];
 
 	UNROLL
 	for (int r = 0; r < rows; r++)
 	{
-		const int32_t *from = (const int32_t *) ((const char *) sums + r * sum_stride);
+		const int32_t *from = (const int32_t *) ((const char *) sums +
+												 r * sum_stride);
 
 		UNROLL
 		for (int q = 0; q < QUARTERS; q++)
@@ -135,12 +142,15 @@ short_sums(const int rows, const bool unused, const void *values, size_t stride,
 		for (int q = 0; q < QUARTERS; q++)
 		{
 			/* four outputs, their first and their second numbers */
-			int16x4x2_t weight = vld2_s16((const int16_t *) panel + (k * COLUMNS + 4 * q) * 2);
+			int16x4x2_t weight = vld2_s16((const int16_t *) panel +
+										  (k * COLUMNS + 4 * q) * 2);
 
 			UNROLL
 			for (int r = 0; r < rows; r++)
 			{
-				const int16_t *value = (const int16_t *) ((const char *) values + r * stride) + 2 * k;
+				const int16_t *value =
+					(const int16_t *) ((const char *) values + r * stride) +
+					2 * k;
 
 				sum[r][q] = vmlal_n_s16(sum[r][q], weight.val[0], value[0]);
 				sum[r][q] = vmlal_n_s16(sum[r][q], weight.val[1], value[1]);
@@ -160,14 +170,16 @@ short_sums(const int rows, const bool unused, const void *values, size_t stride,
 
 ALWAYS_INLINE void
 byte_sums(const int rows, const bool unused, const void *values, size_t stride,
-		  const void *panel, size_t steps, void *sums, size_t sum_stride, int add)
+		  const void *panel, size_t steps, void *sums, size_t sum_stride,
+		  int add)
 {
 	int32x4_t	sum[4][QUARTERS];
 
 	UNROLL
 	for (int r = 0; r < rows; r++)
 	{
-		const int32_t *from = (const int32_t *) ((const char *) sums + r * sum_stride);
+		const int32_t *from = (const int32_t *) ((const char *) sums +
+												 r * sum_stride);
 
 		UNROLL
 		for (int q = 0; q < QUARTERS; q++)
@@ -178,7 +190,8 @@ byte_sums(const int rows, const bool unused, const void *values, size_t stride,
 		UNROLL
 		for (int q = 0; q < QUARTERS; q++)
 		{
-			int8x16_t	weight = vld1q_s8((const int8_t *) panel + (k * COLUMNS + 4 * q) * 4);
+			int8x16_t	weight = vld1q_s8((const int8_t *) panel +
+										  (k * COLUMNS + 4 * q) * 4);
 
 			UNROLL
 			for (int r = 0; r < rows; r++)
@@ -188,9 +201,12 @@ byte_sums(const int rows, const bool unused, const void *values, size_t stride,
 				int32x4_t	low;
 				int32x4_t	high;
 
-				memcpy(&group, (const char *) values + r * stride + 4 * k, sizeof(group));
+				memcpy(&group, (const char *) values + r * stride + 4 * k,
+					   sizeof(group));
 				value = vreinterpret_s8_s32(vdup_n_s32(group));
-				/* pairs of outputs, two sums each, joined by the last addition */
+				/*
+				 * pairs of outputs, two sums each, joined by the last addition
+				 */
 				low = vpaddlq_s16(vmull_s8(vget_low_s8(weight), value));
 				high = vpaddlq_s16(vmull_s8(vget_high_s8(weight), value));
 				sum[r][q] = vaddq_s32(sum[r][q], vpaddq_s32(low, high));
@@ -210,14 +226,16 @@ byte_sums(const int rows, const bool unused, const void *values, size_t stride,
 
 ALWAYS_INLINE DOT_TARGET void
 dot_sums(const int rows, const bool unused, const void *values, size_t stride,
-		 const void *panel, size_t steps, void *sums, size_t sum_stride, int add)
+		 const void *panel, size_t steps, void *sums, size_t sum_stride,
+		 int add)
 {
 	int32x4_t	sum[4][QUARTERS];
 
 	UNROLL
 	for (int r = 0; r < rows; r++)
 	{
-		const int32_t *from = (const int32_t *) ((const char *) sums + r * sum_stride);
+		const int32_t *from = (const int32_t *) ((const char *) sums +
+												 r * sum_stride);
 
 		UNROLL
 		for (int q = 0; q < QUARTERS; q++)
@@ -229,7 +247,8 @@ dot_sums(const int rows, const bool unused, const void *values, size_t stride,
 
 		UNROLL
 		for (int q = 0; q < QUARTERS; q++)
-			weight[q] = vld1q_s8((const int8_t *) panel + (k * COLUMNS + 4 * q) * 4);
+			weight[q] = vld1q_s8((const int8_t *) panel +
+								 (k * COLUMNS + 4 * q) * 4);
 		UNROLL
 		for (int r = 0; r < rows; r++)
 		{
@@ -254,8 +273,9 @@ dot_sums(const int rows, const bool unused, const void *values, size_t stride,
 
 #define TILE(name, rows, call, kind, TARGET) \
 TARGET static void \
-name##_##rows(const void *values, size_t stride, const void *panel, const void *next, \
-			  size_t ahead, size_t steps, void *sums, size_t sum_stride, int add) \
+name##_##rows(const void *values, size_t stride, const void *panel, \
+			  const void *next, size_t ahead, size_t steps, void *sums, \
+			  size_t sum_stride, int add) \
 { \
 	call(rows, kind, values, stride, panel, steps, sums, sum_stride, add); \
 }
@@ -265,7 +285,8 @@ name##_##rows(const void *values, size_t stride, const void *panel, const void *
 	TILE(name, 2, call, kind, TARGET) \
 	TILE(name, 3, call, kind, TARGET) \
 	TILE(name, 4, call, kind, TARGET) \
-	static const ProductTile name##_tiles[] = {name##_1, name##_2, name##_3, name##_4};
+	static const ProductTile name##_tiles[] = { \
+		name##_1, name##_2, name##_3, name##_4};
 
 TILES(float, float_sums, false,)
 TILES(wide, float_sums, true,)

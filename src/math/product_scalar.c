@@ -15,15 +15,17 @@
 
 /* "rows" is a constant where this is inlined: the sums become registers. */
 ALWAYS_INLINE void
-float_sums(const int rows, const bool is_half, const void *values, size_t stride,
-		   const void *panel, size_t steps, void *sums, size_t sum_stride, int add)
+float_sums(const int rows, const bool is_half, const void *values,
+		   size_t stride, const void *panel, size_t steps, void *sums,
+		   size_t sum_stride, int add)
 {
 	Lanes		sum[ROWS][QUARTERS];
 
 	UNROLL
 	for (int r = 0; r < rows; r++)
 	{
-		const float *from = (const float *) ((const char *) sums + r * sum_stride);
+		const float *from = (const float *) ((const char *) sums +
+											 r * sum_stride);
 
 		UNROLL
 		for (int q = 0; q < QUARTERS; q++)
@@ -41,16 +43,22 @@ float_sums(const int rows, const bool is_half, const void *values, size_t stride
 				BitLanes	pair;
 
 				/* the first of a pair is the lower half of 32 bits */
-				memcpy(&pair, (const uint32_t *) panel + k / 2 * COLUMNS + q * LANES, sizeof(pair));
-				weight[q] = (Lanes) (k % 2 == 0 ? pair << 16 : pair & 0xFFFF0000);
+				memcpy(&pair,
+					   (const uint32_t *) panel + k / 2 * COLUMNS + q * LANES,
+					   sizeof(pair));
+				weight[q] = (Lanes) (k % 2 == 0 ? pair << 16
+												: pair & 0xFFFF0000);
 			}
 			else
-				weight[q] = lanes_load((const float *) panel + k * COLUMNS + q * LANES);
+				weight[q] = lanes_load((const float *) panel + k * COLUMNS +
+									   q * LANES);
 		}
 		UNROLL
 		for (int r = 0; r < rows; r++)
 		{
-			Lanes		value = lanes_set(((const float *) ((const char *) values + r * stride))[k]);
+			Lanes		value = lanes_set(
+					  ((const float *) ((const char *) values +
+										r * stride))[k]);
 
 			UNROLL
 			for (int q = 0; q < QUARTERS; q++)
@@ -70,14 +78,16 @@ float_sums(const int rows, const bool is_half, const void *values, size_t stride
 
 /* the k-th group of numbers of one row with those of all outputs */
 ALWAYS_INLINE void
-integer_sums(const int rows, const bool is_byte, const void *values, size_t stride,
-			 const void *panel, size_t steps, void *sums, size_t sum_stride, int add)
+integer_sums(const int rows, const bool is_byte, const void *values,
+			 size_t stride, const void *panel, size_t steps, void *sums,
+			 size_t sum_stride, int add)
 {
 	int32_t		sum[ROWS][COLUMNS];
 
 	for (int r = 0; r < rows; r++)
 	{
-		const int32_t *from = (const int32_t *) ((const char *) sums + r * sum_stride);
+		const int32_t *from = (const int32_t *) ((const char *) sums +
+												 r * sum_stride);
 
 		for (int i = 0; i < COLUMNS; i++)
 			sum[r][i] = add ? from[i] : 0;
@@ -91,19 +101,24 @@ integer_sums(const int rows, const bool is_byte, const void *values, size_t stri
 			if (is_byte)
 			{
 				const uint8_t *value = (const uint8_t *) row + 4 * k;
-				const int8_t *weight = (const int8_t *) panel + 4 * k * COLUMNS;
+				const int8_t *weight = (const int8_t *) panel +
+									   4 * k * COLUMNS;
 
 				for (int i = 0; i < COLUMNS; i++)
-					sum[r][i] += value[0] * weight[4 * i] + value[1] * weight[4 * i + 1] +
-						value[2] * weight[4 * i + 2] + value[3] * weight[4 * i + 3];
+					sum[r][i] += value[0] * weight[4 * i] +
+								 value[1] * weight[4 * i + 1] +
+								 value[2] * weight[4 * i + 2] +
+								 value[3] * weight[4 * i + 3];
 			}
 			else
 			{
 				const int16_t *value = (const int16_t *) row + 2 * k;
-				const int16_t *weight = (const int16_t *) panel + 2 * k * COLUMNS;
+				const int16_t *weight = (const int16_t *) panel +
+										2 * k * COLUMNS;
 
 				for (int i = 0; i < COLUMNS; i++)
-					sum[r][i] += value[0] * weight[2 * i] + value[1] * weight[2 * i + 1];
+					sum[r][i] += value[0] * weight[2 * i] +
+								 value[1] * weight[2 * i + 1];
 			}
 		}
 	}
@@ -118,10 +133,12 @@ integer_sums(const int rows, const bool is_byte, const void *values, size_t stri
 
 #define TILE(name, rows, call) \
 static void \
-name##_##rows(const void *values, size_t stride, const void *panel, const void *next, \
-			  size_t ahead, size_t steps, void *sums, size_t sum_stride, int add) \
+name##_##rows(const void *values, size_t stride, const void *panel, \
+			  const void *next, size_t ahead, size_t steps, void *sums, \
+			  size_t sum_stride, int add) \
 { \
-	call(rows, name##_kind, values, stride, panel, steps, sums, sum_stride, add); \
+	call(rows, name##_kind, values, stride, panel, steps, sums, \
+		 sum_stride, add); \
 }
 
 #define TILES(name, call) \

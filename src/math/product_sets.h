@@ -25,9 +25,10 @@
  * next: what to fetch meanwhile, 2 * ahead bytes in each step
  * sums: floats, or integers of 32 bits
  */
-typedef void (*ProductTile) (const void *values, size_t stride, const void *panel,
-							 const void *next, size_t ahead, size_t steps,
-							 void *sums, size_t sum_stride, int add);
+typedef void (*ProductTile) (const void *values, size_t stride,
+							 const void *panel, const void *next, size_t ahead,
+							 size_t steps, void *sums, size_t sum_stride,
+							 int add);
 
 typedef enum ValueKind
 {
@@ -44,7 +45,8 @@ typedef enum WeightKind
 	WEIGHT_BFLOAT16,
 	WEIGHT_SHORT,
 	WEIGHT_BYTE,
-	WEIGHT_BYTE_IN_PAIRS		/* bounded for sums of four products in 16 bits */
+	WEIGHT_BYTE_IN_PAIRS		/* bounded for sums of four products in 16
+								 * bits */
 } WeightKind;
 
 typedef struct ProductKernel

@@ -83,8 +83,8 @@
 #define TILE(name, rows, STEP, value_bytes, panel_bytes) \
 TILE_TARGET static void \
 name##_##rows(const void *values, size_t stride, const void *panel, \
-			  const void *next, size_t ahead, size_t steps, void *sums, size_t sum_stride, \
-			  int add) \
+			  const void *next, size_t ahead, size_t steps, void *sums, \
+			  size_t sum_stride, int add) \
 { \
 	const void *a1; \
 	const void *a2; \
@@ -161,6 +161,7 @@ name##_##rows(const void *values, size_t stride, const void *panel, \
 #define TILE_NAMES_4(name) name##_1, name##_2, name##_3, name##_4
 #define TILE_NAMES_6(name) TILE_NAMES_4(name), name##_5, name##_6
 #define TILE_NAMES_12(name) \
-	TILE_NAMES_6(name), name##_7, name##_8, name##_9, name##_10, name##_11, name##_12
+	TILE_NAMES_6(name), name##_7, name##_8, name##_9, name##_10, \
+	name##_11, name##_12
 
 #endif							/* MATH_PRODUCT_TILE_X86_H */

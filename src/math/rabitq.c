@@ -12,7 +12,8 @@ scan_scalar(const RabitqQuery *query, const uint8_t *block,
 			float lead, float margin, float threshold, float *scores)
 {
 	int			groups = query->coded / 4;
-	const float *factors = (const float *) (block + RABITQ_BLOCK_BYTES(query->coded));
+	const float *factors = (const float *) (block +
+											RABITQ_BLOCK_BYTES(query->coded));
 	uint16_t	sums[RABITQ_BLOCK] = {0};
 
 	for (int g = 0; g < groups; g++)
@@ -26,7 +27,8 @@ scan_scalar(const RabitqQuery *query, const uint8_t *block,
 			sums[j + 16] += entries[codes[j] >> 4];
 		}
 	}
-	return scores_of_sums(query, sums, factors, lead, margin, threshold, scores);
+	return scores_of_sums(query, sums, factors, lead, margin, threshold,
+						  scores);
 }
 
 static int32_t
@@ -79,19 +81,21 @@ static const RabitqSet set_scalar = {
 };
 
 const char *rabitq_kernels = "scalar";
-uint32_t	(*rabitq_scan) (const RabitqQuery *query, const uint8_t *block,
-							float lead, float margin, float threshold, float *scores) = scan_scalar;
-int32_t		(*rabitq_dot) (int dims, const uint8_t *code, const int16_t *levels) = dot_scalar;
-void		(*rabitq_center_lead) (const RabitqQuery *query, const uint8_t *codes,
-								   float minimum, float step, bool inner,
-								   float *lead, float *distance) = center_lead_scalar;
+uint32_t (*rabitq_scan) (const RabitqQuery *query, const uint8_t *block,
+						 float lead, float margin, float threshold,
+						 float *scores) = scan_scalar;
+int32_t (*rabitq_dot) (int dims, const uint8_t *code,
+					   const int16_t *levels) = dot_scalar;
+void (*rabitq_center_lead) (const RabitqQuery *query, const uint8_t *codes,
+							float minimum, float step, bool inner, float *lead,
+							float *distance) = center_lead_scalar;
 void		(*rabitq_query_prepare) (RabitqQuery *query) = prepare_scalar;
-void		(*rabitq_encode) (int dims, int coded, const float *vector, const float *center,
-							  float lost, bool inner, uint8_t *bits,
-							  RabitqFactors *factors) = encode_scalar;
-void		(*rabitq_refine_encode) (int dims, const float *vector, const float *center,
-									 bool inner, uint8_t *code,
-									 RabitqFactors *factors) = refine_encode_scalar;
+void (*rabitq_encode) (int dims, int coded, const float *vector,
+					   const float *center, float lost, bool inner,
+					   uint8_t *bits, RabitqFactors *factors) = encode_scalar;
+void (*rabitq_refine_encode) (int dims, const float *vector,
+							  const float *center, bool inner, uint8_t *code,
+							  RabitqFactors *factors) = refine_encode_scalar;
 
 bool
 rabitq_select(const char *name)
@@ -105,7 +109,8 @@ rabitq_select(const char *name)
 
 	for (int i = 0; i < 4; i++)
 	{
-		if (sets[i] == NULL || (name != NULL && strcmp(name, sets[i]->name) != 0))
+		if (sets[i] == NULL ||
+			(name != NULL && strcmp(name, sets[i]->name) != 0))
 			continue;
 		rabitq_kernels = sets[i]->name;
 		rabitq_scan = sets[i]->scan;
@@ -142,12 +147,14 @@ rabitq_block_get(int coded, const uint8_t *block, int slot, uint8_t *bits)
 
 	memset(bits, 0, coded / 8);
 	for (int g = 0; g < coded / 4; g++)
-		bits[g / 2] |= (uint8_t) (((block[g * 16 + at] >> shift) & 15) << (g % 2 * 4));
+		bits[g / 2] |= (uint8_t) (((block[g * 16 + at] >> shift) & 15)
+								  << (g % 2 * 4));
 }
 
 float
-rabitq_refine_decode(int dims, const uint8_t *code, const RabitqFactors *factors,
-					 const float *center, float *vector)
+rabitq_refine_decode(int dims, const uint8_t *code,
+					 const RabitqFactors *factors, const float *center,
+					 float *vector)
 {
 	double		xx = 0;
 	double		k = -0.5 * factors->scale;
@@ -163,7 +170,8 @@ rabitq_refine_decode(int dims, const uint8_t *code, const RabitqFactors *factors
 	}
 
 	/* undo finish_factors: |r|^2, then the multiple of x nearest to r */
-	length = k * k * xx - (double) factors->error * factors->error * (dims - 1);
+	length = k * k * xx -
+			 (double) factors->error * factors->error * (dims - 1);
 	if (length < 0 || k <= 0)
 		length = 0;
 	step = k > 0 ? length / (k * xx) : 0;
@@ -174,12 +182,32 @@ rabitq_refine_decode(int dims, const uint8_t *code, const RabitqFactors *factors
 		{
 			uint8_t		byte = code[i / 2 + j];
 
-			vector[i + j] = center[i + j] + (float) step * ((byte & 15) - 7.5f);
-			vector[i + 32 + j] = center[i + 32 + j] + (float) step * ((byte >> 4) - 7.5f);
+			vector[i + j] = center[i + j] +
+							(float) step * ((byte & 15) - 7.5f);
+			vector[i + 32 + j] = center[i + 32 + j] +
+								 (float) step * ((byte >> 4) - 7.5f);
 		}
 	}
 	length -= step * step * xx;
 	return length > 0 ? (float) length : 0;
+}
+
+double
+rabitq_refine_product(int dims, const uint8_t *code, const float *vector)
+{
+	double		result = 0;
+
+	for (int i = 0; i < dims; i += 64)
+	{
+		for (int j = 0; j < 32; j++)
+		{
+			uint8_t		byte = code[i / 2 + j];
+
+			result += ((byte & 15) - 7.5) * vector[i + j] +
+					  ((byte >> 4) - 7.5) * vector[i + 32 + j];
+		}
+	}
+	return result;
 }
 
 void
@@ -221,7 +249,8 @@ rabitq_center_quantize(int dims, const float *center, uint8_t *codes,
 	*minimum = low;
 	*step = (high - low) / 255.0f;
 	for (int i = 0; i < dims; i++)
-		codes[i] = *step > 0 ? (uint8_t) ((center[i] - low) / *step + 0.5f) : 0;
+		codes[i] = *step > 0 ? (uint8_t) ((center[i] - low) / *step + 0.5f)
+							 : 0;
 }
 
 void

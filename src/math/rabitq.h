@@ -80,8 +80,7 @@ extern bool rabitq_select(const char *name);
 extern const char *rabitq_kernels;
 
 /*
- * rabitq_encode
- *	  One-bit code of a vector relative to a centre.
+ * One-bit code of a vector relative to a centre.
  *
  * lost: squared length that "vector" lacks because it was itself decoded
  *		 from a code; 0 for a vector known exactly
@@ -92,61 +91,70 @@ extern void (*rabitq_encode) (int dims, int coded, const float *vector,
 							  uint8_t *bits, RabitqFactors *factors);
 
 /* Put one code into a block, or take it out. */
-extern void rabitq_block_put(int coded, uint8_t *block, int slot, const uint8_t *bits);
-extern void rabitq_block_get(int coded, const uint8_t *block, int slot, uint8_t *bits);
+extern void rabitq_block_put(int coded, uint8_t *block, int slot,
+							 const uint8_t *bits);
+extern void rabitq_block_get(int coded, const uint8_t *block, int slot,
+							 uint8_t *bits);
 
 /*
- * rabitq_refine_encode
- *	  Four-bit code.  Within each 64 dimensions byte j holds dimension j in
- *	  its low half and dimension j + 32 in its high half.
+ * Four-bit code.  Within each 64 dimensions byte j holds dimension j in
+ * its low half and dimension j + 32 in its high half.
  */
-extern void (*rabitq_refine_encode) (int dims, const float *vector, const float *center,
-									 bool inner, uint8_t *code, RabitqFactors *factors);
+extern void (*rabitq_refine_encode) (int dims, const float *vector,
+									 const float *center, bool inner,
+									 uint8_t *code, RabitqFactors *factors);
 
-/*
- * rabitq_refine_decode
- *	  The vector of least expected error; returns the squared length lost.
- */
-extern float rabitq_refine_decode(int dims, const uint8_t *code, const RabitqFactors *factors,
+/* The vector of least expected error; returns the squared length lost. */
+extern float rabitq_refine_decode(int dims, const uint8_t *code,
+								  const RabitqFactors *factors,
 								  const float *center, float *vector);
+
+/* <x, vector> of a four-bit code, exactly. */
+extern double rabitq_refine_product(int dims, const uint8_t *code,
+									const float *vector);
 
 /* Prepare a query whose dims, coded, vector, table and levels are set. */
 extern void (*rabitq_query_prepare) (RabitqQuery *query);
 
 /* |q - c|^2 or -2 <c, q>, and |q - c| */
-extern void rabitq_lead(const RabitqQuery *query, const float *center, bool inner,
-						float *lead, float *distance);
+extern void rabitq_lead(const RabitqQuery *query, const float *center,
+						bool inner, float *lead, float *distance);
 
 /* A centre of one byte a dimension: minimum + step * code */
-extern void rabitq_center_quantize(int dims, const float *center, uint8_t *codes,
-								   float *minimum, float *step);
-extern void rabitq_center_decode(int dims, const uint8_t *codes, float minimum, float step,
-								 float *center);
+extern void rabitq_center_quantize(int dims, const float *center,
+								   uint8_t *codes, float *minimum,
+								   float *step);
+extern void rabitq_center_decode(int dims, const uint8_t *codes, float minimum,
+								 float step, float *center);
 /* the same as rabitq_lead, straight from the codes */
-extern void (*rabitq_center_lead) (const RabitqQuery *query, const uint8_t *codes,
-								   float minimum, float step, bool inner,
-								   float *lead, float *distance);
+extern void (*rabitq_center_lead) (const RabitqQuery *query,
+								   const uint8_t *codes, float minimum,
+								   float step, bool inner, float *lead,
+								   float *distance);
 
 /*
- * rabitq_scan
- *	  Scores of a block of 32 one-bit codes; returns the mask of those whose
- *	  lower bound  score - margin * |scale|  is below the threshold.
+ * Scores of a block of 32 one-bit codes; returns the mask of those whose
+ * lower bound  score - margin * |scale|  is below the threshold.
  *
  * block: codes, add[32], scale[32], one behind the other
  */
 extern uint32_t (*rabitq_scan) (const RabitqQuery *query, const uint8_t *block,
-								float lead, float margin, float threshold, float *scores);
+								float lead, float margin, float threshold,
+								float *scores);
 
 /* Integer dot product of a four-bit code (0 ... 15) and the query's levels. */
-extern int32_t (*rabitq_dot) (int dims, const uint8_t *code, const int16_t *levels);
+extern int32_t (*rabitq_dot) (int dims, const uint8_t *code,
+							  const int16_t *levels);
 
 /* Score of a four-bit code. */
 static inline float
 rabitq_refine_score(const RabitqQuery *query, const uint8_t *code,
 					float add, float scale, float lead)
 {
-	float		inner = query->level_step * (float) rabitq_dot(query->dims, code, query->levels) +
-		query->level_base;
+	float		inner = query->level_step *
+							(float) rabitq_dot(query->dims, code,
+											   query->levels) +
+						query->level_base;
 
 	return lead + add + scale * inner;
 }

@@ -19,7 +19,8 @@ scan_avx2(const RabitqQuery *query, const uint8_t *block,
 {
 	int			groups = query->coded / 4;
 	const uint8_t *table = query->table;
-	const float *factors = (const float *) (block + RABITQ_BLOCK_BYTES(query->coded));
+	const float *factors = (const float *) (block +
+											RABITQ_BLOCK_BYTES(query->coded));
 	const __m256i low_half = _mm256_set1_epi8(15);
 	__m256i		all_low = _mm256_setzero_si256();
 	__m256i		odd_low = _mm256_setzero_si256();
@@ -34,11 +35,15 @@ scan_avx2(const RabitqQuery *query, const uint8_t *block,
 
 	for (int g = 0; g < groups; g += 2)
 	{
-		__m256i		codes = _mm256_loadu_si256((const __m256i *) (block + g * 16));
-		__m256i		entries = _mm256_loadu_si256((const __m256i *) (table + g * 16));
-		__m256i		low = _mm256_shuffle_epi8(entries, _mm256_and_si256(codes, low_half));
-		__m256i		high = _mm256_shuffle_epi8(entries,
-											   _mm256_and_si256(_mm256_srli_epi16(codes, 4), low_half));
+		__m256i		codes = _mm256_loadu_si256(
+				(const __m256i *) (block + g * 16));
+		__m256i		entries = _mm256_loadu_si256(
+				(const __m256i *) (table + g * 16));
+		__m256i		low = _mm256_shuffle_epi8(
+				entries, _mm256_and_si256(codes, low_half));
+		__m256i		high = _mm256_shuffle_epi8(
+				entries,
+				_mm256_and_si256(_mm256_srli_epi16(codes, 4), low_half));
 
 		all_low = _mm256_add_epi16(all_low, low);
 		odd_low = _mm256_add_epi16(odd_low, _mm256_srli_epi16(low, 8));
@@ -65,11 +70,15 @@ scan_avx2(const RabitqQuery *query, const uint8_t *block,
 			__m256		add = _mm256_loadu_ps(factors + at);
 			__m256		scale = _mm256_loadu_ps(factors + RABITQ_BLOCK + at);
 			__m256		inner = _mm256_add_ps(_mm256_mul_ps(step, sum), base);
-			__m256		score = _mm256_add_ps(_mm256_add_ps(add, leads), _mm256_mul_ps(scale, inner));
-			__m256		bound = _mm256_add_ps(score, _mm256_mul_ps(margins, scale));
+			__m256		score = _mm256_add_ps(_mm256_add_ps(add, leads),
+											  _mm256_mul_ps(scale, inner));
+			__m256		bound = _mm256_add_ps(score, _mm256_mul_ps(margins,
+																   scale));
 
 			_mm256_storeu_ps(scores + at, score);
-			mask |= (uint32_t) _mm256_movemask_ps(_mm256_cmp_ps(bound, limit, _CMP_LT_OQ)) << at;
+			mask |= (uint32_t) _mm256_movemask_ps(
+						_mm256_cmp_ps(bound, limit, _CMP_LT_OQ))
+					<< at;
 		}
 	}
 	return mask;
@@ -86,22 +95,29 @@ dot_avx2(int dims, const uint8_t *code, const int16_t *levels)
 	{
 		for (int part = 0; part < 2; part++)
 		{
-			__m128i		bytes = _mm_loadu_si128((const __m128i *) (code + i / 2 + part * 16));
+			__m128i		bytes = _mm_loadu_si128(
+					(const __m128i *) (code + i / 2 + part * 16));
 			__m128i		low = _mm_and_si128(bytes, low_half);
-			__m128i		high = _mm_and_si128(_mm_srli_epi16(bytes, 4), low_half);
+			__m128i		high = _mm_and_si128(_mm_srli_epi16(bytes, 4),
+											 low_half);
 			const int16_t *at = levels + i + part * 16;
 
-			sum = _mm256_add_epi32(sum,
-								   _mm256_madd_epi16(_mm256_cvtepu8_epi16(low),
-													 _mm256_loadu_si256((const __m256i *) at)));
-			sum = _mm256_add_epi32(sum,
-								   _mm256_madd_epi16(_mm256_cvtepu8_epi16(high),
-													 _mm256_loadu_si256((const __m256i *) (at + 32))));
+			sum = _mm256_add_epi32(
+				sum,
+				_mm256_madd_epi16(_mm256_cvtepu8_epi16(low),
+								  _mm256_loadu_si256((const __m256i *) at)));
+			sum = _mm256_add_epi32(
+				sum, _mm256_madd_epi16(_mm256_cvtepu8_epi16(high),
+									   _mm256_loadu_si256(
+										   (const __m256i *) (at + 32))));
 		}
 	}
-	sum1 = _mm_add_epi32(_mm256_castsi256_si128(sum), _mm256_extracti128_si256(sum, 1));
-	sum1 = _mm_add_epi32(sum1, _mm_shuffle_epi32(sum1, _MM_SHUFFLE(1, 0, 3, 2)));
-	sum1 = _mm_add_epi32(sum1, _mm_shuffle_epi32(sum1, _MM_SHUFFLE(2, 3, 0, 1)));
+	sum1 = _mm_add_epi32(_mm256_castsi256_si128(sum),
+						 _mm256_extracti128_si256(sum, 1));
+	sum1 = _mm_add_epi32(sum1,
+						 _mm_shuffle_epi32(sum1, _MM_SHUFFLE(1, 0, 3, 2)));
+	sum1 = _mm_add_epi32(sum1,
+						 _mm_shuffle_epi32(sum1, _MM_SHUFFLE(2, 3, 0, 1)));
 	return _mm_cvtsi128_si32(sum1);
 }
 

@@ -24,7 +24,8 @@ scan_avx512(const RabitqQuery *query, const uint8_t *block,
 {
 	int			groups = query->coded / 4;
 	const uint8_t *table = query->table;
-	const float *factors = (const float *) (block + RABITQ_BLOCK_BYTES(query->coded));
+	const float *factors = (const float *) (block +
+											RABITQ_BLOCK_BYTES(query->coded));
 	const __m512i low_half = _mm512_set1_epi8(15);
 	__m512i		all_low = _mm512_setzero_si512();
 	__m512i		odd_low = _mm512_setzero_si512();
@@ -41,9 +42,11 @@ scan_avx512(const RabitqQuery *query, const uint8_t *block,
 	{
 		__m512i		codes = _mm512_loadu_si512(block + g * 16);
 		__m512i		entries = _mm512_loadu_si512(table + g * 16);
-		__m512i		low = _mm512_shuffle_epi8(entries, _mm512_and_si512(codes, low_half));
-		__m512i		high = _mm512_shuffle_epi8(entries,
-											   _mm512_and_si512(_mm512_srli_epi16(codes, 4), low_half));
+		__m512i		low = _mm512_shuffle_epi8(
+				entries, _mm512_and_si512(codes, low_half));
+		__m512i		high = _mm512_shuffle_epi8(
+				entries,
+				_mm512_and_si512(_mm512_srli_epi16(codes, 4), low_half));
 
 		all_low = _mm512_add_epi16(all_low, low);
 		odd_low = _mm512_add_epi16(odd_low, _mm512_srli_epi16(low, 8));
@@ -56,8 +59,9 @@ scan_avx512(const RabitqQuery *query, const uint8_t *block,
 		__m512i		all = half == 0 ? all_low : all_high;
 		__m512i		odd = half == 0 ? odd_low : odd_high;
 		__m512i		even = _mm512_sub_epi16(all, _mm512_slli_epi16(odd, 8));
-		__m256i		even2 = _mm256_add_epi16(_mm512_castsi512_si256(even),
-											 _mm512_extracti64x4_epi64(even, 1));
+		__m256i		even2 =
+				_mm256_add_epi16(_mm512_castsi512_si256(even),
+								 _mm512_extracti64x4_epi64(even, 1));
 		__m256i		odd2 = _mm256_add_epi16(_mm512_castsi512_si256(odd),
 											_mm512_extracti64x4_epi64(odd, 1));
 		__m128i		even1 = _mm_add_epi16(_mm256_castsi256_si128(even2),
@@ -68,13 +72,17 @@ scan_avx512(const RabitqQuery *query, const uint8_t *block,
 											_mm_unpacklo_epi16(even1, odd1));
 		__m512		sum = _mm512_cvtepi32_ps(_mm512_cvtepu16_epi32(sums));
 		__m512		add = _mm512_loadu_ps(factors + half * 16);
-		__m512		scale = _mm512_loadu_ps(factors + RABITQ_BLOCK + half * 16);
+		__m512		scale = _mm512_loadu_ps(factors + RABITQ_BLOCK +
+											half * 16);
 		__m512		inner = _mm512_add_ps(_mm512_mul_ps(step, sum), base);
-		__m512		score = _mm512_add_ps(_mm512_add_ps(add, leads), _mm512_mul_ps(scale, inner));
-		__m512		bound = _mm512_add_ps(score, _mm512_mul_ps(margins, scale));
+		__m512		score = _mm512_add_ps(_mm512_add_ps(add, leads),
+										  _mm512_mul_ps(scale, inner));
+		__m512		bound = _mm512_add_ps(score,
+										  _mm512_mul_ps(margins, scale));
 
 		_mm512_storeu_ps(scores + half * 16, score);
-		mask |= (uint32_t) _mm512_cmp_ps_mask(bound, limit, _CMP_LT_OQ) << (half * 16);
+		mask |= (uint32_t) _mm512_cmp_ps_mask(bound, limit, _CMP_LT_OQ)
+				<< (half * 16);
 	}
 	return mask;
 }
@@ -88,16 +96,18 @@ dot_avx512(int dims, const uint8_t *code, const int16_t *levels)
 
 	for (int i = 0; i < dims; i += 64)
 	{
-		__m256i		bytes = _mm256_loadu_si256((const __m256i *) (code + i / 2));
+		__m256i		bytes = _mm256_loadu_si256(
+				(const __m256i *) (code + i / 2));
 		__m256i		low = _mm256_and_si256(bytes, low_half);
-		__m256i		high = _mm256_and_si256(_mm256_srli_epi16(bytes, 4), low_half);
+		__m256i		high = _mm256_and_si256(_mm256_srli_epi16(bytes, 4),
+											low_half);
 
-		sum0 = _mm512_add_epi32(sum0,
-								_mm512_madd_epi16(_mm512_cvtepu8_epi16(low),
-												  _mm512_loadu_si512(levels + i)));
-		sum1 = _mm512_add_epi32(sum1,
-								_mm512_madd_epi16(_mm512_cvtepu8_epi16(high),
-												  _mm512_loadu_si512(levels + i + 32)));
+		sum0 = _mm512_add_epi32(
+			sum0, _mm512_madd_epi16(_mm512_cvtepu8_epi16(low),
+									_mm512_loadu_si512(levels + i)));
+		sum1 = _mm512_add_epi32(
+			sum1, _mm512_madd_epi16(_mm512_cvtepu8_epi16(high),
+									_mm512_loadu_si512(levels + i + 32)));
 	}
 	return _mm512_reduce_add_epi32(_mm512_add_epi32(sum0, sum1));
 }

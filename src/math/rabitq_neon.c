@@ -16,7 +16,8 @@ scan_neon(const RabitqQuery *query, const uint8_t *block,
 		  float lead, float margin, float threshold, float *scores)
 {
 	int			groups = query->coded / 4;
-	const float *factors = (const float *) (block + RABITQ_BLOCK_BYTES(query->coded));
+	const float *factors = (const float *) (block +
+											RABITQ_BLOCK_BYTES(query->coded));
 	const uint8x16_t low_half = vdupq_n_u8(15);
 	uint16x8_t	sum0 = vdupq_n_u16(0);
 	uint16x8_t	sum1 = vdupq_n_u16(0);
@@ -40,7 +41,8 @@ scan_neon(const RabitqQuery *query, const uint8_t *block,
 	vst1q_u16(sums + 8, sum1);
 	vst1q_u16(sums + 16, sum2);
 	vst1q_u16(sums + 24, sum3);
-	return scores_of_sums(query, sums, factors, lead, margin, threshold, scores);
+	return scores_of_sums(query, sums, factors, lead, margin, threshold,
+						  scores);
 }
 
 static int32_t
@@ -54,13 +56,16 @@ dot_neon(int dims, const uint8_t *code, const int16_t *levels)
 		for (int part = 0; part < 2; part++)
 		{
 			uint8x16_t	bytes = vld1q_u8(code + i / 2 + part * 16);
-			uint8x16_t	halves[2] = {vandq_u8(bytes, low_half), vshrq_n_u8(bytes, 4)};
+			uint8x16_t	halves[2] = {vandq_u8(bytes, low_half),
+									 vshrq_n_u8(bytes, 4)};
 
 			for (int half = 0; half < 2; half++)
 			{
 				const int16_t *at = levels + i + part * 16 + half * 32;
-				int16x8_t	low = vreinterpretq_s16_u16(vmovl_u8(vget_low_u8(halves[half])));
-				int16x8_t	high = vreinterpretq_s16_u16(vmovl_u8(vget_high_u8(halves[half])));
+				int16x8_t	low = vreinterpretq_s16_u16(
+					  vmovl_u8(vget_low_u8(halves[half])));
+				int16x8_t	high = vreinterpretq_s16_u16(
+					  vmovl_u8(vget_high_u8(halves[half])));
 				int16x8_t	q0 = vld1q_s16(at);
 				int16x8_t	q1 = vld1q_s16(at + 8);
 

@@ -54,13 +54,14 @@ typedef uint8_t bytes16 __attribute__((vector_size(16)));
 #define LOAD(v, from)	memcpy(&(v), (from), sizeof(v))
 
 /*
- * Conversions of LANES values: from bytes in memory, and of non-negative values
- * to bytes and of any to 16-bit integers, in memory.  The compilers' own
- * (__builtin_convertvector) go value by value.
+ * Conversions of LANES values: from bytes in memory, and of non-negative
+ * values to bytes and of any to 16-bit integers, in memory.  The compilers'
+ * own (__builtin_convertvector) go value by value.
  */
 #if LANES == 16
-#define FROM_BYTES(v, from) \
-	((v) = (lanes) _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *) (from)))))
+#define FROM_BYTES(v, from)            \
+	((v) = (lanes) _mm512_cvtepi32_ps( \
+		 _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *) (from)))))
 #define TO_BYTES(to, v) \
 	_mm_storeu_si128((__m128i *) (to), _mm512_cvtepi32_epi8((__m512i) (v)))
 #define TO_SHORTS(to, v) \
@@ -70,8 +71,9 @@ typedef uint8_t bytes16 __attribute__((vector_size(16)));
 #define PACKED(v) \
 	_mm_packs_epi32(_mm256_castsi256_si128((__m256i) (v)), \
 					_mm256_extracti128_si256((__m256i) (v), 1))
-#define FROM_BYTES(v, from) \
-	((v) = (lanes) _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *) (from)))))
+#define FROM_BYTES(v, from)            \
+	((v) = (lanes) _mm256_cvtepi32_ps( \
+		 _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *) (from)))))
 #define TO_BYTES(to, v) \
 	_mm_storel_epi64((__m128i *) (to), _mm_packus_epi16(PACKED(v), PACKED(v)))
 #define TO_SHORTS(to, v) \
@@ -82,7 +84,8 @@ typedef uint8_t bytes16 __attribute__((vector_size(16)));
 	do { \
 		uint32_t	word_; \
 		memcpy(&word_, from, sizeof(word_)); \
-		(v) = (lanes) vcvtq_f32_u32(vmovl_u16(vget_low_u16(vmovl_u8(vcreate_u8(word_))))); \
+		(v) = (lanes) vcvtq_f32_u32(vmovl_u16( \
+			vget_low_u16(vmovl_u8(vcreate_u8(word_))))); \
 	} while (0)
 #define TO_BYTES(to, v) \
 	do { \
@@ -155,9 +158,8 @@ center_lead_lanes(const RabitqQuery *query, const uint8_t *codes,
 }
 
 /*
- * one_bit_table
- *	  Entry n of a group's table is the sum of those of its four values whose
- *	  bit is set in n, less the least such sum.
+ * Entry n of a group's table is the sum of those of its four values whose
+ * bit is set in n, less the least such sum.
  */
 ALWAYS_INLINE TARGET void
 one_bit_table(RabitqQuery *query)
@@ -215,7 +217,8 @@ one_bit_table(RabitqQuery *query)
 			LOAD(bit1, bit[1] + p * LANES);
 			LOAD(bit2, bit[2] + p * LANES);
 			LOAD(bit3, bit[3] + p * LANES);
-			entry = bit0 * v[0] + bit1 * v[1] + bit2 * v[2] + bit3 * v[3] - lows[g];
+			entry = bit0 * v[0] + bit1 * v[1] + bit2 * v[2] + bit3 * v[3] -
+					lows[g];
 			entry = entry * inverse + 0.5f;
 			rounded = __builtin_convertvector(entry, lanes_int);
 			TO_BYTES(query->table + g * 16 + p * LANES, rounded);
@@ -255,7 +258,8 @@ largest_lane(const float *q, int dims, float *norm_squared)
 			norms[p] += v * v;
 			magnitude = (lanes) ((lanes_int) v & INT32_MAX);
 			more = magnitude > most[p];
-			most[p] = (lanes) (((lanes_int) magnitude & more) | ((lanes_int) most[p] & ~more));
+			most[p] = (lanes) (((lanes_int) magnitude & more) |
+							   ((lanes_int) most[p] & ~more));
 		}
 	}
 	memcpy(magnitudes, most, sizeof(magnitudes));
@@ -313,7 +317,8 @@ prepare_lanes(RabitqQuery *query)
 	 * own: |x| = sqrt(M) / 2 and k |x| = |r| / cosine.
 	 */
 	query->error_factor = (float) (0.5 * sqrt((double) query->coded) *
-								   sqrt(1 - 2 / 3.14159265358979 * query->coded / query->dims) /
+								   sqrt(1 - 2 / 3.14159265358979 *
+												query->coded / query->dims) /
 								   sqrt(query->dims - 1.0));
 }
 
@@ -326,15 +331,14 @@ prepare_lanes(RabitqQuery *query)
 #define FOUR_BIT_STEP	0.3352f
 
 /*
- * finish_factors
- *	  The stored numbers from the sums they are made of.
+ * The stored numbers from the sums they are made of.
  *
  * length: |r|^2 with what was lost; known: |r|^2 without; xr: <r, x>,
  * xx: |x|^2, xc: <x, c>, rc: <r, c>
  */
 ALWAYS_INLINE TARGET void
-finish_factors(int dims, bool inner, double length, double known, double xr, double xx,
-			   double xc, double rc, RabitqFactors *factors)
+finish_factors(int dims, bool inner, double length, double known, double xr,
+			   double xx, double xc, double rc, RabitqFactors *factors)
 {
 	double		k = xr > 0 ? known / xr : 0;
 	double		spread = k * k * xx - known;
@@ -407,7 +411,8 @@ encode_lanes(int dims, int coded, const float *vector, const float *center,
 			continue;
 		EACH_PART(p)
 		{
-			lanes		sign = __builtin_convertvector(-2 * positive[p] - 1, lanes);
+			lanes		sign = __builtin_convertvector(-2 * positive[p] - 1,
+													   lanes);
 
 			absolute[p] += r[p] * sign;
 			signed_center[p] += c[p] * sign;
@@ -420,8 +425,8 @@ encode_lanes(int dims, int coded, const float *vector, const float *center,
 	/* x is half the sign */
 	known = sum_lanes(length);
 	finish_factors(dims, inner, known + lost, known, 0.5 * sum_lanes(absolute),
-				   0.25 * coded, 0.5 * sum_lanes(signed_center), sum_lanes(product),
-				   factors);
+				   0.25 * coded, 0.5 * sum_lanes(signed_center),
+				   sum_lanes(product), factors);
 }
 
 ALWAYS_INLINE TARGET float
@@ -481,7 +486,9 @@ refine_encode_lanes(int dims, const float *vector, const float *center,
 				x = (lanes) ((lanes_int) x & (lanes_int) (x > 0.0f));
 				over = x > 15.0f;
 				u = __builtin_convertvector((lanes) (((lanes_int) x & ~over) |
-													 ((lanes_int) most & over)), lanes_int);
+													 ((lanes_int) most &
+													  over)),
+											lanes_int);
 				x = __builtin_convertvector(u, lanes) - 7.5f;
 				xr[p] += x * r;
 				xx[p] += x * x;
@@ -507,8 +514,9 @@ refine_encode_lanes(int dims, const float *vector, const float *center,
 
 /* What turns sums of table entries into scores; see rabitq_scan. */
 ALWAYS_INLINE TARGET uint32_t
-scores_of_sums(const RabitqQuery *query, const uint16_t *sums, const float *factors,
-			   float lead, float margin, float threshold, float *scores)
+scores_of_sums(const RabitqQuery *query, const uint16_t *sums,
+			   const float *factors, float lead, float margin, float threshold,
+			   float *scores)
 {
 	uint32_t	mask = 0;
 
@@ -516,7 +524,8 @@ scores_of_sums(const RabitqQuery *query, const uint16_t *sums, const float *fact
 	{
 		float		add = factors[i];
 		float		scale = factors[RABITQ_BLOCK + i];
-		float		inner = query->table_step * (float) sums[i] + query->table_base;
+		float		inner = query->table_step * (float) sums[i] +
+							query->table_base;
 		float		score = (add + lead) + scale * inner;
 
 		scores[i] = score;
@@ -529,17 +538,18 @@ scores_of_sums(const RabitqQuery *query, const uint16_t *sums, const float *fact
 typedef struct RabitqSet
 {
 	const char *name;
-	uint32_t	(*scan) (const RabitqQuery *query, const uint8_t *block,
-						 float lead, float margin, float threshold, float *scores);
+	uint32_t (*scan) (const RabitqQuery *query, const uint8_t *block,
+					 float lead, float margin, float threshold, float *scores);
 	int32_t		(*dot) (int dims, const uint8_t *code, const int16_t *levels);
 	void		(*center_lead) (const RabitqQuery *query, const uint8_t *codes,
 								float minimum, float step, bool inner,
 								float *lead, float *distance);
 	void		(*prepare) (RabitqQuery *query);
-	void		(*encode) (int dims, int coded, const float *vector, const float *center,
-						   float lost, bool inner, uint8_t *bits, RabitqFactors *factors);
-	void		(*refine_encode) (int dims, const float *vector, const float *center,
-								  bool inner, uint8_t *code, RabitqFactors *factors);
+	void (*encode) (int dims, int coded, const float *vector,
+					const float *center, float lost, bool inner, uint8_t *bits,
+					RabitqFactors *factors);
+	void (*refine_encode) (int dims, const float *vector, const float *center,
+						   bool inner, uint8_t *code, RabitqFactors *factors);
 } RabitqSet;
 
 /* NULL where the CPU does not have it, or the build is for another one */

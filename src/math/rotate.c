@@ -52,9 +52,8 @@ rotation_init(Rotation *rotation, int dims, uint64_t seed)
 }
 
 /*
- * hadamard
- *	  Transform "count" floats (a power of two, at least 64) in place and
- *	  multiply them by "factor".
+ * Transform "count" floats (a power of two, at least 64) in place and
+ * multiply them by "factor".
  *
  * The three innermost levels stay within one group of eight.
  */
@@ -64,7 +63,8 @@ hadamard(float *x, int count, float factor)
 	const v8	sign1 = {1, -1, 1, -1, 1, -1, 1, -1};
 	const v8	sign2 = {1, 1, -1, -1, 1, 1, -1, -1};
 	const v8	sign4 = {1, 1, 1, 1, -1, -1, -1, -1};
-	const v8	scale = {factor, factor, factor, factor, factor, factor, factor, factor};
+	const v8	scale = {factor, factor, factor, factor,
+						 factor, factor, factor, factor};
 	const v8	one = {1, 1, 1, 1, 1, 1, 1, 1};
 	int			half;
 
@@ -92,7 +92,9 @@ hadamard(float *x, int count, float factor)
 		STORE8(x + i, a);
 	}
 
-	/* two levels at a time, so that a pair of them takes one pass over memory */
+	/*
+	 * two levels at a time, so that a pair of them takes one pass over memory
+	 */
 	half = 8;
 	for (; half * 2 < count; half *= 4)
 	{

@@ -43,10 +43,8 @@ extern size_t rotation_size(int dims);
 /* fill in caller's memory; the same seed gives the same rotation for ever */
 extern void rotation_init(Rotation *rotation, int dims, uint64_t seed);
 
-/*
- * rotation_apply
- *	  out (padded floats) = P * in (dims floats); they must not overlap
- */
-extern void rotation_apply(const Rotation *rotation, const float *in, float *out);
+/* out (padded floats) = P * in (dims floats); they must not overlap */
+extern void rotation_apply(const Rotation *rotation, const float *in,
+						   float *out);
 
 #endif							/* MATH_ROTATE_H */

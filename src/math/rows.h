@@ -16,7 +16,7 @@
  * ROW_LANES.  Rows need no alignment and are fetched ahead of their turn: the
  * matrix may be far larger than the caches.
  */
-extern void rows_sum(int stride, const float *const *rows, const float *weights,
-					 int count, float *sum);
+extern void rows_sum(int stride, const float *const *rows,
+					 const float *weights, int count, float *sum);
 
 #endif							/* MATH_ROWS_H */

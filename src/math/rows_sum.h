@@ -47,7 +47,8 @@ COLUMNS(int column, const int width, const float *const *rows,
 }
 
 TARGET static void
-SUM(int stride, const float *const *rows, const float *weights, int count, float *sum)
+SUM(int stride, const float *const *rows, const float *weights, int count,
+	float *sum)
 {
 	int			column = 0;
 

@@ -64,9 +64,11 @@ load_block(int i, int count, const int32_t *index, int32_t absent)
 		block.index = _mm256_loadu_si256((const __m256i *) (index + i));
 		return block;
 	}
-	mask = _mm256_loadu_si256((const __m256i *) &sparse_first_lanes[BLOCK - block.lanes]);
+	mask = _mm256_loadu_si256(
+		(const __m256i *) &sparse_first_lanes[BLOCK - block.lanes]);
 	block.index = _mm256_blendv_epi8(_mm256_set1_epi32(absent),
-									 _mm256_maskload_epi32(index + i, mask), mask);
+									 _mm256_maskload_epi32(index + i, mask),
+									 mask);
 	return block;
 }
 
@@ -81,52 +83,59 @@ lanes_met(__m256i a, __m256i b)
 	__m256i		met0 = _mm256_cmpeq_epi32(a, b);
 	__m256i		met1 = _mm256_cmpeq_epi32(a, swapped);
 
-#define MEET_ROTATED(order) \
-	met0 = _mm256_or_si256(met0, _mm256_cmpeq_epi32(a, _mm256_shuffle_epi32(b, (order)))); \
-	met1 = _mm256_or_si256(met1, _mm256_cmpeq_epi32(a, _mm256_shuffle_epi32(swapped, (order))))
+#define MEET_ROTATED(order)                                             \
+	met0 = _mm256_or_si256(                                             \
+		met0, _mm256_cmpeq_epi32(a, _mm256_shuffle_epi32(b, (order)))); \
+	met1 = _mm256_or_si256(                                             \
+		met1, _mm256_cmpeq_epi32(a, _mm256_shuffle_epi32(swapped, (order))))
 
 	MEET_ROTATED(_MM_SHUFFLE(0, 3, 2, 1));
 	MEET_ROTATED(_MM_SHUFFLE(1, 0, 3, 2));
 	MEET_ROTATED(_MM_SHUFFLE(2, 1, 0, 3));
 #undef MEET_ROTATED
-	return (unsigned int) _mm256_movemask_ps(_mm256_castsi256_ps(_mm256_or_si256(met0, met1)));
+	return (unsigned int) _mm256_movemask_ps(
+		_mm256_castsi256_ps(_mm256_or_si256(met0, met1)));
 }
 
 /*
- * sparse_search_inner
- *	  The inner product of a few non-zeros and very many: each index of the
- *	  short side is looked for in the stretch of 32 that may hold it.
+ * The inner product of a few non-zeros and very many: each index of the
+ * short side is looked for in the stretch of 32 that may hold it.
  *
  * Stretches are passed by one comparison each, which the processor predicts;
  * doubling the stride instead costs a misprediction for every doubling.
  */
 ALWAYS_INLINE SPARSE_X86 float
-sparse_search_inner(int short_count, const int32_t *short_index, const float *short_value,
-					int long_count, const int32_t *long_index, const float *long_value)
+sparse_search_inner(int short_count, const int32_t *short_index,
+					const float *short_value, int long_count,
+					const int32_t *long_index, const float *long_value)
 {
 	const int	stretch = 4 * BLOCK;
 	double		sum = 0;
 	int			j = 0;
 
 	if (long_count / SPARSE_LEAP_RATIO > short_count)
-		return (float) sparse_gallop_inner(short_count, short_index, short_value,
-										   long_count, long_index, long_value);
+		return (float) sparse_gallop_inner(short_count, short_index,
+										   short_value, long_count, long_index,
+										   long_value);
 	for (int i = 0; i < short_count && j < long_count; i++)
 	{
 		__m256i		wanted = _mm256_set1_epi32(short_index[i]);
 		int			end;
 
-		while (j + stretch <= long_count && long_index[j + stretch - 1] < short_index[i])
+		while (j + stretch <= long_count &&
+			   long_index[j + stretch - 1] < short_index[i])
 			j += stretch;
 		end = j + stretch < long_count ? j + stretch : long_count;
 		for (int k = j; k < end; k += BLOCK)
 		{
 			SparseBlock block = load_block(k, end, long_index, -1);
 			__m256i		equal = _mm256_cmpeq_epi32(block.index, wanted);
-			unsigned int met = (unsigned int) _mm256_movemask_ps(_mm256_castsi256_ps(equal));
+			unsigned int met = (unsigned int) _mm256_movemask_ps(
+				_mm256_castsi256_ps(equal));
 
 			if (met != 0)
-				sum += (double) short_value[i] * long_value[k + __builtin_ctz(met)];
+				sum += (double) short_value[i] *
+					   long_value[k + __builtin_ctz(met)];
 		}
 	}
 	return (float) sum;

@@ -36,15 +36,16 @@ attention_head_floats(int tokens, int dims)
 {
 	int			columns = product_float_columns();
 
-	return (size_t) round_up(tokens, columns) * dims + (size_t) round_up(dims, columns) * tokens +
-		2 * PRODUCT_ALIGNMENT;
+	return (size_t) round_up(tokens, columns) * dims +
+		   (size_t) round_up(dims, columns) * tokens + 2 * PRODUCT_ALIGNMENT;
 }
 
 AttentionHead
 attention_head_in(int tokens, int dims, float *block)
 {
 	AttentionHead head = {tokens, dims, block, block};
-	size_t		keys = (size_t) round_up(tokens, product_float_columns()) * dims;
+	size_t		keys = (size_t) round_up(tokens, product_float_columns()) *
+					   dims;
 
 	head.values += (keys + 15) / 16 * 16;
 	return head;
@@ -52,23 +53,28 @@ attention_head_in(int tokens, int dims, float *block)
 
 void
 attention_pack(const AttentionHead *head, int first, int count,
-			   const float *keys, const float *values, size_t stride, float scale)
+			   const float *keys, const float *values, size_t stride,
+			   float scale)
 {
 	int			columns = product_float_columns();
 
 	for (int i = 0; i < count; i += columns)
-		layer->columns_of_rows(head->dims, at_most(columns, count - i), keys + i * stride, stride,
-							   scale, columns, head->keys + (size_t) (first + i) * head->dims);
+		layer->columns_of_rows(head->dims, at_most(columns, count - i),
+							   keys + i * stride, stride, scale, columns,
+							   head->keys + (size_t) (first + i) * head->dims);
 	for (int d = 0; d < head->dims; d += columns)
 	{
 		int			width = at_most(columns, head->dims - d);
-		float	   *panel = head->values + (size_t) d * head->tokens + (size_t) first * columns;
+		float	   *panel = head->values + (size_t) d * head->tokens +
+							(size_t) first * columns;
 
 		for (int i = 0; i < count; i++)
 		{
-			memcpy(panel + i * columns, values + i * stride + d, sizeof(float) * width);
+			memcpy(panel + i * columns, values + i * stride + d,
+				   sizeof(float) * width);
 			if (width < columns)
-				memset(panel + i * columns + width, 0, sizeof(float) * (columns - width));
+				memset(panel + i * columns + width, 0,
+					   sizeof(float) * (columns - width));
 		}
 	}
 }
@@ -76,8 +82,9 @@ attention_pack(const AttentionHead *head, int first, int count,
 size_t
 attention_scratch_floats(int dims)
 {
-	return (size_t) ATTENTION_QUERIES * round_up(dims, product_float_columns()) +
-		(size_t) product_float_rows() * (ATTENTION_KEYS + 16);
+	return (size_t) ATTENTION_QUERIES *
+			   round_up(dims, product_float_columns()) +
+		   (size_t) product_float_rows() * (ATTENTION_KEYS + 16);
 }
 
 /* The keys of a block that a query sees. */
@@ -97,9 +104,10 @@ seen(AttentionMask mask, int place, int begin, int end, int *from, int *to)
  * does not see are zero.
  */
 static void
-tile_with_block(const AttentionHead *head, AttentionMask mask, const float *bias,
-				int place, int rows, const float *queries, size_t stride,
-				int begin, int end, float *scores, float *results, SoftmaxState *states)
+tile_with_block(const AttentionHead *head, AttentionMask mask,
+				const float *bias, int place, int rows, const float *queries,
+				size_t stride, int begin, int end, float *scores,
+				float *results, SoftmaxState *states)
 {
 	const int	columns = product_float_columns();
 	const int	score_stride = ATTENTION_KEYS + 16;
@@ -115,7 +123,8 @@ tile_with_block(const AttentionHead *head, AttentionMask mask, const float *bias
 		return;
 	first_panel = from / columns * columns;
 	for (int key = first_panel; key < to; key += columns)
-		product_float_tile(rows, queries, stride, head->keys + (size_t) key * head->dims, head->dims,
+		product_float_tile(rows, queries, stride,
+						   head->keys + (size_t) key * head->dims, head->dims,
 						   scores + key - first_panel, score_stride, false);
 	for (int r = 0; r < rows; r++)
 	{
@@ -133,14 +142,17 @@ tile_with_block(const AttentionHead *head, AttentionMask mask, const float *bias
 		memset(row + from, 0, sizeof(float) * (mine - from));
 		memset(row + end_of_mine, 0, sizeof(float) * (to - end_of_mine));
 		factor = layer->softmax(end_of_mine - mine, row + mine,
-								bias != NULL ? bias + mine - (place + r) : NULL, &states[r]);
+								bias != NULL ? bias + mine - (place + r)
+											 : NULL,
+								&states[r]);
 		if (factor != 1)
 			layer->scale(head->dims, factor, results + r * result_stride);
 	}
 	for (int d = 0; d < head->dims; d += columns)
 		product_float_tile(rows, scores + from - first_panel, score_stride,
-						   head->values + (size_t) d * head->tokens + (size_t) from * columns, to - from,
-						   results + d, result_stride, true);
+						   head->values + (size_t) d * head->tokens +
+							   (size_t) from * columns,
+						   to - from, results + d, result_stride, true);
 }
 
 bool
@@ -149,7 +161,8 @@ attention(const AttentionHead *head, AttentionMask mask, const float *bias,
 		  float *scratch, ProductInterrupt *interrupt)
 {
 	const int	result_stride = round_up(head->dims, product_float_columns());
-	const int	tiles = (count + product_float_rows() - 1) / product_float_rows();
+	const int	tiles = (count + product_float_rows() - 1) /
+						product_float_rows();
 	float	   *results = scratch;
 	float	   *scores = scratch + (size_t) ATTENTION_QUERIES * result_stride;
 	SoftmaxState states[ATTENTION_QUERIES];
@@ -162,7 +175,8 @@ attention(const AttentionHead *head, AttentionMask mask, const float *bias,
 		states[r] = SOFTMAX_BEGIN;
 	seen(mask, first, 0, head->tokens, &from, &ignored);
 	seen(mask, first + count - 1, 0, head->tokens, &ignored, &to);
-	for (int begin = from / ATTENTION_KEYS * ATTENTION_KEYS; begin < to; begin += ATTENTION_KEYS)
+	for (int begin = from / ATTENTION_KEYS * ATTENTION_KEYS; begin < to;
+		 begin += ATTENTION_KEYS)
 	{
 		int			end = at_most(head->tokens, begin + ATTENTION_KEYS);
 
@@ -171,15 +185,19 @@ attention(const AttentionHead *head, AttentionMask mask, const float *bias,
 			int			row = count * tile / tiles;
 			int			rows = count * (tile + 1) / tiles - row;
 
-			tile_with_block(head, mask, bias, first + row, rows, queries + row * stride, stride,
-							at_least(begin, 0), end, scores, results + row * result_stride, states + row);
+			tile_with_block(head, mask, bias, first + row, rows,
+							queries + row * stride, stride, at_least(begin, 0),
+							end, scores, results + row * result_stride,
+							states + row);
 		}
-		if (product_interrupted(interrupt, 2.0 * count * (end - begin) * head->dims))
+		if (product_interrupted(interrupt,
+								2.0 * count * (end - begin) * head->dims))
 			return false;
 	}
 	for (int r = 0; r < count; r++)
 	{
-		memcpy(queries + r * stride, results + r * result_stride, sizeof(float) * head->dims);
+		memcpy(queries + r * stride, results + r * result_stride,
+			   sizeof(float) * head->dims);
 		layer->scale(head->dims, 1.0f / states[r].sum, queries + r * stride);
 	}
 	return true;

@@ -40,12 +40,12 @@ extern size_t attention_head_floats(int tokens, int dims);
 extern AttentionHead attention_head_in(int tokens, int dims, float *block);
 
 /*
- * attention_pack
- *	  Packs rows first .. first + count - 1 of keys and values; "first" is a
- *	  multiple of ATTENTION_QUERIES.  Scores are multiplied with "scale".
+ * Packs rows first .. first + count - 1 of keys and values; "first" is a
+ * multiple of ATTENTION_QUERIES.  Scores are multiplied with "scale".
  */
 extern void attention_pack(const AttentionHead *head, int first, int count,
-						   const float *keys, const float *values, size_t stride, float scale);
+						   const float *keys, const float *values,
+						   size_t stride, float scale);
 
 /* What a query at place i sees: keys from i - before to i + after. */
 typedef struct AttentionMask
@@ -55,9 +55,8 @@ typedef struct AttentionMask
 } AttentionMask;
 
 /*
- * attention
- *	  For queries at places first .. first + count - 1, at most
- *	  ATTENTION_QUERIES, their weighted values.
+ * For queries at places first .. first + count - 1, at most
+ * ATTENTION_QUERIES, their weighted values.
  *
  * queries: rows of head->dims floats, which the results replace
  * bias: what is added to the score of a key j and a query i is bias[j - i],
@@ -65,8 +64,9 @@ typedef struct AttentionMask
  * scratch: attention_scratch_floats floats, aligned
  */
 extern size_t attention_scratch_floats(int dims);
-extern bool attention(const AttentionHead *head, AttentionMask mask, const float *bias,
-					  int first, int count, float *queries, size_t stride,
-					  float *scratch, ProductInterrupt *interrupt);
+extern bool attention(const AttentionHead *head, AttentionMask mask,
+					  const float *bias, int first, int count, float *queries,
+					  size_t stride, float *scratch,
+					  ProductInterrupt *interrupt);
 
 #endif							/* NETWORK_ATTENTION_H */

@@ -55,7 +55,7 @@ pooling_of_rows(Pooling pooling, int dims, int rows, int skip,
 		case POOLING_NONE:
 			return;
 		case POOLING_CLS:
-			memcpy(to, x, sizeof(float) * dims);
+			memcpy(to, x + skip * stride, sizeof(float) * dims);
 			return;
 		case POOLING_LAST:
 			memcpy(to, x + (rows - 1) * stride, sizeof(float) * dims);

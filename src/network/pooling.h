@@ -27,10 +27,7 @@ typedef enum Pooling
 /* The names that 1_Pooling/config.json gives them; -1 if there is no such. */
 extern int	pooling_of_name(const char *name);
 
-/*
- * pooling_of_rows
- *	  Pools rows "skip" to "rows" - 1; at least one row.
- */
+/* Pools rows "skip" to "rows" - 1; at least one row. */
 extern void pooling_of_rows(Pooling pooling, int dims, int rows, int skip,
 							const float *x, size_t stride, float *to);
 

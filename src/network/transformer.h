@@ -36,7 +36,8 @@
 typedef enum TransformerStatus
 {
 	TRANSFORMER_OK,
-	TRANSFORMER_IGNORED,		/* known, and without meaning for the vectors */
+	TRANSFORMER_IGNORED,		/* known, and without meaning for the
+								 * vectors */
 	TRANSFORMER_UNKNOWN,		/* not known: refuse the model */
 	TRANSFORMER_INVALID,		/* the message says why */
 	TRANSFORMER_STOPPED			/* by the interrupt or the sink */
@@ -46,23 +47,26 @@ typedef enum TransformerStatus
 typedef enum NormPlace
 {
 	NORM_AFTER,					/* what is added to the residual, with it */
-	NORM_BEFORE,				/* what goes into attention and into the units */
+	NORM_BEFORE,				/* what goes into attention and into the
+								 * units */
 	NORM_BOTH					/* that, and what comes out of them */
 } NormPlace;
 
-typedef enum NormKind
+typedef enum LayerNormKind
 {
 	NORM_LAYER,
 	NORM_RMS,
 	NORM_RMS_PLUS_ONE			/* weights are stored less one */
-} NormKind;
+} LayerNormKind;
 
 typedef enum PositionKind
 {
 	POSITION_TABLE,				/* a vector for each place */
-	POSITION_TABLE_AFTER_PADDING,	/* numbered after the padding token's id; padding not counted */
+	POSITION_TABLE_AFTER_PADDING,	/* numbered after the padding token's id;
+									 * padding not counted */
 	POSITION_ROTARY,
-	POSITION_ALIBI				/* Press et al. 2022 (arXiv 2108.12409), symmetric */
+	POSITION_ALIBI				/* Press et al. 2022 (arXiv 2108.12409),
+								 * symmetric */
 } PositionKind;
 
 typedef struct TransformerFamily TransformerFamily;
@@ -86,7 +90,8 @@ typedef struct TransformerConfig
 {
 	const TransformerFamily *family;
 	int			vocabulary;
-	int			embedding;		/* dimensions of embeddings, where not "hidden" */
+	int			embedding;		/* dimensions of embeddings, where not
+								 * "hidden" */
 	int			hidden;
 	int			layers;
 	int			groups;			/* of layers that share weights; ALBERT */
@@ -94,8 +99,10 @@ typedef struct TransformerConfig
 	int			heads;
 	int			key_heads;
 	int			head_dims;
-	int			units;			/* in the inner layer of the feed-forward part */
-	int			places;			/* that the model was made for, rows of a table */
+	int			units;			/* in the inner layer of the feed-forward
+								 * part */
+	int			places;			/* that the model was made for, rows of a
+								 * table */
 	int			types;
 	int			padding;		/* id of the padding token, or -1 */
 	int			buckets;		/* of relative positions */
@@ -119,7 +126,8 @@ typedef struct TransformerConfig
 	RotaryStretch stretch;
 	RotaryStretch local_stretch;
 	bool		rotary_interleaved;	/* neighbours turn, not halves */
-	double		score_divisor;	/* instead of the root of a head's dimensions, squared */
+	double		score_divisor;	/* instead of the root of a head's dimensions,
+								 * squared */
 	double		embedding_scale;
 	bool		is_finished;
 	char		message[TRANSFORMER_MESSAGE];
@@ -128,15 +136,18 @@ typedef struct TransformerConfig
 /* The families' names, NULL at the end. */
 extern const char *const *transformer_families(void);
 
-extern TransformerStatus transformer_begin(TransformerConfig *config, const char *model_type);
+extern TransformerStatus transformer_begin(TransformerConfig *config,
+										   const char *model_type);
 
 /*
  * An entry of config.json: numbers and booleans (1 and 0), and texts.  Keys of
  * nested objects are joined by dots, places in arrays are keys from 0 on.
  * What is null is not given.
  */
-extern TransformerStatus transformer_number(TransformerConfig *config, const char *key, double value);
-extern TransformerStatus transformer_text(TransformerConfig *config, const char *key, const char *value);
+extern TransformerStatus transformer_number(TransformerConfig *config,
+											const char *key, double value);
+extern TransformerStatus transformer_text(TransformerConfig *config,
+										  const char *key, const char *value);
 extern TransformerStatus transformer_finish(TransformerConfig *config);
 
 /*
@@ -197,7 +208,8 @@ typedef struct TensorPlace
 	size_t		bytes;			/* 0: the model has no such */
 	int			rows;			/* outputs; 1 for a vector */
 	int			columns;
-	bool		is_matrix;		/* packed for products; else floats as they are */
+	bool		is_matrix;		/* packed for products; else floats as they
+								 * are */
 } TensorPlace;
 
 typedef struct TransformerPlan
@@ -209,13 +221,15 @@ typedef struct TransformerPlan
 	int			key_dims;
 	size_t		bytes;			/* of the whole packed form */
 	TensorPlace model[TENSORS_OF_MODEL];
-	TensorPlace layer[TENSORS_OF_LAYER];	/* offsets from the layer's begin */
+	TensorPlace layer[TENSORS_OF_LAYER];	/* offsets from the layer's
+											 * begin */
 	size_t		layers_offset;
 	size_t		layer_bytes;
 } TransformerPlan;
 
 /* INVALID if the model is too large for the kernels. */
-extern TransformerStatus transformer_plan(TransformerPlan *plan, const TransformerConfig *config,
+extern TransformerStatus transformer_plan(TransformerPlan *plan,
+										  const TransformerConfig *config,
 										  ProductPrecision precision);
 
 /*
@@ -225,14 +239,16 @@ extern TransformerStatus transformer_plan(TransformerPlan *plan, const Transform
  */
 typedef struct TransformerSink
 {
-	bool		(*write) (void *argument, size_t offset, const void *bytes, size_t size);
+	bool (*write) (void *argument, size_t offset, const void *bytes,
+				   size_t size);
 	void	   *argument;
 } TransformerSink;
 
 typedef struct TransformerPacker TransformerPacker;
 
 extern size_t transformer_packer_bytes(const TransformerPlan *plan);
-extern TransformerPacker *transformer_packer(const TransformerPlan *plan, TransformerSink sink,
+extern TransformerPacker *transformer_packer(const TransformerPlan *plan,
+											 TransformerSink sink,
 											 void *memory);
 
 /*
@@ -240,9 +256,11 @@ extern TransformerPacker *transformer_packer(const TransformerPlan *plan, Transf
  * not take part (poolers, heads, numbers of places).  Then its values, in
  * pieces of any size; then its end.
  */
-extern TransformerStatus transformer_tensor_begin(TransformerPacker *packer, const char *name,
-												  int dims, const int64_t *shape);
-extern TransformerStatus transformer_tensor_values(TransformerPacker *packer, const float *values,
+extern TransformerStatus transformer_tensor_begin(TransformerPacker *packer,
+												  const char *name, int dims,
+												  const int64_t *shape);
+extern TransformerStatus transformer_tensor_values(TransformerPacker *packer,
+												   const float *values,
 												   size_t count);
 extern TransformerStatus transformer_tensor_end(TransformerPacker *packer);
 
@@ -251,7 +269,8 @@ extern TransformerStatus transformer_packer_finish(TransformerPacker *packer);
 extern const char *transformer_packer_message(const TransformerPacker *packer);
 
 /* Does this packed form belong to the plan, and to kernels chosen as now? */
-extern TransformerStatus transformer_open(const TransformerPlan *plan, const void *packed, size_t size);
+extern TransformerStatus transformer_open(const TransformerPlan *plan,
+										  const void *packed, size_t size);
 
 /*
  * Encoding.  The ids of all texts lie one after the other; text i has those
@@ -268,14 +287,18 @@ typedef struct TransformerBatch
 typedef struct TransformerOutput
 {
 	Pooling		pooling;
-	int			skip;			/* first tokens that a mean leaves out (a prompt) */
+	int			skip;			/* first tokens that a mean leaves out (a
+								 * prompt) */
 	bool		normalize;
-	int			layer;			/* after so many layers, or -1: the model's output */
-	float	   *to;				/* of texts x hidden floats, or tokens x hidden */
+	int			layer;			/* after so many layers, or -1: the model's
+								 * output */
+	float	   *to;				/* of texts x hidden floats, or tokens x
+								 * hidden */
 } TransformerOutput;
 
 /* For texts of up to "tokens" tokens, whatever their number. */
-extern size_t transformer_scratch_bytes(const TransformerPlan *plan, size_t tokens);
+extern size_t transformer_scratch_bytes(const TransformerPlan *plan,
+										size_t tokens);
 
 /* The most tokens that a text may have; INT32_MAX if nothing bounds it. */
 extern int	transformer_most_tokens(const TransformerPlan *plan);
@@ -285,8 +308,11 @@ extern int	transformer_most_tokens(const TransformerPlan *plan);
  * PRODUCT_ALIGNMENT.  INVALID for an id out of the vocabulary, a text that is
  * empty or too long.
  */
-extern TransformerStatus transformer_encode(const TransformerPlan *plan, const void *packed,
-											const TransformerBatch *batch, const TransformerOutput *output,
-											void *scratch, ProductInterrupt *interrupt);
+extern TransformerStatus transformer_encode(const TransformerPlan *plan,
+											const void *packed,
+											const TransformerBatch *batch,
+											const TransformerOutput *output,
+											void *scratch,
+											ProductInterrupt *interrupt);
 
 #endif							/* NETWORK_TRANSFORMER_H */

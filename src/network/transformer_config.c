@@ -98,6 +98,7 @@ static const char *const without_meaning[] = {
 	"output_scores", "use_return_dict", "generator_hidden_size", "cross_attention_hidden_size",
 	"gate_*_unused", "net_structure_type", "down_scale_factor", "num_memory_blocks", "gap_size",
 	"transformers.js_config*", "final_logit_softcapping", "sentence_transformers*", "language*",
+	"sbert_ce_default_activation_function",
 };
 
 static TransformerStatus __attribute__((format(printf, 2, 3)))
@@ -114,7 +115,8 @@ invalid(TransformerConfig *config, const char *format, ...)
 static bool
 has_no_meaning(const char *key)
 {
-	for (size_t i = 0; i < sizeof(without_meaning) / sizeof(without_meaning[0]); i++)
+	for (size_t i = 0;
+		 i < sizeof(without_meaning) / sizeof(without_meaning[0]); i++)
 	{
 		size_t		length = strlen(without_meaning[i]);
 
@@ -357,11 +359,16 @@ choose_local_layers(TransformerConfig *config)
 	for (int l = 0; l < config->layers; l++)
 	{
 		if (strcmp(name, "modernbert") == 0)
-			config->is_local[l] = l % (config->global_every > 0 ? config->global_every : 3) != 0;
+			config->is_local[l] =
+				l % (config->global_every > 0 ? config->global_every : 3) != 0;
 		else if (strcmp(name, "gemma3_text") == 0)
-			config->is_local[l] = (l + 1) % (config->global_every > 0 ? config->global_every : 6) != 0;
+			config->is_local[l] = (l + 1) % (config->global_every > 0
+												 ? config->global_every
+												 : 6) !=
+								  0;
 		else if (strncmp(name, "qwen", 4) == 0)
-			config->is_local[l] = config->window_wanted && l >= config->window_layers;
+			config->is_local[l] = config->window_wanted &&
+								  l >= config->window_layers;
 		else
 			config->is_local[l] = config->window > 0;
 	}
@@ -380,7 +387,8 @@ check_stretch(TransformerConfig *config, const RotaryStretch *stretch)
 	if (stretch->kind != STRETCH_NONE && !(stretch->factor > 0))
 		return invalid(config, "rotary positions are stretched by %g", stretch->factor);
 	if (stretch->kind == STRETCH_LLAMA3 &&
-		!(stretch->low_factor > 0 && stretch->high_factor > stretch->low_factor &&
+		!(stretch->low_factor > 0 &&
+		  stretch->high_factor > stretch->low_factor &&
 		  stretch->original_places > 0))
 		return invalid(config, "rotary positions of kind llama3 lack a factor");
 	return TRANSFORMER_OK;
@@ -393,7 +401,8 @@ transformer_finish(TransformerConfig *config)
 	bool		table = family->positions == POSITION_TABLE ||
 		family->positions == POSITION_TABLE_AFTER_PADDING;
 
-	if (!is_size(config->hidden) || !is_size(config->units) || !is_size(config->heads))
+	if (!is_size(config->hidden) || !is_size(config->units) ||
+		!is_size(config->heads))
 		return invalid(config, "sizes of %d, %d and %d heads", config->hidden, config->units, config->heads);
 	if (config->layers < 1 || config->layers > TRANSFORMER_MOST_LAYERS)
 		return invalid(config, "%d layers", config->layers);
@@ -409,7 +418,8 @@ transformer_finish(TransformerConfig *config)
 	}
 	if (config->key_heads == 0)
 		config->key_heads = config->heads;
-	if (!is_size(config->head_dims) || config->key_heads < 1 || config->heads % config->key_heads != 0 ||
+	if (!is_size(config->head_dims) || config->key_heads < 1 ||
+		config->heads % config->key_heads != 0 ||
 		(int64_t) config->head_dims * config->heads > PRODUCT_MOST_INNER)
 		return invalid(config, "%d heads of %d dimensions for %d of keys", config->heads,
 					   config->head_dims, config->key_heads);
@@ -417,7 +427,8 @@ transformer_finish(TransformerConfig *config)
 		config->embedding = config->hidden;
 	if (!is_size(config->embedding))
 		return invalid(config, "embeddings of %d dimensions", config->embedding);
-	if (config->groups < 1 || config->layers_of_group < 1 || config->layers % config->groups != 0 ||
+	if (config->groups < 1 || config->layers_of_group < 1 ||
+		config->layers % config->groups != 0 ||
 		config->layers * config->layers_of_group > TRANSFORMER_MOST_LAYERS)
 		return invalid(config, "%d groups of %d of %d layers", config->groups, config->layers_of_group,
 					   config->layers);
@@ -428,13 +439,15 @@ transformer_finish(TransformerConfig *config)
 		return invalid(config, "padding token %d and a table of %d places", config->padding, config->places);
 	if (family->types && (config->types < 0 || config->types > 65536))
 		return invalid(config, "%d types of tokens", config->types);
-	if (family->relative && (config->buckets < 4 || config->buckets > 1024 || config->buckets % 4 != 0))
+	if (family->relative && (config->buckets < 4 || config->buckets > 1024 ||
+							 config->buckets % 4 != 0))
 		return invalid(config, "%d buckets of relative positions", config->buckets);
 	if (family->positions == POSITION_ROTARY)
 	{
 		double		turning = config->head_dims * config->rotary_share;
 
-		if (!(config->theta > 0) || !(turning >= 2) || turning > config->head_dims || (int) turning % 2 != 0)
+		if (!(config->theta > 0) || !(turning >= 2) ||
+			turning > config->head_dims || (int) turning % 2 != 0)
 			return invalid(config, "rotary positions with base %g in %g of %d dimensions", config->theta,
 						   turning, config->head_dims);
 		if (check_stretch(config, &config->stretch) != TRANSFORMER_OK ||
@@ -456,7 +469,8 @@ transformer_finish(TransformerConfig *config)
 	}
 	if (config->bidirectional)
 		config->causal = false;
-	config->embedding_scale = family->scaled_embedding ? sqrt(config->hidden) : 1;
+	config->embedding_scale = family->scaled_embedding ? sqrt(config->hidden)
+													   : 1;
 	if (!(config->score_divisor > 0))
 		config->score_divisor = config->head_dims;
 	config->is_finished = true;

@@ -32,7 +32,8 @@ weights_of_layer(const Run *run, int number)
 {
 	const TransformerPlan *plan = run->plan;
 	const TransformerConfig *config = &plan->config;
-	LayerWeights weights = {run, run->packed + plan->layers_offset, false, false};
+	LayerWeights weights = {run, run->packed + plan->layers_offset, false,
+							false};
 	int			stored = number;
 
 	if (plan->weight_layers != config->layers || config->layers_of_group > 1)
@@ -40,8 +41,9 @@ weights_of_layer(const Run *run, int number)
 		/* each layer of ALBERT runs through all layers of its group */
 		int			outer = number / config->layers_of_group;
 
-		stored = outer / (config->layers / config->groups) * config->layers_of_group +
-			number % config->layers_of_group;
+		stored = outer / (config->layers / config->groups) *
+					 config->layers_of_group +
+				 number % config->layers_of_group;
 	}
 	weights.base += plan->layer_bytes * stored;
 	weights.is_local = config->is_local[number / config->layers_of_group];
@@ -54,7 +56,8 @@ floats_of(const LayerWeights *weights, TensorRole role)
 {
 	const TensorPlace *place = &weights->run->plan->layer[role - TENSOR_QUERY];
 
-	return place->bytes > 0 ? (const float *) (weights->base + place->offset) : NULL;
+	return place->bytes > 0 ? (const float *) (weights->base + place->offset)
+							: NULL;
 }
 
 static const float *
@@ -62,7 +65,8 @@ model_floats(const Run *run, TensorRole role)
 {
 	const TensorPlace *place = &run->plan->model[role];
 
-	return place->bytes > 0 ? (const float *) (run->packed + place->offset) : NULL;
+	return place->bytes > 0 ? (const float *) (run->packed + place->offset)
+							: NULL;
 }
 
 static ProductMatrix
@@ -84,7 +88,8 @@ matrix_of(const LayerWeights *weights, TensorRole role, TensorRole bias)
  */
 
 static void
-normalize_row(const Run *run, int dims, const float *x, const float *weight, const float *bias, float *to)
+normalize_row(const Run *run, int dims, const float *x, const float *weight,
+			  const float *bias, float *to)
 {
 	const TransformerConfig *config = &run->plan->config;
 
@@ -95,10 +100,12 @@ normalize_row(const Run *run, int dims, const float *x, const float *weight, con
 }
 
 static void
-normalize_rows(const Run *run, int rows, const float *x, const float *weight, const float *bias, float *to)
+normalize_rows(const Run *run, int rows, const float *x, const float *weight,
+			   const float *bias, float *to)
 {
 	for (int r = 0; r < rows; r++)
-		normalize_row(run, run->plan->config.hidden, x + r * run->width, weight, bias, to + r * run->width);
+		normalize_row(run, run->plan->config.hidden, x + r * run->width,
+					  weight, bias, to + r * run->width);
 }
 
 /*
@@ -106,7 +113,8 @@ normalize_rows(const Run *run, int rows, const float *x, const float *weight, co
  */
 
 static bool
-embed_rows(const Run *run, const int32_t *ids, const uint8_t *types, const int *places, int rows, float *to)
+embed_rows(const Run *run, const int32_t *ids, const uint8_t *types,
+		   const int *places, int rows, float *to)
 {
 	const TransformerPlan *plan = run->plan;
 	const TransformerConfig *config = &plan->config;
@@ -118,7 +126,9 @@ embed_rows(const Run *run, const int32_t *ids, const uint8_t *types, const int *
 	size_t		stride = projected ? transformer_row_width(dims) : run->width;
 	float	   *x = projected ? run->embedding : to;
 	ProductMatrix matrix = {plan->precision, dims, config->hidden,
-		run->packed + plan->model[TENSOR_PROJECTION].offset, model_floats(run, TENSOR_PROJECTION_BIAS)};
+							run->packed +
+								plan->model[TENSOR_PROJECTION].offset,
+							model_floats(run, TENSOR_PROJECTION_BIAS)};
 	ProductResult result = {to, run->width, ACTIVATION_NONE, PRODUCT_STORE};
 	ProductRows values;
 
@@ -128,16 +138,21 @@ embed_rows(const Run *run, const int32_t *ids, const uint8_t *types, const int *
 
 		memcpy(row, words + (size_t) ids[r] * dims, sizeof(float) * dims);
 		if (type_table != NULL)
-			layer->add(dims, type_table + (size_t) (types != NULL ? types[r] : 0) * dims, row);
+			layer->add(dims,
+					   type_table +
+						   (size_t) (types != NULL ? types[r] : 0) * dims,
+					   row);
 		if (place_table != NULL)
 			layer->add(dims, place_table + (size_t) places[r] * dims, row);
 		if (config->family->embedding_norm)
-			normalize_row(run, dims, row, model_floats(run, TENSOR_EMBEDDING_NORM),
+			normalize_row(run, dims, row,
+						  model_floats(run, TENSOR_EMBEDDING_NORM),
 						  model_floats(run, TENSOR_EMBEDDING_NORM_BIAS), row);
 	}
 	if (!projected)
 		return true;
-	values = product_rows(plan->precision, dims, rows, x, stride, run->rounded);
+	values = product_rows(plan->precision, dims, rows, x, stride,
+						  run->rounded);
 	return product(&matrix, &values, &result, run->interrupt);
 }
 
@@ -167,8 +182,10 @@ embed_group(const Run *run)
 						? config->padding : config->padding + ++counted;
 			}
 			if (!embed_rows(run, batch->ids + begin + at,
-							batch->types != NULL ? batch->types + begin + at : NULL,
-							places, rows, run->x + (begin - run->begin + at) * run->width))
+							batch->types != NULL ? batch->types + begin + at
+												 : NULL,
+							places, rows,
+							run->x + (begin - run->begin + at) * run->width))
 				return false;
 		}
 	}
@@ -181,7 +198,8 @@ embed_group(const Run *run)
 
 /* Norms and turns of the heads of a row, at this place of its text. */
 static void
-prepare_heads(const LayerWeights *weights, float *row, int heads, TensorRole norm, size_t place)
+prepare_heads(const LayerWeights *weights, float *row, int heads,
+			  TensorRole norm, size_t place)
 {
 	const Run  *run = weights->run;
 	const TransformerConfig *config = &run->plan->config;
@@ -193,7 +211,8 @@ prepare_heads(const LayerWeights *weights, float *row, int heads, TensorRole nor
 		float	   *head = row + (size_t) h * config->head_dims;
 
 		if (config->family->head_norm)
-			layer->rms_norm(config->head_dims, head, floats_of(weights, norm), (float) config->epsilon, head);
+			layer->rms_norm(config->head_dims, head, floats_of(weights, norm),
+							(float) config->epsilon, head);
 		if (config->family->positions != POSITION_ROTARY)
 			continue;
 		if (!config->rotary_interleaved)
@@ -218,7 +237,9 @@ mask_of_layer(const LayerWeights *weights)
 	const TransformerConfig *config = &weights->run->plan->config;
 	AttentionMask mask = {INT_MAX, config->causal ? 0 : INT_MAX};
 
-	/* a causal window counts the query itself, another one both sides together */
+	/*
+	 * a causal window counts the query itself, another one both sides together
+	 */
 	if (weights->is_local && config->causal)
 		mask.before = config->window - 1;
 	else if (weights->is_local)
@@ -231,16 +252,18 @@ mask_of_layer(const LayerWeights *weights)
  * replace the queries.
  */
 static bool
-attend(const LayerWeights *weights, const AttentionHead *head, int number, int first, int count,
-	   float *queries, const float *bias)
+attend(const LayerWeights *weights, const AttentionHead *head, int number,
+	   int first, int count, float *queries, const float *bias)
 {
 	const Run  *run = weights->run;
 
 	for (int at = 0; at < count; at += ATTENTION_QUERIES)
 	{
-		if (!attention(head, mask_of_layer(weights), bias, first + at, at_most(ATTENTION_QUERIES, count - at),
-					   queries + at * run->fused_width + (size_t) number * head->dims, run->fused_width,
-					   run->attention, run->interrupt))
+		if (!attention(head, mask_of_layer(weights), bias, first + at,
+					   at_most(ATTENTION_QUERIES, count - at),
+					   queries + at * run->fused_width +
+						   (size_t) number * head->dims,
+					   run->fused_width, run->attention, run->interrupt))
 			return false;
 	}
 	return true;
@@ -254,7 +277,8 @@ score_scale(const Run *run)
 
 /* All heads of a text whose queries, keys and values are rows of "fused". */
 static bool
-attend_text(const LayerWeights *weights, float *fused, int tokens, int first, int count, float *queries)
+attend_text(const LayerWeights *weights, float *fused, int tokens, int first,
+			int count, float *queries)
 {
 	const Run  *run = weights->run;
 	const TransformerConfig *config = &run->plan->config;
@@ -262,14 +286,17 @@ attend_text(const LayerWeights *weights, float *fused, int tokens, int first, in
 
 	for (int k = 0; k < config->key_heads; k++)
 	{
-		AttentionHead head = attention_head_in(tokens, config->head_dims, run->heads);
-		float	   *keys = fused + run->plan->query_dims + (size_t) k * config->head_dims;
+		AttentionHead head = attention_head_in(tokens, config->head_dims,
+											   run->heads);
+		float	   *keys = fused + run->plan->query_dims +
+						   (size_t) k * config->head_dims;
 
-		attention_pack(&head, 0, tokens, keys, keys + run->plan->key_dims, run->fused_width,
-					   score_scale(run));
+		attention_pack(&head, 0, tokens, keys, keys + run->plan->key_dims,
+					   run->fused_width, score_scale(run));
 		for (int h = k * shared; h < (k + 1) * shared; h++)
 		{
-			if (!attend(weights, &head, h, first, count, queries, transformer_bias_of_head(run, h, tokens)))
+			if (!attend(weights, &head, h, first, count, queries,
+						transformer_bias_of_head(run, h, tokens)))
 				return false;
 		}
 	}
@@ -281,14 +308,18 @@ attend_text(const LayerWeights *weights, float *fused, int tokens, int first, in
  * residual, then the feed-forward part.
  */
 
-/* A product into the residual, through a norm of its own where there is one. */
+/*
+ * A product into the residual, through a norm of its own where there is one.
+ */
 static bool
-add_product(const LayerWeights *weights, TensorRole role, TensorRole bias, TensorRole post_norm,
-			int rows, const float *values, size_t stride, float *x)
+add_product(const LayerWeights *weights, TensorRole role, TensorRole bias,
+			TensorRole post_norm, int rows, const float *values, size_t stride,
+			float *x)
 {
 	const Run  *run = weights->run;
 	ProductMatrix matrix = matrix_of(weights, role, bias);
-	ProductRows packed = product_rows(matrix.precision, matrix.inner, rows, values, stride, run->rounded);
+	ProductRows packed = product_rows(matrix.precision, matrix.inner, rows,
+									  values, stride, run->rounded);
 	ProductResult result = {x, run->width, ACTIVATION_NONE, PRODUCT_ADD};
 
 	if (run->plan->config.family->norm_place != NORM_BOTH)
@@ -297,20 +328,25 @@ add_product(const LayerWeights *weights, TensorRole role, TensorRole bias, Tenso
 	result.combine = PRODUCT_STORE;
 	if (!product(&matrix, &packed, &result, run->interrupt))
 		return false;
-	normalize_rows(run, rows, run->normed, floats_of(weights, post_norm), NULL, run->normed);
+	normalize_rows(run, rows, run->normed, floats_of(weights, post_norm), NULL,
+				   run->normed);
 	for (int r = 0; r < rows; r++)
-		layer->add(run->plan->config.hidden, run->normed + r * run->width, x + r * run->width);
+		layer->add(run->plan->config.hidden, run->normed + r * run->width,
+				   x + r * run->width);
 	return true;
 }
 
 static bool
-feed_forward(const LayerWeights *weights, int rows, const float *input, float *x)
+feed_forward(const LayerWeights *weights, int rows, const float *input,
+			 float *x)
 {
 	const Run  *run = weights->run;
 	const TransformerConfig *config = &run->plan->config;
 	ProductMatrix gate = matrix_of(weights, TENSOR_GATE, TENSOR_GATE_BIAS);
-	ProductRows values = product_rows(gate.precision, gate.inner, rows, input, run->width, run->rounded);
-	ProductResult result = {run->units, run->unit_width, config->activation, PRODUCT_STORE};
+	ProductRows values = product_rows(gate.precision, gate.inner, rows, input,
+									  run->width, run->rounded);
+	ProductResult result = {run->units, run->unit_width, config->activation,
+							PRODUCT_STORE};
 
 	if (!product(&gate, &values, &result, run->interrupt))
 		return false;
@@ -324,12 +360,14 @@ feed_forward(const LayerWeights *weights, int rows, const float *input, float *x
 		if (!product(&up, &values, &result, run->interrupt))
 			return false;
 	}
-	return add_product(weights, TENSOR_DOWN, TENSOR_DOWN_BIAS, TENSOR_UNITS_POST_NORM, rows,
-					   run->units, run->unit_width, x);
+	return add_product(weights, TENSOR_DOWN, TENSOR_DOWN_BIAS,
+					   TENSOR_UNITS_POST_NORM, rows, run->units,
+					   run->unit_width, x);
 }
 
 static bool
-finish_rows(const LayerWeights *weights, int rows, const float *attended, float *x)
+finish_rows(const LayerWeights *weights, int rows, const float *attended,
+			float *x)
 {
 	const Run  *run = weights->run;
 	bool		after = run->plan->config.family->norm_place == NORM_AFTER;
@@ -339,8 +377,9 @@ finish_rows(const LayerWeights *weights, int rows, const float *attended, float 
 	const float *units_norm_bias = floats_of(weights, TENSOR_UNITS_NORM_BIAS);
 	const float *input = x;
 
-	if (!add_product(weights, TENSOR_OUT, TENSOR_OUT_BIAS, TENSOR_ATTENTION_POST_NORM, rows,
-					 attended, run->fused_width, x))
+	if (!add_product(weights, TENSOR_OUT, TENSOR_OUT_BIAS,
+					 TENSOR_ATTENTION_POST_NORM, rows, attended,
+					 run->fused_width, x))
 		return false;
 	if (after)
 		normalize_rows(run, rows, x, norm, norm_bias, x);
@@ -362,26 +401,31 @@ attention_input(const LayerWeights *weights, int rows, const float *x)
 {
 	const Run  *run = weights->run;
 
-	if (run->plan->config.family->norm_place == NORM_AFTER || weights->norm_missing)
+	if (run->plan->config.family->norm_place == NORM_AFTER ||
+		weights->norm_missing)
 		return x;
 	normalize_rows(run, rows, x, floats_of(weights, TENSOR_ATTENTION_NORM),
-				   floats_of(weights, TENSOR_ATTENTION_NORM_BIAS), run->normed);
+				   floats_of(weights, TENSOR_ATTENTION_NORM_BIAS),
+				   run->normed);
 	return run->normed;
 }
 
 /* Some of queries, keys and values: columns "first" to "end" of the three. */
 static bool
-project(const LayerWeights *weights, int rows, const float *x, int first, int end, float *to)
+project(const LayerWeights *weights, int rows, const float *x, int first,
+		int end, float *to)
 {
 	const Run  *run = weights->run;
 	const float *input = attention_input(weights, rows, x);
 	ProductMatrix matrix = matrix_of(weights, TENSOR_QUERY, TENSOR_QUERY_BIAS);
-	ProductRows values = product_rows(matrix.precision, matrix.inner, rows, input, run->width, run->rounded);
-	ProductResult result = {to + first, run->fused_width, ACTIVATION_NONE, PRODUCT_STORE};
+	ProductRows values = product_rows(matrix.precision, matrix.inner, rows,
+									  input, run->width, run->rounded);
+	ProductResult result = {to + first, run->fused_width, ACTIVATION_NONE,
+							PRODUCT_STORE};
 	int			columns = product_panel_columns(matrix.precision);
 
-	return product_of_panels(&matrix, first / columns, (end - first) / columns, &values, &result,
-							 run->interrupt);
+	return product_of_panels(&matrix, first / columns, (end - first) / columns,
+							 &values, &result, run->interrupt);
 }
 
 /*
@@ -390,22 +434,25 @@ project(const LayerWeights *weights, int rows, const float *x, int first, int en
 
 /* Heads of queries or keys of rows that are places first, first + 1 ... */
 static void
-prepare_rows(const LayerWeights *weights, int rows, size_t first, float *fused, bool queries, bool keys)
+prepare_rows(const LayerWeights *weights, int rows, size_t first, float *fused,
+			 bool queries, bool keys)
 {
 	const Run  *run = weights->run;
 	const TransformerConfig *config = &run->plan->config;
 
-	if (config->family->positions != POSITION_ROTARY && !config->family->head_norm)
+	if (config->family->positions != POSITION_ROTARY &&
+		!config->family->head_norm)
 		return;
 	for (int r = 0; r < rows; r++)
 	{
 		float	   *row = fused + r * run->fused_width;
 
 		if (queries)
-			prepare_heads(weights, row, config->heads, TENSOR_QUERY_NORM, first + r);
-		if (keys)
-			prepare_heads(weights, row + run->plan->query_dims, config->key_heads, TENSOR_KEY_NORM,
+			prepare_heads(weights, row, config->heads, TENSOR_QUERY_NORM,
 						  first + r);
+		if (keys)
+			prepare_heads(weights, row + run->plan->query_dims,
+						  config->key_heads, TENSOR_KEY_NORM, first + r);
 	}
 }
 
@@ -429,9 +476,11 @@ layer_of_group(const LayerWeights *weights)
 	for (int block = 0; block < blocks; block++)
 	{
 		int			row = (int) ((int64_t) run->tokens * block / blocks);
-		int			rows = (int) ((int64_t) run->tokens * (block + 1) / blocks) - row;
+		int			rows =
+					(int) ((int64_t) run->tokens * (block + 1) / blocks) - row;
 
-		if (!project(weights, rows, run->x + row * run->width, 0, all, run->fused + row * run->fused_width))
+		if (!project(weights, rows, run->x + row * run->width, 0, all,
+					 run->fused + row * run->fused_width))
 			return false;
 	}
 	for (int t = 0; t < run->texts; t++)
@@ -447,9 +496,11 @@ layer_of_group(const LayerWeights *weights)
 	for (int block = 0; block < blocks; block++)
 	{
 		int			row = (int) ((int64_t) run->tokens * block / blocks);
-		int			rows = (int) ((int64_t) run->tokens * (block + 1) / blocks) - row;
+		int			rows =
+					(int) ((int64_t) run->tokens * (block + 1) / blocks) - row;
 
-		if (!finish_rows(weights, rows, run->fused + row * run->fused_width, run->x + row * run->width))
+		if (!finish_rows(weights, rows, run->fused + row * run->fused_width,
+						 run->x + row * run->width))
 			return false;
 	}
 	return true;
@@ -468,8 +519,9 @@ last_layer_of_group(const LayerWeights *weights, bool last_token)
 
 	for (int row = 0; row < run->tokens; row += BLOCK_ROWS)
 	{
-		if (!project(weights, at_most(BLOCK_ROWS, run->tokens - row), run->x + row * run->width,
-					 queries, all, run->fused + row * run->fused_width))
+		if (!project(weights, at_most(BLOCK_ROWS, run->tokens - row),
+					 run->x + row * run->width, queries, all,
+					 run->fused + row * run->fused_width))
 			return false;
 	}
 	for (int t = 0; t < run->texts; t++)
@@ -479,9 +531,13 @@ last_layer_of_group(const LayerWeights *weights, bool last_token)
 		int			place = last_token ? count - 1 : 0;
 		float	   *fused = run->fused + first * run->fused_width;
 
-		/* the wanted row of the residual moves up; no text begins before its number */
+		/*
+		 * the wanted row of the residual moves up; no text begins before its
+		 * number
+		 */
 		if (first + place != t)
-			memmove(run->x + t * run->width, run->x + (first + place) * run->width,
+			memmove(run->x + t * run->width,
+					run->x + (first + place) * run->width,
 					sizeof(float) * run->plan->config.hidden);
 		prepare_rows(weights, count, 0, fused, false, true);
 	}
@@ -498,13 +554,18 @@ last_layer_of_group(const LayerWeights *weights, bool last_token)
 		prepare_rows(weights, 1, place, query, true, false);
 		if (!attend_text(weights, fused, count, place, 1, query))
 			return false;
-		/* queries of texts before this one are at rows at or after their number */
+		/*
+		 * queries of texts before this one are at rows at or after their
+		 * number
+		 */
 		if (first + place != t)
-			memmove(run->fused + t * run->fused_width, query, sizeof(float) * queries);
+			memmove(run->fused + t * run->fused_width, query,
+					sizeof(float) * queries);
 	}
 	for (int t = 0; t < run->texts; t += BLOCK_ROWS)
 	{
-		if (!finish_rows(weights, at_most(BLOCK_ROWS, run->texts - t), run->fused + t * run->fused_width,
+		if (!finish_rows(weights, at_most(BLOCK_ROWS, run->texts - t),
+						 run->fused + t * run->fused_width,
 						 run->x + t * run->width))
 			return false;
 	}
@@ -515,7 +576,9 @@ static AttentionHead
 long_head(const Run *run, int number)
 {
 	int			dims = run->plan->config.head_dims;
-	size_t		floats = aligned(sizeof(float) * attention_head_floats(run->tokens, dims)) / sizeof(float);
+	size_t		floats = aligned(sizeof(float) *
+								 attention_head_floats(run->tokens, dims)) /
+						 sizeof(float);
 
 	return attention_head_in(run->tokens, dims, run->heads + number * floats);
 }
@@ -536,23 +599,26 @@ layer_of_long_text(const LayerWeights *weights, int only)
 	{
 		int			rows = at_most(BLOCK_ROWS, run->tokens - row);
 
-		if (!project(weights, rows, run->x + row * run->width, queries, all, run->fused))
+		if (!project(weights, rows, run->x + row * run->width, queries, all,
+					 run->fused))
 			return false;
 		prepare_rows(weights, rows, row, run->fused, false, true);
 		for (int k = 0; k < config->key_heads; k++)
 		{
 			AttentionHead head = long_head(run, k);
-			float	   *keys = run->fused + queries + (size_t) k * config->head_dims;
+			float	   *keys = run->fused + queries +
+							   (size_t) k * config->head_dims;
 
-			attention_pack(&head, row, rows, keys, keys + run->plan->key_dims, run->fused_width,
-						   score_scale(run));
+			attention_pack(&head, row, rows, keys, keys + run->plan->key_dims,
+						   run->fused_width, score_scale(run));
 		}
 	}
 	for (int row = begin; row < end; row += BLOCK_ROWS)
 	{
 		int			rows = at_most(BLOCK_ROWS, end - row);
 
-		if (!project(weights, rows, run->x + row * run->width, 0, queries, run->fused))
+		if (!project(weights, rows, run->x + row * run->width, 0, queries,
+					 run->fused))
 			return false;
 		prepare_rows(weights, rows, row, run->fused, true, false);
 		for (int h = 0; h < config->heads; h++)
@@ -567,7 +633,8 @@ layer_of_long_text(const LayerWeights *weights, int only)
 			return false;
 	}
 	if (only > 0)
-		memcpy(run->x, run->x + only * run->width, sizeof(float) * config->hidden);
+		memcpy(run->x, run->x + only * run->width,
+			   sizeof(float) * config->hidden);
 	return true;
 }
 
@@ -590,25 +657,31 @@ deliver_group(const Run *run, bool all_layers, bool one_row_each)
 	{
 		int			first;
 		int			count = text_tokens(run, t, &first);
-		float	   *to = output->to + (size_t) (run->first + t) * config->hidden;
+		float	   *to = output->to +
+						 (size_t) (run->first + t) * config->hidden;
 
 		if (output->pooling == POOLING_NONE)
 		{
-			to = output->to + (run->begin - run->batch->offsets[0] + first) * config->hidden;
+			to = output->to + (run->begin - run->batch->offsets[0] + first) *
+								  config->hidden;
 			for (int r = 0; r < count; r++)
 			{
-				memcpy(to + (size_t) r * config->hidden, run->x + (first + r) * run->width,
+				memcpy(to + (size_t) r * config->hidden,
+					   run->x + (first + r) * run->width,
 					   sizeof(float) * config->hidden);
 				if (output->normalize)
-					pooling_normalize(config->hidden, to + (size_t) r * config->hidden);
+					pooling_normalize(config->hidden,
+									  to + (size_t) r * config->hidden);
 			}
 			continue;
 		}
 		if (one_row_each)
-			memcpy(to, run->x + t * run->width, sizeof(float) * config->hidden);
+			memcpy(to, run->x + t * run->width,
+				   sizeof(float) * config->hidden);
 		else
-			pooling_of_rows(output->pooling, config->hidden, count, output->skip,
-							run->x + first * run->width, run->width, to);
+			pooling_of_rows(output->pooling, config->hidden, count,
+							output->skip, run->x + first * run->width,
+							run->width, to);
 		if (output->normalize)
 			pooling_normalize(config->hidden, to);
 	}
@@ -619,9 +692,12 @@ encode_group(Run *run)
 {
 	const TransformerConfig *config = &run->plan->config;
 	int			all = config->layers * config->layers_of_group;
-	int			layers = run->output->layer < 0 || run->output->layer > config->layers
-		? all : run->output->layer * config->layers_of_group;
-	bool		one = run->output->pooling == POOLING_CLS || run->output->pooling == POOLING_LAST;
+	int			layers = run->output->layer < 0 ||
+								 run->output->layer > config->layers
+							 ? all
+							 : run->output->layer * config->layers_of_group;
+	bool		one = run->output->pooling == POOLING_CLS ||
+					  run->output->pooling == POOLING_LAST;
 	bool		is_long = run->tokens > FUSED_TOKENS;
 
 	if (!embed_group(run))
@@ -634,9 +710,12 @@ encode_group(Run *run)
 		bool		done;
 
 		if (is_long)
-			done = layer_of_long_text(&weights, last ? (last_token ? run->tokens - 1 : 0) : -1);
+			done = layer_of_long_text(&weights,
+									  last ? (last_token ? run->tokens - 1 : 0)
+										   : -1);
 		else
-			done = last ? last_layer_of_group(&weights, last_token) : layer_of_group(&weights);
+			done = last ? last_layer_of_group(&weights, last_token)
+						: layer_of_group(&weights);
 		if (!done)
 			return false;
 	}
@@ -666,7 +745,8 @@ batch_is_valid(const TransformerPlan *plan, const TransformerBatch *batch)
 	{
 		size_t		count = batch->offsets[t + 1] - batch->offsets[t];
 
-		if (batch->offsets[t + 1] <= batch->offsets[t] || count > (size_t) transformer_most_tokens(plan) ||
+		if (batch->offsets[t + 1] <= batch->offsets[t] ||
+			count > (size_t) transformer_most_tokens(plan) ||
 			count > INT_MAX / 4)
 			return false;
 	}
@@ -674,16 +754,18 @@ batch_is_valid(const TransformerPlan *plan, const TransformerBatch *batch)
 	{
 		if (batch->ids[i] < 0 || batch->ids[i] >= config->vocabulary)
 			return false;
-		if (batch->types != NULL && config->family->types && config->types > 0 &&
-			batch->types[i] >= config->types)
+		if (batch->types != NULL && config->family->types &&
+			config->types > 0 && batch->types[i] >= config->types)
 			return false;
 	}
 	return true;
 }
 
 TransformerStatus
-transformer_encode(const TransformerPlan *plan, const void *packed, const TransformerBatch *batch,
-				   const TransformerOutput *output, void *scratch, ProductInterrupt *interrupt)
+transformer_encode(const TransformerPlan *plan, const void *packed,
+				   const TransformerBatch *batch,
+				   const TransformerOutput *output, void *scratch,
+				   ProductInterrupt *interrupt)
 {
 	Run			run = {plan, packed, batch, output, interrupt};
 	size_t		longest = 0;
@@ -705,7 +787,8 @@ transformer_encode(const TransformerPlan *plan, const void *packed, const Transf
 		run.begin = batch->offsets[run.first];
 		run.texts = 1;
 		while (run.first + run.texts < batch->texts &&
-			   batch->offsets[run.first + run.texts + 1] - run.begin <= GROUP_TOKENS)
+			   batch->offsets[run.first + run.texts + 1] - run.begin <=
+				   GROUP_TOKENS)
 			run.texts++;
 		run.tokens = (int) (batch->offsets[run.first + run.texts] - run.begin);
 		if (!encode_group(&run))

@@ -17,7 +17,9 @@
 
 #define END {NULL, TENSOR_WORDS}
 
-/* BERT's, which its descendants kept; gamma and beta are of its first files. */
+/*
+ * BERT's, which its descendants kept; gamma and beta are of its first files.
+ */
 static const TensorName bert_embeddings[] = {
 	{"embeddings.word_embeddings.weight", TENSOR_WORDS},
 	{"embeddings.position_embeddings.weight", TENSOR_PLACES},
@@ -228,16 +230,22 @@ static const TensorName modernbert_names[] = {
 	END
 };
 
-static const TensorName *const bert_names[] = {bert_embeddings, bert_layers, NULL};
-static const TensorName *const distilbert_names[] = {bert_embeddings, distilbert_layers, NULL};
-static const TensorName *const mpnet_names[] = {bert_embeddings, mpnet_layers, bert_layers, NULL};
-static const TensorName *const albert_names[] = {bert_embeddings, albert_layers, NULL};
-static const TensorName *const llama_names[] = {llama_attention, llama_norms, NULL};
-static const TensorName *const gemma_names[] = {llama_attention, gemma_norms, NULL};
+static const TensorName *const bert_names[] = {bert_embeddings, bert_layers,
+											   NULL};
+static const TensorName *const distilbert_names[] = {bert_embeddings,
+													 distilbert_layers, NULL};
+static const TensorName *const mpnet_names[] = {bert_embeddings, mpnet_layers,
+												bert_layers, NULL};
+static const TensorName *const albert_names[] = {bert_embeddings,
+												 albert_layers, NULL};
+static const TensorName *const llama_names[] = {llama_attention, llama_norms,
+												NULL};
+static const TensorName *const gemma_names[] = {llama_attention, gemma_norms,
+												NULL};
 static const TensorName *const modern_names[] = {modernbert_names, NULL};
 static const TensorName *const jina_names[] = {
-	bert_embeddings, llama_attention, rotary_bert_norms, jina_files, nomic_files, NULL
-};
+	bert_embeddings, llama_attention, rotary_bert_norms,
+	jina_files,		 nomic_files,	  NULL};
 static const TensorName *const nomic_names[] = {
 	bert_embeddings, llama_attention, rotary_bert_norms, nomic_files, NULL
 };
@@ -246,9 +254,10 @@ static const TensorName *const gte_names[] = {
 };
 
 /* What kin have in common; a row names what is its own. */
-#define LIKE_BERT \
-	.norm_place = NORM_AFTER, .norm_kind = NORM_LAYER, .embedding_norm = true, \
-	.query_bias = true, .out_bias = true, .unit_bias = true, .norm_bias = true, .epsilon = 1e-12
+#define LIKE_BERT                                                 \
+	.norm_place = NORM_AFTER, .norm_kind = NORM_LAYER,            \
+	.embedding_norm = true, .query_bias = true, .out_bias = true, \
+	.unit_bias = true, .norm_bias = true, .epsilon = 1e-12
 
 #define LIKE_ROBERTA \
 	LIKE_BERT, .prefix = "roberta.", .positions = POSITION_TABLE_AFTER_PADDING, .types = true, \
@@ -257,34 +266,64 @@ static const TensorName *const gte_names[] = {
 #define LIKE_LLAMA \
 	.prefix = "model.", .positions = POSITION_ROTARY, .final_norm = true, .gated = true, .padding = -1
 
-#define DECODER \
-	LIKE_LLAMA, .norm_place = NORM_BEFORE, .norm_kind = NORM_RMS, .causal = true, .epsilon = 1e-6, \
-	.theta = 10000, .activation = ACTIVATION_SILU, .names = llama_names
+#define DECODER                                                   \
+	LIKE_LLAMA, .norm_place = NORM_BEFORE, .norm_kind = NORM_RMS, \
+				.causal = true, .epsilon = 1e-6, .theta = 10000,  \
+				.activation = ACTIVATION_SILU, .names = llama_names
 
-#define LIKE_ROTARY_BERT \
-	.norm_place = NORM_AFTER, .norm_kind = NORM_LAYER, .positions = POSITION_ROTARY, \
-	.types = true, .embedding_norm = true, .norm_bias = true
+#define LIKE_ROTARY_BERT                                                 \
+	.norm_place = NORM_AFTER, .norm_kind = NORM_LAYER,                   \
+	.positions = POSITION_ROTARY, .types = true, .embedding_norm = true, \
+	.norm_bias = true
 
 static const TransformerFamily families[] = {
 	/* Devlin et al. 2018, arXiv 1810.04805 */
-	{.name = "bert", .prefix = "bert.", LIKE_BERT, .positions = POSITION_TABLE, .types = true,
-	.activation = ACTIVATION_GELU, .names = bert_names},
+	{.name = "bert",
+	 .prefix = "bert.",
+	 LIKE_BERT,
+	 .positions = POSITION_TABLE,
+	 .types = true,
+	 .activation = ACTIVATION_GELU,
+	 .names = bert_names},
 	/* Sanh et al. 2019, arXiv 1910.01108 */
-	{.name = "distilbert", .prefix = "distilbert.", LIKE_BERT, .positions = POSITION_TABLE,
-	.activation = ACTIVATION_GELU, .names = distilbert_names},
-	/* Liu et al. 2019, arXiv 1907.11692; Conneau et al., 1911.02116; Martin et al., 1911.03894 */
+	{.name = "distilbert",
+	 .prefix = "distilbert.",
+	 LIKE_BERT,
+	 .positions = POSITION_TABLE,
+	 .activation = ACTIVATION_GELU,
+	 .names = distilbert_names},
+	/*
+	 * Liu et al. 2019, arXiv 1907.11692; Conneau et al., 1911.02116; Martin et
+	 * al., 1911.03894
+	 */
 	{.name = "roberta", LIKE_ROBERTA},
 	{.name = "xlm-roberta", LIKE_ROBERTA},
 	{.name = "camembert", LIKE_ROBERTA},
 	/* Song et al. 2020, arXiv 2004.09297 */
-	{.name = "mpnet", .prefix = "mpnet.", LIKE_BERT, .positions = POSITION_TABLE_AFTER_PADDING,
-	.relative = true, .padding = 1, .activation = ACTIVATION_GELU, .names = mpnet_names},
+	{.name = "mpnet",
+	 .prefix = "mpnet.",
+	 LIKE_BERT,
+	 .positions = POSITION_TABLE_AFTER_PADDING,
+	 .relative = true,
+	 .padding = 1,
+	 .activation = ACTIVATION_GELU,
+	 .names = mpnet_names},
 	/* Lan et al. 2019, arXiv 1909.11942 */
-	{.name = "albert", .prefix = "albert.", LIKE_BERT, .positions = POSITION_TABLE, .types = true,
-	.activation = ACTIVATION_GELU_TANH, .names = albert_names},
+	{.name = "albert",
+	 .prefix = "albert.",
+	 LIKE_BERT,
+	 .positions = POSITION_TABLE,
+	 .types = true,
+	 .activation = ACTIVATION_GELU_TANH,
+	 .names = albert_names},
 	/* Clark et al. 2020, arXiv 2003.10555 */
-	{.name = "electra", .prefix = "electra.", LIKE_BERT, .positions = POSITION_TABLE, .types = true,
-	.activation = ACTIVATION_GELU, .names = bert_names},
+	{.name = "electra",
+	 .prefix = "electra.",
+	 LIKE_BERT,
+	 .positions = POSITION_TABLE,
+	 .types = true,
+	 .activation = ACTIVATION_GELU,
+	 .names = bert_names},
 	/* Touvron et al. 2023, arXiv 2302.13971 */
 	{.name = "llama", DECODER},
 	/* Jiang et al. 2023, arXiv 2310.06825 */
@@ -294,28 +333,75 @@ static const TransformerFamily families[] = {
 	/* Yang et al. 2025, arXiv 2505.09388 */
 	{.name = "qwen3", DECODER, .head_norm = true},
 	/* Boizard et al. 2025, arXiv 2503.05500 */
-	{.name = "eurobert", LIKE_LLAMA, .norm_place = NORM_BEFORE, .norm_kind = NORM_RMS, .epsilon = 1e-5,
-	.theta = 250000, .activation = ACTIVATION_SILU, .names = llama_names},
+	{.name = "eurobert",
+	 LIKE_LLAMA,
+	 .norm_place = NORM_BEFORE,
+	 .norm_kind = NORM_RMS,
+	 .epsilon = 1e-5,
+	 .theta = 250000,
+	 .activation = ACTIVATION_SILU,
+	 .names = llama_names},
 	/* Gemma 3, arXiv 2503.19786; EmbeddingGemma, arXiv 2509.20354 */
-	{.name = "gemma3_text", LIKE_LLAMA, .norm_place = NORM_BOTH, .norm_kind = NORM_RMS_PLUS_ONE,
-	.causal = true, .head_norm = true, .scaled_embedding = true, .epsilon = 1e-6, .theta = 1000000,
-	.local_theta = 10000, .activation = ACTIVATION_GELU_TANH, .names = gemma_names},
+	{.name = "gemma3_text",
+	 LIKE_LLAMA,
+	 .norm_place = NORM_BOTH,
+	 .norm_kind = NORM_RMS_PLUS_ONE,
+	 .causal = true,
+	 .head_norm = true,
+	 .scaled_embedding = true,
+	 .epsilon = 1e-6,
+	 .theta = 1000000,
+	 .local_theta = 10000,
+	 .activation = ACTIVATION_GELU_TANH,
+	 .names = gemma_names},
 	/* Warner et al. 2024, arXiv 2412.13663 */
-	{.name = "modernbert", .prefix = "model.", .norm_place = NORM_BEFORE, .norm_kind = NORM_LAYER,
-	.positions = POSITION_ROTARY, .embedding_norm = true, .final_norm = true, .first_norm_missing = true,
-	.gated = true, .epsilon = 1e-5, .theta = 160000, .local_theta = 10000, .padding = -1,
-	.activation = ACTIVATION_GELU, .names = modern_names},
+	{.name = "modernbert",
+	 .prefix = "model.",
+	 .norm_place = NORM_BEFORE,
+	 .norm_kind = NORM_LAYER,
+	 .positions = POSITION_ROTARY,
+	 .embedding_norm = true,
+	 .final_norm = true,
+	 .first_norm_missing = true,
+	 .gated = true,
+	 .epsilon = 1e-5,
+	 .theta = 160000,
+	 .local_theta = 10000,
+	 .padding = -1,
+	 .activation = ACTIVATION_GELU,
+	 .names = modern_names},
 	/* Nussbaum et al. 2024, arXiv 2402.01613 */
-	{.name = "nomic_bert", .prefix = "model.", LIKE_ROTARY_BERT, .gated = true, .epsilon = 1e-12,
-	.theta = 1000, .activation = ACTIVATION_SILU, .names = nomic_names},
+	{.name = "nomic_bert",
+	 .prefix = "model.",
+	 LIKE_ROTARY_BERT,
+	 .gated = true,
+	 .epsilon = 1e-12,
+	 .theta = 1000,
+	 .activation = ACTIVATION_SILU,
+	 .names = nomic_names},
 	/* Zhang et al. 2024, arXiv 2407.19669 */
-	{.name = "gte", .prefix = "new.", LIKE_ROTARY_BERT, .gated = true, .query_bias = true,
-	.out_bias = true, .down_bias = true, .epsilon = 1e-12, .theta = 160000,
-	.activation = ACTIVATION_GELU, .names = gte_names},
+	{.name = "gte",
+	 .prefix = "new.",
+	 LIKE_ROTARY_BERT,
+	 .gated = true,
+	 .query_bias = true,
+	 .out_bias = true,
+	 .down_bias = true,
+	 .epsilon = 1e-12,
+	 .theta = 160000,
+	 .activation = ACTIVATION_GELU,
+	 .names = gte_names},
 	/* Sturua et al. 2024, arXiv 2409.10173 */
-	{.name = "jina_embeddings_v3", .prefix = "roberta.", LIKE_ROTARY_BERT, .query_bias = true,
-	.out_bias = true, .unit_bias = true, .epsilon = 1e-5, .theta = 20000,
-	.activation = ACTIVATION_GELU, .names = jina_names},
+	{.name = "jina_embeddings_v3",
+	 .prefix = "roberta.",
+	 LIKE_ROTARY_BERT,
+	 .query_bias = true,
+	 .out_bias = true,
+	 .unit_bias = true,
+	 .epsilon = 1e-5,
+	 .theta = 20000,
+	 .activation = ACTIVATION_GELU,
+	 .names = jina_names},
 };
 
 #define FAMILIES ((int) (sizeof(families) / sizeof(families[0])))
@@ -371,7 +457,8 @@ follows(const char *name, const char *pattern, int *layer)
 				return false;
 			continue;
 		}
-		if (*name < '0' || *name > '9' || (name[0] == '0' && name[1] >= '0' && name[1] <= '9'))
+		if (*name < '0' || *name > '9' ||
+			(name[0] == '0' && name[1] >= '0' && name[1] <= '9'))
 			return false;
 		value = strtol(name, &end, 10);
 		if (end - name > 4)
@@ -385,7 +472,8 @@ follows(const char *name, const char *pattern, int *layer)
 }
 
 static int
-role_without_prefix(const TransformerFamily *family, const char *name, int *layer)
+role_without_prefix(const TransformerFamily *family, const char *name,
+					int *layer)
 {
 	for (const TensorName *const *list = family->names; *list != NULL; list++)
 	{
@@ -408,7 +496,8 @@ role_without_prefix(const TransformerFamily *family, const char *name, int *laye
 }
 
 int
-transformer_role_of_name(const TransformerFamily *family, const char *name, int *layer)
+transformer_role_of_name(const TransformerFamily *family, const char *name,
+						 int *layer)
 {
 	size_t		length = family->prefix != NULL ? strlen(family->prefix) : 0;
 	int			role = -2;
@@ -421,8 +510,8 @@ transformer_role_of_name(const TransformerFamily *family, const char *name, int 
 }
 
 void
-transformer_name_of_role(const TransformerFamily *family, TensorRole role, int layer,
-						 char *name, size_t size)
+transformer_name_of_role(const TransformerFamily *family, TensorRole role,
+						 int layer, char *name, size_t size)
 {
 	for (const TensorName *const *list = family->names; *list != NULL; list++)
 	{

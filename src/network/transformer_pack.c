@@ -75,7 +75,8 @@ struct TransformerPacker
 static size_t
 aligned(size_t size)
 {
-	return (size + PRODUCT_ALIGNMENT - 1) / PRODUCT_ALIGNMENT * PRODUCT_ALIGNMENT;
+	return (size + PRODUCT_ALIGNMENT - 1) / PRODUCT_ALIGNMENT *
+		   PRODUCT_ALIGNMENT;
 }
 
 /*
@@ -93,13 +94,15 @@ round_to_panels(ProductPrecision precision, int count)
 static TensorPlace *
 place_of(TransformerPlan *plan, TensorRole role)
 {
-	return role < TENSOR_QUERY ? &plan->model[role] : &plan->layer[role - TENSOR_QUERY];
+	return role < TENSOR_QUERY ? &plan->model[role]
+							   : &plan->layer[role - TENSOR_QUERY];
 }
 
 static const TensorPlace *
 place_in(const TransformerPlan *plan, TensorRole role)
 {
-	return role < TENSOR_QUERY ? &plan->model[role] : &plan->layer[role - TENSOR_QUERY];
+	return role < TENSOR_QUERY ? &plan->model[role]
+							   : &plan->layer[role - TENSOR_QUERY];
 }
 
 static void
@@ -110,8 +113,9 @@ add_matrix(TransformerPlan *plan, TensorRole role, int rows, int columns)
 	place->rows = rows;
 	place->columns = columns;
 	place->is_matrix = true;
-	place->bytes = round_to_panels(plan->precision, rows) / product_panel_columns(plan->precision) *
-		product_panel_bytes(plan->precision, columns);
+	place->bytes = round_to_panels(plan->precision, rows) /
+				   product_panel_columns(plan->precision) *
+				   product_panel_bytes(plan->precision, columns);
 }
 
 static void
@@ -124,14 +128,17 @@ add_floats(TransformerPlan *plan, TensorRole role, int rows, int columns)
 	place->bytes = aligned(sizeof(float) * rows * columns);
 }
 
-/* A bias fills whole panels, for those of queries, keys and values are joined. */
+/*
+ * A bias fills whole panels, for those of queries, keys and values are joined.
+ */
 static void
 add_bias(TransformerPlan *plan, bool wanted, TensorRole role, int columns)
 {
 	if (!wanted)
 		return;
 	add_floats(plan, role, 1, columns);
-	place_of(plan, role)->bytes = aligned(sizeof(float) * round_to_panels(plan->precision, columns));
+	place_of(plan, role)->bytes = aligned(
+		sizeof(float) * round_to_panels(plan->precision, columns));
 }
 
 static void
@@ -174,7 +181,8 @@ add_layer(TransformerPlan *plan)
 		add_bias(plan, config->unit_bias, TENSOR_UP_BIAS, config->units);
 	}
 	add_matrix(plan, TENSOR_DOWN, config->hidden, config->units);
-	add_bias(plan, config->unit_bias || family->down_bias, TENSOR_DOWN_BIAS, config->hidden);
+	add_bias(plan, config->unit_bias || family->down_bias, TENSOR_DOWN_BIAS,
+			 config->hidden);
 	add_norm(plan, TENSOR_ATTENTION_NORM, config->hidden);
 	add_norm(plan, TENSOR_UNITS_NORM, config->hidden);
 	if (family->norm_place == NORM_BOTH)
@@ -191,7 +199,8 @@ add_model(TransformerPlan *plan)
 	const TransformerFamily *family = config->family;
 
 	add_floats(plan, TENSOR_WORDS, config->vocabulary, config->embedding);
-	if (family->positions == POSITION_TABLE || family->positions == POSITION_TABLE_AFTER_PADDING)
+	if (family->positions == POSITION_TABLE ||
+		family->positions == POSITION_TABLE_AFTER_PADDING)
 		add_floats(plan, TENSOR_PLACES, config->places, config->embedding);
 	if (family->types && config->types > 0)
 		add_floats(plan, TENSOR_TYPES, config->types, config->embedding);
@@ -209,7 +218,8 @@ add_model(TransformerPlan *plan)
 }
 
 TransformerStatus
-transformer_plan(TransformerPlan *plan, const TransformerConfig *config, ProductPrecision precision)
+transformer_plan(TransformerPlan *plan, const TransformerConfig *config,
+				 ProductPrecision precision)
 {
 	size_t		at = sizeof(PackedHeader);
 
@@ -221,8 +231,10 @@ transformer_plan(TransformerPlan *plan, const TransformerConfig *config, Product
 	plan->weight_layers = config->layers;
 	if (strcmp(config->family->name, "albert") == 0)
 		plan->weight_layers = config->groups * config->layers_of_group;
-	plan->query_dims = round_to_panels(precision, config->heads * config->head_dims);
-	plan->key_dims = round_to_panels(precision, config->key_heads * config->head_dims);
+	plan->query_dims = round_to_panels(precision,
+									   config->heads * config->head_dims);
+	plan->key_dims = round_to_panels(precision,
+									 config->key_heads * config->head_dims);
 	add_model(plan);
 	add_layer(plan);
 	for (int i = 0; i < TENSORS_OF_MODEL; i++)
@@ -262,7 +274,8 @@ transformer_open(const TransformerPlan *plan, const void *packed, size_t size)
 	PackedHeader header;
 
 	header_of(plan, &header);
-	if (size < sizeof(header) || size != plan->bytes || memcmp(packed, &header, sizeof(header)) != 0)
+	if (size < sizeof(header) || size != plan->bytes ||
+		memcmp(packed, &header, sizeof(header)) != 0)
 		return TRANSFORMER_INVALID;
 	return TRANSFORMER_OK;
 }
@@ -272,7 +285,8 @@ transformer_open(const TransformerPlan *plan, const void *packed, size_t size)
  */
 
 static TransformerStatus __attribute__((format(printf, 3, 4)))
-packing_failed(TransformerPacker *packer, TransformerStatus status, const char *format, ...)
+packing_failed(TransformerPacker *packer, TransformerStatus status,
+			   const char *format, ...)
 {
 	va_list		arguments;
 
@@ -300,7 +314,8 @@ widest(const TransformerPlan *plan)
 static size_t
 row_floats(const TransformerPlan *plan)
 {
-	size_t		panel = (size_t) widest(plan) * product_panel_columns(plan->precision);
+	size_t		panel = (size_t) widest(plan) *
+						product_panel_columns(plan->precision);
 
 	return panel > TABLE_FLOATS ? panel : TABLE_FLOATS;
 }
@@ -314,12 +329,15 @@ seen_bytes(const TransformerPlan *plan)
 size_t
 transformer_packer_bytes(const TransformerPlan *plan)
 {
-	return aligned(sizeof(TransformerPacker)) + aligned(sizeof(float) * row_floats(plan)) +
-		product_panel_bytes(plan->precision, widest(plan)) + aligned(seen_bytes(plan)) + PRODUCT_ALIGNMENT;
+	return aligned(sizeof(TransformerPacker)) +
+		   aligned(sizeof(float) * row_floats(plan)) +
+		   product_panel_bytes(plan->precision, widest(plan)) +
+		   aligned(seen_bytes(plan)) + PRODUCT_ALIGNMENT;
 }
 
 TransformerPacker *
-transformer_packer(const TransformerPlan *plan, TransformerSink sink, void *memory)
+transformer_packer(const TransformerPlan *plan, TransformerSink sink,
+				   void *memory)
 {
 	char	   *at = (char *) aligned((size_t) memory);
 	TransformerPacker *packer = (TransformerPacker *) at;
@@ -348,14 +366,13 @@ seen_of(const TransformerPacker *packer, TensorRole role, int layer)
 {
 	if (role < TENSOR_QUERY)
 		return &packer->seen[role];
-	return &packer->seen[TENSORS_OF_MODEL + (size_t) layer * TENSORS_OF_LAYER + role - TENSOR_QUERY];
+	return &packer->seen[TENSORS_OF_MODEL + (size_t) layer * TENSORS_OF_LAYER +
+						 role - TENSOR_QUERY];
 }
 
-/* The parts of a tensor that a file keeps in one. */
-static void
-choose_segments(TransformerPacker *packer, TensorRole role)
+int
+transformer_parts_of_role(TensorRole role, TensorRole to[3])
 {
-	const TransformerPlan *plan = packer->plan;
 	static const TensorRole parts[][3] = {
 		{TENSOR_QUERY, TENSOR_KEY, TENSOR_VALUE},
 		{TENSOR_QUERY_BIAS, TENSOR_KEY_BIAS, TENSOR_VALUE_BIAS},
@@ -363,20 +380,32 @@ choose_segments(TransformerPacker *packer, TensorRole role)
 		{TENSOR_GATE_BIAS, TENSOR_UP_BIAS},
 		{TENSOR_UP, TENSOR_GATE},
 	};
+	int			count = role <= TENSOR_QUERY_KEY_VALUE_BIAS ? 3 : 2;
 
-	packer->segment_count = 1;
-	packer->segments[0].role = role;
-	if (role >= TENSOR_QUERY_KEY_VALUE)
-	{
-		packer->segment_count = role <= TENSOR_QUERY_KEY_VALUE_BIAS ? 3 : 2;
-		for (int i = 0; i < packer->segment_count; i++)
-			packer->segments[i].role = parts[role - TENSOR_QUERY_KEY_VALUE][i];
-	}
+	to[0] = role;
+	if (role < TENSOR_QUERY_KEY_VALUE)
+		return 1;
+	for (int i = 0; i < count; i++)
+		to[i] = parts[role - TENSOR_QUERY_KEY_VALUE][i];
+	return count;
+}
+
+/* The parts of a tensor that a file keeps in one. */
+static void
+choose_segments(TransformerPacker *packer, TensorRole role)
+{
+	const TransformerPlan *plan = packer->plan;
+	TensorRole	parts[3];
+
+	packer->segment_count = transformer_parts_of_role(role, parts);
 	for (int i = 0; i < packer->segment_count; i++)
 	{
-		const TensorPlace *place = place_in(plan, packer->segments[i].role);
+		const TensorPlace *place = place_in(plan, parts[i]);
 
-		packer->segments[i].rows = place->rows == 1 && !place->is_matrix ? place->columns : place->rows;
+		packer->segments[i].role = parts[i];
+		packer->segments[i].rows = place->rows == 1 && !place->is_matrix
+									   ? place->columns
+									   : place->rows;
 	}
 }
 
@@ -384,7 +413,8 @@ choose_segments(TransformerPacker *packer, TensorRole role)
 static bool
 shape_fits(const TransformerPacker *packer, int dims, const int64_t *shape)
 {
-	const TensorPlace *place = place_in(packer->plan, packer->segments[0].role);
+	const TensorPlace *place = place_in(packer->plan,
+										packer->segments[0].role);
 	bool		vector = place->rows == 1 && !place->is_matrix;
 	int64_t		rows = 0;
 
@@ -392,7 +422,8 @@ shape_fits(const TransformerPacker *packer, int dims, const int64_t *shape)
 		rows += packer->segments[i].rows;
 
 	/* a table of one row is still a table */
-	if (vector && dims == 2 && shape[0] == 1 && packer->segments[0].role <= TENSOR_TYPES)
+	if (vector && dims == 2 && shape[0] == 1 &&
+		packer->segments[0].role <= TENSOR_TYPES)
 		return shape[1] == place->columns;
 	if (vector)
 		return dims == 1 && shape[0] == rows;
@@ -400,7 +431,8 @@ shape_fits(const TransformerPacker *packer, int dims, const int64_t *shape)
 }
 
 TransformerStatus
-transformer_tensor_begin(TransformerPacker *packer, const char *name, int dims, const int64_t *shape)
+transformer_tensor_begin(TransformerPacker *packer, const char *name, int dims,
+						 const int64_t *shape)
 {
 	const TransformerPlan *plan = packer->plan;
 	const TransformerConfig *config = &plan->config;
@@ -414,7 +446,8 @@ transformer_tensor_begin(TransformerPacker *packer, const char *name, int dims, 
 		return packing_failed(packer, TRANSFORMER_UNKNOWN, "unknown tensor \"%s\"", packer->name);
 	if (strcmp(config->family->name, "albert") == 0 && role >= TENSOR_QUERY)
 	{
-		if (layer / 10000 >= config->groups || layer % 10000 >= config->layers_of_group)
+		if (layer / 10000 >= config->groups ||
+			layer % 10000 >= config->layers_of_group)
 			return packing_failed(packer, TRANSFORMER_UNKNOWN, "tensor \"%s\" is of no layer", packer->name);
 		layer = layer / 10000 * config->layers_of_group + layer % 10000;
 	}
@@ -448,7 +481,8 @@ offset_of(const TransformerPacker *packer, TensorRole role)
 
 	if (role < TENSOR_QUERY)
 		return plan->model[role].offset;
-	return plan->layers_offset + plan->layer_bytes * packer->layer + plan->layer[role - TENSOR_QUERY].offset;
+	return plan->layers_offset + plan->layer_bytes * packer->layer +
+		   plan->layer[role - TENSOR_QUERY].offset;
 }
 
 /* The gathered rows of a matrix, as a panel. */
@@ -461,15 +495,20 @@ write_panel(TransformerPacker *packer, TensorRole role)
 	size_t		size = product_panel_bytes(plan->precision, place->columns);
 	size_t		at = (packer->row - packer->gathered_rows) / columns * size;
 
-	product_pack_panel(plan->precision, place->columns, packer->gathered_rows, packer->rows,
-					   place->columns, packer->panel);
+	product_pack_panel(plan->precision, place->columns, packer->gathered_rows,
+					   packer->rows, place->columns, packer->panel);
 	packer->gathered_rows = 0;
-	return packer->sink.write(packer->sink.argument, offset_of(packer, role) + at, packer->panel, size);
+	return packer->sink.write(packer->sink.argument,
+							  offset_of(packer, role) + at, packer->panel,
+							  size);
 }
 
-/* Values of a matrix; returns how many were taken, or 0 when the sink stops. */
+/*
+ * Values of a matrix; returns how many were taken, or 0 when the sink stops.
+ */
 static size_t
-take_matrix(TransformerPacker *packer, TensorRole role, const float *values, size_t count)
+take_matrix(TransformerPacker *packer, TensorRole role, const float *values,
+			size_t count)
 {
 	const TensorPlace *place = place_in(packer->plan, role);
 	int64_t		rows = packer->segments[packer->segment].rows;
@@ -480,7 +519,8 @@ take_matrix(TransformerPacker *packer, TensorRole role, const float *values, siz
 		size_t		some = place->columns - packer->column;
 
 		some = some < count - taken ? some : count - taken;
-		memcpy(packer->rows + (size_t) packer->gathered_rows * place->columns + packer->column,
+		memcpy(packer->rows + (size_t) packer->gathered_rows * place->columns +
+				   packer->column,
 			   values + taken, sizeof(float) * some);
 		taken += some;
 		packer->column += some;
@@ -489,26 +529,37 @@ take_matrix(TransformerPacker *packer, TensorRole role, const float *values, siz
 		packer->column = 0;
 		packer->row++;
 		packer->gathered_rows++;
-		if ((packer->gathered_rows == product_panel_columns(packer->plan->precision) ||
-			 packer->row == rows) && !write_panel(packer, role))
+		if ((packer->gathered_rows ==
+				 product_panel_columns(packer->plan->precision) ||
+			 packer->row == rows) &&
+			!write_panel(packer, role))
 			return 0;
 	}
 	return taken;
 }
 
-/* Values of a vector or a table: to their place, changed where the family does. */
+/*
+ * Values of a vector or a table: to their place, changed where the family
+ * does.
+ */
 static size_t
-take_floats(TransformerPacker *packer, TensorRole role, const float *values, size_t count)
+take_floats(TransformerPacker *packer, TensorRole role, const float *values,
+			size_t count)
 {
 	const TransformerPlan *plan = packer->plan;
 	const TensorPlace *place = place_in(plan, role);
 	bool		vector = place->rows == 1;
 	size_t		width = vector ? 1 : place->columns;
 	size_t		at = (size_t) packer->row * width + packer->column;
-	size_t		left = (size_t) packer->segments[packer->segment].rows * width - at;
-	bool		is_norm = role == TENSOR_QUERY_NORM || role == TENSOR_KEY_NORM ||
-		role == TENSOR_ATTENTION_NORM || role == TENSOR_UNITS_NORM || role == TENSOR_FINAL_NORM ||
-		role == TENSOR_ATTENTION_POST_NORM || role == TENSOR_UNITS_POST_NORM;
+	size_t		left =
+			 (size_t) packer->segments[packer->segment].rows * width - at;
+	bool		is_norm = role == TENSOR_QUERY_NORM ||
+						  role == TENSOR_KEY_NORM ||
+						  role == TENSOR_ATTENTION_NORM ||
+						  role == TENSOR_UNITS_NORM ||
+						  role == TENSOR_FINAL_NORM ||
+						  role == TENSOR_ATTENTION_POST_NORM ||
+						  role == TENSOR_UNITS_POST_NORM;
 
 	count = count < left ? count : left;
 	count = count < TABLE_FLOATS ? count : TABLE_FLOATS;
@@ -520,7 +571,8 @@ take_floats(TransformerPacker *packer, TensorRole role, const float *values, siz
 		else if (role == TENSOR_WORDS && plan->config.embedding_scale != 1)
 			packer->rows[i] *= (float) plan->config.embedding_scale;
 	}
-	if (!packer->sink.write(packer->sink.argument, offset_of(packer, role) + sizeof(float) * at,
+	if (!packer->sink.write(packer->sink.argument,
+							offset_of(packer, role) + sizeof(float) * at,
 							packer->rows, sizeof(float) * count))
 		return 0;
 	at += count;
@@ -530,7 +582,8 @@ take_floats(TransformerPacker *packer, TensorRole role, const float *values, siz
 }
 
 TransformerStatus
-transformer_tensor_values(TransformerPacker *packer, const float *values, size_t count)
+transformer_tensor_values(TransformerPacker *packer, const float *values,
+						  size_t count)
 {
 	for (size_t i = 0; i < count; i++)
 	{
@@ -573,9 +626,12 @@ fill_up(TransformerPacker *packer, TensorRole role)
 
 	while (!place->is_matrix && at < place->bytes)
 	{
-		size_t		some = place->bytes - at < sizeof(zeros) ? place->bytes - at : sizeof(zeros);
+		size_t		some = place->bytes - at < sizeof(zeros)
+							   ? place->bytes - at
+							   : sizeof(zeros);
 
-		if (!packer->sink.write(packer->sink.argument, offset_of(packer, role) + at, zeros, some))
+		if (!packer->sink.write(packer->sink.argument,
+								offset_of(packer, role) + at, zeros, some))
 			return false;
 		at += some;
 	}
@@ -601,7 +657,8 @@ missing(TransformerPacker *packer, TensorRole role, int layer)
 {
 	char		name[100];
 
-	transformer_name_of_role(packer->plan->config.family, role, layer, name, sizeof(name));
+	transformer_name_of_role(packer->plan->config.family, role, layer, name,
+							 sizeof(name));
 	return packing_failed(packer, TRANSFORMER_INVALID, "tensor \"%s\" is missing", name);
 }
 
@@ -622,9 +679,11 @@ transformer_packer_finish(TransformerPacker *packer)
 		{
 			/* the embedding's norm serves the first layer too */
 			if (layer == 0 && plan->config.family->first_norm_missing &&
-				(role == TENSOR_ATTENTION_NORM || role == TENSOR_ATTENTION_NORM_BIAS))
+				(role == TENSOR_ATTENTION_NORM ||
+				 role == TENSOR_ATTENTION_NORM_BIAS))
 				continue;
-			if (plan->layer[role - TENSOR_QUERY].bytes > 0 && !*seen_of(packer, role, layer))
+			if (plan->layer[role - TENSOR_QUERY].bytes > 0 &&
+				!*seen_of(packer, role, layer))
 				return missing(packer, role, layer);
 		}
 	}

@@ -13,10 +13,13 @@
 bool
 transformer_has_bias(const TransformerPlan *plan)
 {
-	return plan->config.family->relative || plan->config.family->positions == POSITION_ALIBI;
+	return plan->config.family->relative ||
+		   plan->config.family->positions == POSITION_ALIBI;
 }
 
-/* Frequencies are stretched as the option says; Llama 3's: arXiv 2407.21783. */
+/*
+ * Frequencies are stretched as the option says; Llama 3's: arXiv 2407.21783.
+ */
 static float
 stretched(const RotaryStretch *stretch, float frequency)
 {
@@ -36,7 +39,8 @@ stretched(const RotaryStretch *stretch, float frequency)
 				return (float) (frequency / stretch->factor);
 			smooth = (stretch->original_places / wave - stretch->low_factor) /
 				(stretch->high_factor - stretch->low_factor);
-			return (float) ((1 - smooth) * frequency / stretch->factor + smooth * frequency);
+			return (float) ((1 - smooth) * frequency / stretch->factor +
+							smooth * frequency);
 	}
 	return frequency;
 }
@@ -46,16 +50,20 @@ stretched(const RotaryStretch *stretch, float frequency)
  * and angles are floats, as in the reference: at place 8,000 an angle in
  * double would be another one.
  */
-static void
-fill_turns(const TransformerConfig *config, bool is_local, size_t places, float *turns)
+void
+transformer_fill_turns(const TransformerConfig *config, bool is_local,
+					   size_t places, float *turns)
 {
 	int			half = (int) (config->head_dims * config->rotary_share) / 2;
 	double		theta = is_local ? config->local_theta : config->theta;
-	const RotaryStretch *stretch = is_local ? &config->local_stretch : &config->stretch;
+	const RotaryStretch *stretch = is_local ? &config->local_stretch
+											: &config->stretch;
 
 	for (int i = 0; i < half; i++)
 	{
-		float		frequency = 1.0f / powf((float) theta, (float) (2 * i) / (float) (2 * half));
+		float		frequency = 1.0f /
+								powf((float) theta,
+									 (float) (2 * i) / (float) (2 * half));
 
 		frequency = stretched(stretch, frequency);
 		for (size_t place = 0; place < places; place++)
@@ -72,8 +80,8 @@ fill_turns(const TransformerConfig *config, bool is_local, size_t places, float 
  * The bucket of a distance j - i: Raffel et al. 2019 (arXiv 1910.10683), in
  * both directions; in floats, as the reference computes it.
  */
-static int
-relative_bucket(int distance, int buckets)
+int
+transformer_relative_bucket(int distance, int buckets)
 {
 	int			half = buckets / 2;
 	int			exact = half / 2;
@@ -83,7 +91,8 @@ relative_bucket(int distance, int buckets)
 
 	if (size < exact)
 		return bucket + size;
-	large = exact + (int) (logf((float) size / exact) / (float) log((double) RELATIVE_DISTANCE / exact) *
+	large = exact + (int) (logf((float) size / exact) /
+						   (float) log((double) RELATIVE_DISTANCE / exact) *
 						   (half - exact));
 	return bucket + at_most(large, half - 1);
 }
@@ -93,14 +102,20 @@ static void
 fill_relative(Run *run)
 {
 	const TransformerConfig *config = &run->plan->config;
-	const float *table = (const float *) (run->packed + run->plan->model[TENSOR_RELATIVE].offset);
+	const float *table =
+		(const float *) (run->packed +
+						 run->plan->model[TENSOR_RELATIVE].offset);
 
 	for (int head = 0; head < config->heads; head++)
 	{
-		float	   *bias = run->relative + (size_t) head * (2 * RELATIVE_DISTANCE + 1) + RELATIVE_DISTANCE;
+		float	   *bias = run->relative +
+						   (size_t) head * (2 * RELATIVE_DISTANCE + 1) +
+						   RELATIVE_DISTANCE;
 
 		for (int d = -RELATIVE_DISTANCE; d <= RELATIVE_DISTANCE; d++)
-			bias[d] = table[relative_bucket(d, config->buckets) * config->heads + head];
+			bias[d] =
+				table[transformer_relative_bucket(d, config->buckets) *
+					  config->heads + head];
 	}
 }
 
@@ -114,7 +129,9 @@ transformer_bias_of_head(const Run *run, int head, int tokens)
 		return NULL;
 	if (config->family->relative)
 	{
-		const float *near = run->relative + (size_t) head * (2 * RELATIVE_DISTANCE + 1) + RELATIVE_DISTANCE;
+		const float *near = run->relative +
+							(size_t) head * (2 * RELATIVE_DISTANCE + 1) +
+							RELATIVE_DISTANCE;
 
 		for (int d = 1 - tokens; d < tokens; d++)
 			middle[d] = near[d < -RELATIVE_DISTANCE ? -RELATIVE_DISTANCE :
@@ -122,7 +139,10 @@ transformer_bias_of_head(const Run *run, int head, int tokens)
 	}
 	else
 	{
-		/* slopes are powers of 2^(-8 / heads), for the next power of two below, then between */
+		/*
+		 * slopes are powers of 2^(-8 / heads), for the next power of two
+		 * below, then between
+		 */
 		int			power = 1;
 		double		slope;
 
@@ -143,8 +163,8 @@ transformer_fill_positions(Run *run, size_t longest)
 
 	if (config->family->positions == POSITION_ROTARY)
 	{
-		fill_turns(config, false, longest, run->turns[0]);
-		fill_turns(config, true, longest, run->turns[1]);
+		transformer_fill_turns(config, false, longest, run->turns[0]);
+		transformer_fill_turns(config, true, longest, run->turns[1]);
 	}
 	if (config->family->relative)
 		fill_relative(run);

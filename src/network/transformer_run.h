@@ -15,7 +15,9 @@
 #define FUSED_TOKENS 512
 #define BLOCK_ROWS ATTENTION_QUERIES
 
-/* Relative positions beyond this distance share a bucket (Raffel et al. 2019). */
+/*
+ * Relative positions beyond this distance share a bucket (Raffel et al. 2019).
+ */
 #define RELATIVE_DISTANCE 128
 
 /* Everything that one call has at hand. */
@@ -40,7 +42,8 @@ typedef struct Run
 	void	   *rounded;		/* a block as the products take it */
 	float	   *heads;			/* keys and values, packed */
 	float	   *attention;		/* attention's own */
-	float	   *turns[2];		/* cosines and sines of each place; of local layers */
+	float	   *turns[2];		/* cosines and sines of each place; of local
+								 * layers */
 	float	   *relative;		/* bias by distance, of each head */
 	float	   *bias;			/* the same for one head and text */
 
@@ -63,7 +66,8 @@ typedef struct LayerWeights
 static inline size_t
 aligned(size_t size)
 {
-	return (size + PRODUCT_ALIGNMENT - 1) / PRODUCT_ALIGNMENT * PRODUCT_ALIGNMENT;
+	return (size + PRODUCT_ALIGNMENT - 1) / PRODUCT_ALIGNMENT *
+		   PRODUCT_ALIGNMENT;
 }
 
 static inline int
@@ -76,15 +80,25 @@ at_most(int a, int b)
 extern size_t transformer_row_width(int dims);
 
 /* Scratch for texts of up to "longest" tokens, divided. */
-extern void transformer_divide_scratch(Run *run, size_t longest, void *scratch);
+extern void transformer_divide_scratch(Run *run, size_t longest,
+									   void *scratch);
 
 /* Whether scores have a bias by distance. */
 extern bool transformer_has_bias(const TransformerPlan *plan);
+
+/* For each place the cosines of all its angles, then the sines. */
+extern void transformer_fill_turns(const TransformerConfig *config,
+								   bool is_local, size_t places,
+								   float *turns);
+
+/* The row of the table of biases that serves this distance. */
+extern int	transformer_relative_bucket(int distance, int buckets);
 
 /* Angles and biases, for places up to "longest". */
 extern void transformer_fill_positions(Run *run, size_t longest);
 
 /* The bias of a head for all distances in a text; the middle is distance 0. */
-extern const float *transformer_bias_of_head(const Run *run, int head, int tokens);
+extern const float *transformer_bias_of_head(const Run *run, int head,
+											 int tokens);
 
 #endif							/* NETWORK_TRANSFORMER_RUN_H */

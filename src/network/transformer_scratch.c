@@ -42,25 +42,36 @@ scratch_sizes(const TransformerPlan *plan, size_t tokens)
 	size_t		group = tokens > GROUP_TOKENS ? tokens : GROUP_TOKENS;
 	size_t		fused_rows = group > FUSED_TOKENS ? FUSED_TOKENS : group;
 	size_t		heads = group > FUSED_TOKENS ? config->key_heads : 1;
-	int			widest = config->hidden > config->units ? config->hidden : config->units;
+	int			widest = config->hidden > config->units ? config->hidden
+														: config->units;
 
 	if (plan->query_dims > widest)
 		widest = plan->query_dims;
 	if (config->embedding > widest)
 		widest = config->embedding;
 	sizes.x = group * transformer_row_width(config->hidden) * sizeof(float);
-	sizes.normed = BLOCK_ROWS * transformer_row_width(config->hidden) * sizeof(float);
-	sizes.fused = fused_rows * transformer_row_width(plan->query_dims + 2 * plan->key_dims) * sizeof(float);
-	sizes.units = BLOCK_ROWS * transformer_row_width(config->units) * sizeof(float);
-	sizes.embedding = BLOCK_ROWS * transformer_row_width(config->embedding) * sizeof(float);
+	sizes.normed = BLOCK_ROWS * transformer_row_width(config->hidden) *
+				   sizeof(float);
+	sizes.fused = fused_rows *
+				  transformer_row_width(plan->query_dims +
+										2 * plan->key_dims) *
+				  sizeof(float);
+	sizes.units = BLOCK_ROWS * transformer_row_width(config->units) *
+				  sizeof(float);
+	sizes.embedding = BLOCK_ROWS * transformer_row_width(config->embedding) *
+					  sizeof(float);
 	sizes.rounded = product_rows_bytes(plan->precision, widest, BLOCK_ROWS);
-	sizes.heads = heads * aligned(sizeof(float) * attention_head_floats((int) group, config->head_dims));
-	sizes.attention = sizeof(float) * attention_scratch_floats(config->head_dims);
+	sizes.heads = heads * aligned(sizeof(float) *
+								  attention_head_floats((int) group,
+														config->head_dims));
+	sizes.attention = sizeof(float) *
+					  attention_scratch_floats(config->head_dims);
 	if (config->family->positions == POSITION_ROTARY)
 		sizes.turns = group * config->head_dims * sizeof(float);
 	if (transformer_has_bias(plan))
 	{
-		sizes.relative = sizeof(float) * config->heads * (2 * RELATIVE_DISTANCE + 1);
+		sizes.relative = sizeof(float) * config->heads *
+						 (2 * RELATIVE_DISTANCE + 1);
 		sizes.bias = sizeof(float) * (2 * group + 16);
 	}
 	return sizes;
@@ -69,10 +80,11 @@ scratch_sizes(const TransformerPlan *plan, size_t tokens)
 static size_t
 scratch_total(const ScratchSizes *sizes)
 {
-	return aligned(sizes->x) + aligned(sizes->normed) + aligned(sizes->fused) + aligned(sizes->units) +
-		aligned(sizes->embedding) + aligned(sizes->rounded) + aligned(sizes->heads) +
-		aligned(sizes->attention) + 2 * aligned(sizes->turns) + aligned(sizes->relative) +
-		aligned(sizes->bias);
+	return aligned(sizes->x) + aligned(sizes->normed) + aligned(sizes->fused) +
+		   aligned(sizes->units) + aligned(sizes->embedding) +
+		   aligned(sizes->rounded) + aligned(sizes->heads) +
+		   aligned(sizes->attention) + 2 * aligned(sizes->turns) +
+		   aligned(sizes->relative) + aligned(sizes->bias);
 }
 
 size_t
@@ -111,7 +123,8 @@ transformer_divide_scratch(Run *run, size_t longest, void *scratch)
 	run->relative = take(&at, sizes.relative);
 	run->bias = take(&at, sizes.bias);
 	run->width = transformer_row_width(run->plan->config.hidden);
-	run->fused_width = transformer_row_width(run->plan->query_dims + 2 * run->plan->key_dims);
+	run->fused_width = transformer_row_width(run->plan->query_dims +
+											 2 * run->plan->key_dims);
 	run->unit_width = transformer_row_width(run->plan->config.units);
 }
 

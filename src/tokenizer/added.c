@@ -22,8 +22,8 @@ typedef struct AddedTrie
 
 /* The longest added token that begins here: its number + 1, or 0. */
 static inline uint32_t
-longest_here(const AddedTrie *trie, const unsigned char *text, uint32_t at, uint32_t end,
-			 uint32_t *stop)
+longest_here(const AddedTrie *trie, const unsigned char *text, uint32_t at,
+			 uint32_t end, uint32_t *stop)
 {
 	uint32_t	node = 0;
 	uint32_t	found = 0;
@@ -32,7 +32,8 @@ longest_here(const AddedTrie *trie, const unsigned char *text, uint32_t at, uint
 	{
 		uint32_t	child = trie->nodes[node].base + text[i];
 
-		if (child >= trie->count || trie->nodes[child].check != node || child == 0)
+		if (child >= trie->count || trie->nodes[child].check != node ||
+			child == 0)
 			break;
 		node = child;
 		if (trie->nodes[node].value != 0)
@@ -54,16 +55,20 @@ character_before(const unsigned char *text, uint32_t at)
 }
 
 static bool
-is_single_word(const unsigned char *text, const Piece *piece, uint32_t begin, uint32_t end)
+is_single_word(const unsigned char *text, const Piece *piece, uint32_t begin,
+			   uint32_t end)
 {
 	if (begin > piece->begin &&
-		character_is(utf8_code(text + character_before(text, begin)), CHARACTER_WORD))
+		character_is(utf8_code(text + character_before(text, begin)),
+					 CHARACTER_WORD))
 		return false;
-	return end >= piece->end || !character_is(utf8_code(text + end), CHARACTER_WORD);
+	return end >= piece->end ||
+		   !character_is(utf8_code(text + end), CHARACTER_WORD);
 }
 
 static bool
-split_piece(Run *run, const AddedTrie *trie, const Piece *piece, PieceList *list)
+split_piece(Run *run, const AddedTrie *trie, const Piece *piece,
+			PieceList *list)
 {
 	const unsigned char *text = run->text.bytes;
 	uint32_t	last = piece->begin;
@@ -87,13 +92,16 @@ split_piece(Run *run, const AddedTrie *trie, const Piece *piece, PieceList *list
 			return run_fail(run, TOKENIZER_DAMAGED);
 		token = &trie->added[found - 1];
 		at = stop;
-		if ((token->flags & ADDED_SINGLE_WORD) && !is_single_word(text, piece, begin, stop))
+		if ((token->flags & ADDED_SINGLE_WORD) &&
+			!is_single_word(text, piece, begin, stop))
 			continue;
 		if (token->flags & ADDED_LSTRIP)
 		{
 			/* spaces that the token before took are not taken again */
-			while (begin > piece->begin &&
-				   character_is(utf8_code(text + character_before(text, begin)), CHARACTER_SPACE))
+			while (
+				begin > piece->begin &&
+				character_is(utf8_code(text + character_before(text, begin)),
+							 CHARACTER_SPACE))
 				begin = character_before(text, begin);
 			if (begin < last)
 				begin = last;
@@ -102,16 +110,19 @@ split_piece(Run *run, const AddedTrie *trie, const Piece *piece, PieceList *list
 			   character_is(utf8_code(text + stop), CHARACTER_SPACE))
 			stop += utf8_step(text + stop);
 		if (last < begin &&
-			!pieces_add(run, list, last, begin, text_origin(&run->text, last, piece->origin), NO_ID))
+			!pieces_add(run, list, last, begin,
+						text_origin(&run->text, last, piece->origin), NO_ID))
 			return false;
 		if (begin < stop &&
-			!pieces_add(run, list, begin, stop, text_origin(&run->text, begin, piece->origin),
+			!pieces_add(run, list, begin, stop,
+						text_origin(&run->text, begin, piece->origin),
 						token->id))
 			return false;
 		last = stop;
 	}
 	return last >= piece->end ||
-		pieces_add(run, list, last, piece->end, text_origin(&run->text, last, piece->origin), NO_ID);
+		   pieces_add(run, list, last, piece->end,
+					  text_origin(&run->text, last, piece->origin), NO_ID);
 }
 
 static bool
@@ -123,12 +134,14 @@ split_by(Run *run, ImageSectionName section)
 	trie.nodes = image_section(run->tokenizer, section);
 	trie.count = image_count(run->tokenizer, section, sizeof(ImageNode));
 	trie.added = image_section(run->tokenizer, SECTION_ADDED);
-	trie.added_count = image_count(run->tokenizer, SECTION_ADDED, sizeof(ImageAdded));
+	trie.added_count = image_count(run->tokenizer, SECTION_ADDED,
+								   sizeof(ImageAdded));
 	if (trie.count == 0)
 	{
 		/* what a splitter asks for is where the piece begins now */
 		for (uint32_t i = 0; i < run->piece_count; i++)
-			run->pieces[i].origin = text_origin(&run->text, run->pieces[i].begin,
+			run->pieces[i].origin = text_origin(&run->text,
+												run->pieces[i].begin,
 												run->pieces[i].origin);
 		return true;
 	}
@@ -138,9 +151,10 @@ split_by(Run *run, ImageSectionName section)
 		const Piece *piece = &run->pieces[i];
 
 		run_work(run, piece->end - piece->begin);
-		if (!(piece->id != NO_ID ?
-			  pieces_add(run, &list, piece->begin, piece->end, piece->origin, piece->id) :
-			  split_piece(run, &trie, piece, &list)))
+		if (!(piece->id != NO_ID
+				  ? pieces_add(run, &list, piece->begin, piece->end,
+							   piece->origin, piece->id)
+				  : split_piece(run, &trie, piece, &list)))
 			return false;
 	}
 	pieces_take(run, &list);

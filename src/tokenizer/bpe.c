@@ -20,7 +20,8 @@
 #include "tokenizer/tokenizer_run.h"
 
 #define SHORT_WORD	40			/* symbols */
-#define MAX_AFFIXED 64			/* bytes of a character with prefix and suffix */
+#define MAX_AFFIXED 64			/* bytes of a character with prefix and
+								 * suffix */
 #define SYMBOLS_PER_INTERRUPT 65536
 
 typedef struct Symbol
@@ -44,7 +45,8 @@ static const ImageMerge *
 find_merge(const Tokenizer *tokenizer, uint32_t left, uint32_t right)
 {
 	const ImageMerge *merges = image_section(tokenizer, SECTION_MERGES);
-	uint32_t	mask = image_count(tokenizer, SECTION_MERGES, sizeof(ImageMerge)) - 1;
+	uint32_t	mask =
+		   image_count(tokenizer, SECTION_MERGES, sizeof(ImageMerge)) - 1;
 	uint32_t	slot = merge_slot(left, right) & mask;
 
 	for (uint32_t probes = 0; probes <= mask; probes++)
@@ -67,7 +69,8 @@ word_add(Word *word, uint32_t id, uint32_t length)
 {
 	Symbol	   *symbol;
 
-	if (!run_buffer(word->run, BUFFER_WORK, ((size_t) word->count + 1) * sizeof(Symbol)))
+	if (!run_buffer(word->run, BUFFER_WORK,
+					((size_t) word->count + 1) * sizeof(Symbol)))
 		return false;
 	word->symbols = word->run->scratch->buffers[BUFFER_WORK].data;
 	symbol = &word->symbols[word->count++];
@@ -89,7 +92,8 @@ word_flush_unknown(Word *word)
 static int
 word_add_bytes(Word *word, const unsigned char *text, uint32_t length)
 {
-	const uint32_t *tokens = image_section(word->run->tokenizer, SECTION_BYTE_TOKENS);
+	const uint32_t *tokens = image_section(word->run->tokenizer,
+										   SECTION_BYTE_TOKENS);
 
 	for (uint32_t i = 0; i < length; i++)
 	{
@@ -109,7 +113,8 @@ word_add_bytes(Word *word, const unsigned char *text, uint32_t length)
  * the bytes of a character that falls back to them, as in the package.
  */
 static bool
-word_add_unknown(Word *word, const unsigned char *text, uint32_t text_length, uint32_t length)
+word_add_unknown(Word *word, const unsigned char *text, uint32_t text_length,
+				 uint32_t length)
 {
 	if (word->header->model_flags & BPE_BYTE_FALLBACK)
 	{
@@ -121,7 +126,8 @@ word_add_unknown(Word *word, const unsigned char *text, uint32_t text_length, ui
 	if (word->header->unknown == NO_ID)
 		return !(word->header->model_flags & BPE_UNKNOWN_MISSING) ||
 			run_fail(word->run, TOKENIZER_NO_UNKNOWN);
-	if (!(word->header->model_flags & BPE_FUSE_UNKNOWN) && !word_flush_unknown(word))
+	if (!(word->header->model_flags & BPE_FUSE_UNKNOWN) &&
+		!word_flush_unknown(word))
 		return false;
 	word->unknown_length += length;
 	return true;
@@ -129,11 +135,12 @@ word_add_unknown(Word *word, const unsigned char *text, uint32_t text_length, ui
 
 /* A character with its prefix or suffix; returns the length of both. */
 static uint32_t
-affixed(const Word *word, const unsigned char *text, uint32_t length, bool first, bool last,
-		unsigned char out[MAX_AFFIXED])
+affixed(const Word *word, const unsigned char *text, uint32_t length,
+		bool first, bool last, unsigned char out[MAX_AFFIXED])
 {
 	const ImageHeader *header = word->header;
-	const unsigned char *strings = image_section(word->run->tokenizer, SECTION_STRINGS);
+	const unsigned char *strings = image_section(word->run->tokenizer,
+												 SECTION_STRINGS);
 	uint32_t	total = 0;
 
 	if (!first)
@@ -145,7 +152,8 @@ affixed(const Word *word, const unsigned char *text, uint32_t length, bool first
 	total += length;
 	if (last)
 	{
-		memcpy(out + total, strings + header->suffix_offset, header->suffix_length);
+		memcpy(out + total, strings + header->suffix_offset,
+			   header->suffix_length);
 		total += header->suffix_length;
 	}
 	return total;
@@ -182,12 +190,14 @@ word_symbols(Word *word, const unsigned char *text, uint32_t length)
 		step = character_length = utf8_step(text + i);
 		if (flags & BPE_AFFIXES)
 		{
-			character_length = affixed(word, text + i, step, i == 0, i + step >= length, buffer);
+			character_length = affixed(word, text + i, step, i == 0,
+									   i + step >= length, buffer);
 			character = buffer;
 			id = image_find(tokenizer, character, character_length);
 		}
 		else
-			id = text[i] < 0x80 ? units[text[i]] : image_find(tokenizer, character, step);
+			id = text[i] < 0x80 ? units[text[i]]
+								: image_find(tokenizer, character, step);
 		if (id == NO_ID)
 		{
 			if (!word_add_unknown(word, character, character_length, step))
@@ -217,7 +227,8 @@ merge_short(Word *word)
 
 		for (uint32_t i = 1; i + 1 < count; i++)
 		{
-			if (merges[i] != NULL && (merges[best] == NULL || merges[i]->rank < merges[best]->rank))
+			if (merges[i] != NULL &&
+				(merges[best] == NULL || merges[i]->rank < merges[best]->rank))
 				best = i;
 		}
 		if (merges[best] == NULL)
@@ -225,13 +236,17 @@ merge_short(Word *word)
 		symbols[best].id = merges[best]->id;
 		symbols[best].length += symbols[best + 1].length;
 		count--;
-		memmove(&symbols[best + 1], &symbols[best + 2], (count - best - 1) * sizeof(Symbol));
+		memmove(&symbols[best + 1], &symbols[best + 2],
+				(count - best - 1) * sizeof(Symbol));
 		if (best + 1 < count)
-			memmove(&merges[best + 1], &merges[best + 2], (count - best - 2) * sizeof(merges[0]));
+			memmove(&merges[best + 1], &merges[best + 2],
+					(count - best - 2) * sizeof(merges[0]));
 		if (best > 0)
-			merges[best - 1] = find_merge(tokenizer, symbols[best - 1].id, symbols[best].id);
+			merges[best - 1] = find_merge(tokenizer, symbols[best - 1].id,
+										  symbols[best].id);
 		if (best + 1 < count)
-			merges[best] = find_merge(tokenizer, symbols[best].id, symbols[best + 1].id);
+			merges[best] = find_merge(tokenizer, symbols[best].id,
+									  symbols[best + 1].id);
 	}
 	word->count = count;
 	return true;
@@ -283,7 +298,8 @@ push_pair(Word *word, uint64_t *heap, uint32_t *heap_count, uint32_t left)
 
 	if (right == NO_ID)
 		return;
-	merge = find_merge(word->run->tokenizer, word->symbols[left].id, word->symbols[right].id);
+	merge = find_merge(word->run->tokenizer, word->symbols[left].id,
+					   word->symbols[right].id);
 	if (merge != NULL)
 		heap_push(heap, heap_count, (uint64_t) merge->rank << 32 | left);
 }
@@ -298,7 +314,8 @@ merge_long(Word *word)
 	uint64_t   *heap;
 
 	/* each merge adds two pairs at most, and there are fewer than symbols */
-	if (!run_buffer(word->run, BUFFER_HEAP, (size_t) count * 3 * sizeof(uint64_t)))
+	if (!run_buffer(word->run, BUFFER_HEAP,
+					(size_t) count * 3 * sizeof(uint64_t)))
 		return false;
 	heap = word->run->scratch->buffers[BUFFER_HEAP].data;
 	for (uint32_t i = 0; i < count; i++)
@@ -323,7 +340,8 @@ merge_long(Word *word)
 			run_interrupt(word->run);
 		if (symbols[left].length == 0 || right == NO_ID)
 			continue;
-		merge = find_merge(word->run->tokenizer, symbols[left].id, symbols[right].id);
+		merge = find_merge(word->run->tokenizer, symbols[left].id,
+						   symbols[right].id);
 		if (merge == NULL || merge->rank != top >> 32)
 			continue;			/* this pair is no more */
 		symbols[left].id = merge->id;
@@ -345,7 +363,9 @@ merge_long(Word *word)
 	return true;
 }
 
-/* A word that is a piece as a whole, where merges are asked only after that. */
+/*
+ * A word that is a piece as a whole, where merges are asked only after that.
+ */
 static uint32_t
 whole_piece(Run *run, const unsigned char *text, uint32_t length)
 {
@@ -360,7 +380,8 @@ whole_piece(Run *run, const unsigned char *text, uint32_t length)
 		return NO_ID;
 	mapped = run->scratch->buffers[BUFFER_WORK].data;
 	for (uint32_t i = 0; i < length; i++)
-		total += (uint32_t) utf8_encode(byte_level_character(text[i]), mapped + total);
+		total += (uint32_t) utf8_encode(byte_level_character(text[i]),
+										mapped + total);
 	return image_find(tokenizer, mapped, total);
 }
 
@@ -389,7 +410,8 @@ bpe_word(Run *run, const unsigned char *text, uint32_t length)
 
 /* May a text be cut between these two characters? */
 static inline bool
-may_cut(const unsigned char *adjacent, const unsigned char *known, uint32_t before, uint32_t after)
+may_cut(const unsigned char *adjacent, const unsigned char *known,
+		uint32_t before, uint32_t after)
 {
 	uint32_t	bit;
 
@@ -402,7 +424,8 @@ may_cut(const unsigned char *adjacent, const unsigned char *known, uint32_t befo
 bool
 bpe_piece(Run *run, const unsigned char *text, uint32_t length)
 {
-	const unsigned char *adjacent = image_section(run->tokenizer, SECTION_ADJACENT);
+	const unsigned char *adjacent = image_section(run->tokenizer,
+												  SECTION_ADJACENT);
 	const unsigned char *known = image_section(run->tokenizer, SECTION_KNOWN);
 	uint32_t	flags = run->tokenizer->header->model_flags;
 	bool		raw = (flags & BPE_RAW_BYTES) != 0;

@@ -10,7 +10,8 @@
 #include "tokenizer/tokenizer_build.h"
 #include "tokenizer/tokenizer_run.h"
 
-#define UNKNOWN_PENALTY 10.0	/* below the least score, as SentencePiece has it */
+#define UNKNOWN_PENALTY 10.0	/* below the least score, as SentencePiece has
+								 * it */
 #define PER_INTERRUPT	16384
 #define MAX_PASSES		16
 
@@ -38,7 +39,8 @@ build_wordpiece(Build *build, const char *prefix, size_t prefix_length)
 	for (uint32_t i = 0; i < build->piece_count; i++)
 	{
 		const BuildPiece *piece = &build->pieces[i];
-		BuildKey	key = {(const unsigned char *) piece->text, piece->length, piece->id};
+		BuildKey	key = {(const unsigned char *) piece->text, piece->length,
+						   piece->id};
 
 		if (piece->length > 0 && is_current(build, piece))
 			keys[count++] = key;
@@ -52,7 +54,8 @@ build_wordpiece(Build *build, const char *prefix, size_t prefix_length)
 		BuildKey	key = {(const unsigned char *) piece->text + prefix_length,
 		piece->length - (uint32_t) prefix_length, piece->id};
 
-		if (piece->length > prefix_length && memcmp(piece->text, prefix, prefix_length) == 0 &&
+		if (piece->length > prefix_length &&
+			memcmp(piece->text, prefix, prefix_length) == 0 &&
 			is_current(build, piece))
 			keys[count++] = key;
 	}
@@ -63,14 +66,16 @@ build_wordpiece(Build *build, const char *prefix, size_t prefix_length)
 static bool
 byte_tokens(Build *build)
 {
-	uint32_t   *tokens = build_section(build, SECTION_BYTE_TOKENS, 256 * sizeof(uint32_t));
+	uint32_t   *tokens = build_section(build, SECTION_BYTE_TOKENS,
+									   256 * sizeof(uint32_t));
 	static const char digits[] = "0123456789ABCDEF";
 
 	if (tokens == NULL)
 		return false;
 	for (int byte = 0; byte < 256; byte++)
 	{
-		char		name[6] = {'<', '0', 'x', digits[byte >> 4], digits[byte & 15], '>'};
+		char		name[6] = {
+				   '<', '0', 'x', digits[byte >> 4], digits[byte & 15], '>'};
 
 		tokens[byte] = build_find(build, name, sizeof(name));
 	}
@@ -93,7 +98,8 @@ build_unigram(Build *build, const double *scores, uint32_t count)
 	for (uint32_t i = 0; i < build->piece_count; i++)
 	{
 		const BuildPiece *piece = &build->pieces[i];
-		BuildKey	key = {(const unsigned char *) piece->text, piece->length, piece->id};
+		BuildKey	key = {(const unsigned char *) piece->text, piece->length,
+						   piece->id};
 
 		if (piece->length > 0 && is_current(build, piece))
 			keys[key_count++] = key;
@@ -103,9 +109,13 @@ build_unigram(Build *build, const double *scores, uint32_t count)
 
 /* ---------- byte pair encoding ---------- */
 
-/* The bytes that a text of the byte-level alphabet stands for; false if any is not of it. */
+/*
+ * The bytes that a text of the byte-level alphabet stands for; false if any is
+ * not of it.
+ */
 static bool
-to_raw(const char *text, uint32_t length, unsigned char *first, unsigned char *last)
+to_raw(const char *text, uint32_t length, unsigned char *first,
+	   unsigned char *last)
 {
 	const unsigned char *p = (const unsigned char *) text;
 
@@ -128,18 +138,23 @@ to_raw(const char *text, uint32_t length, unsigned char *first, unsigned char *l
 static bool
 units(Build *build)
 {
-	uint32_t   *ids = build_section(build, SECTION_UNITS, 256 * sizeof(uint32_t));
-	const ImageStep *steps = (ImageStep *) build->sections[SECTION_SPLITTERS].bytes;
-	size_t		step_count = build->sections[SECTION_SPLITTERS].size / sizeof(ImageStep);
-	bool		raw = step_count > 0 && steps[step_count - 1].kind == SPLIT_BYTE_LEVEL &&
-		!(build->header.model_flags & BPE_AFFIXES);
+	uint32_t   *ids = build_section(build, SECTION_UNITS,
+									256 * sizeof(uint32_t));
+	const ImageStep *steps =
+		(ImageStep *) build->sections[SECTION_SPLITTERS].bytes;
+	size_t		step_count = build->sections[SECTION_SPLITTERS].size /
+							 sizeof(ImageStep);
+	bool		raw = step_count > 0 &&
+					  steps[step_count - 1].kind == SPLIT_BYTE_LEVEL &&
+					  !(build->header.model_flags & BPE_AFFIXES);
 
 	if (ids == NULL)
 		return false;
 	for (uint32_t byte = 0; byte < 256 && raw; byte++)
 	{
 		unsigned char text[4];
-		int			length = utf8_encode(byte_level_character((unsigned char) byte), text);
+		int			length = utf8_encode(
+					byte_level_character((unsigned char) byte), text);
 
 		ids[byte] = build_find(build, (char *) text, (size_t) length);
 		raw = ids[byte] != NO_ID;
@@ -147,7 +162,9 @@ units(Build *build)
 	if (raw)
 	{
 		build->header.model_flags |= BPE_RAW_BYTES;
-		((ImageStep *) build->sections[SECTION_SPLITTERS].bytes)[step_count - 1].flags |= BYTE_RAW;
+		((ImageStep *) build->sections[SECTION_SPLITTERS]
+			 .bytes)[step_count - 1]
+			.flags |= BYTE_RAW;
 		return true;
 	}
 	for (uint32_t byte = 0; byte < 256; byte++)
@@ -165,8 +182,8 @@ enter_merge(ImageMerge *table, uint32_t mask, ImageMerge merge)
 {
 	uint32_t	slot = merge_slot(merge.left, merge.right) & mask;
 
-	while (table[slot].left != NO_ID &&
-		   !(table[slot].left == merge.left && table[slot].right == merge.right))
+	while (table[slot].left != NO_ID && !(table[slot].left == merge.left &&
+										  table[slot].right == merge.right))
 		slot = (slot + 1) & mask;
 	table[slot] = merge;
 }
@@ -182,7 +199,8 @@ merge_fault(Build *build, const char *text, size_t length)
 
 /* The id of what a merge makes, the prefix of its right part taken off. */
 static uint32_t
-merged_id(Build *build, const BuildMerge *merge, char **buffer, size_t *capacity)
+merged_id(Build *build, const BuildMerge *merge, char **buffer,
+		  size_t *capacity)
 {
 	uint32_t	prefix = build->header.prefix_length;
 	size_t		length;
@@ -202,7 +220,8 @@ merged_id(Build *build, const BuildMerge *merge, char **buffer, size_t *capacity
 			return NO_ID;
 	}
 	memcpy(*buffer, merge->left, merge->left_length);
-	memcpy(*buffer + merge->left_length, merge->right + prefix, merge->right_length - prefix);
+	memcpy(*buffer + merge->left_length, merge->right + prefix,
+		   merge->right_length - prefix);
 	id = build_find(build, *buffer, length);
 	if (id == NO_ID)
 		merge_fault(build, *buffer, length);
@@ -235,9 +254,11 @@ set_bit(unsigned char *bits, uint32_t bit)
 static bool
 adjacent_characters(Build *build, const BuildMerge *merges, uint32_t count)
 {
-	unsigned char *bits = build_section(build, SECTION_ADJACENT, ADJACENT_BITS / 8);
+	unsigned char *bits = build_section(build, SECTION_ADJACENT,
+										ADJACENT_BITS / 8);
 	unsigned char *known = build_section(build, SECTION_KNOWN, KNOWN_BITS / 8);
-	const uint32_t *tokens = (uint32_t *) build->sections[SECTION_BYTE_TOKENS].bytes;
+	const uint32_t *tokens =
+		(uint32_t *) build->sections[SECTION_BYTE_TOKENS].bytes;
 	bool		raw = (build->header.model_flags & BPE_RAW_BYTES) != 0;
 
 	if (bits == NULL || known == NULL)
@@ -254,11 +275,13 @@ adjacent_characters(Build *build, const BuildMerge *merges, uint32_t count)
 		unsigned char before = 0;
 		unsigned char after = 0;
 		uint32_t	left = build_find(build, merge->left, merge->left_length);
-		uint32_t	right = build_find(build, merge->right, merge->right_length);
+		uint32_t	right = build_find(build, merge->right,
+									   merge->right_length);
 
 		if (merge->left_length == 0 || merge->right_length == 0)
 			return true;
-		if (!raw && (left == build->header.unknown || right == build->header.unknown))
+		if (!raw &&
+			(left == build->header.unknown || right == build->header.unknown))
 			return true;
 		for (int byte = 0; byte < 256; byte++)
 		{
@@ -266,8 +289,10 @@ adjacent_characters(Build *build, const BuildMerge *merges, uint32_t count)
 				return true;
 		}
 		if (!raw)
-			set_bit(bits, adjacent_bit(last_character(merge->left, merge->left_length),
-									   utf8_code((const unsigned char *) merge->right)));
+			set_bit(
+				bits,
+				adjacent_bit(last_character(merge->left, merge->left_length),
+							 utf8_code((const unsigned char *) merge->right)));
 		else if (to_raw(merge->left, merge->left_length, &unused, &before) &&
 				 to_raw(merge->right, merge->right_length, &after, &unused))
 			set_bit(bits, adjacent_bit(before, after));
@@ -278,7 +303,8 @@ adjacent_characters(Build *build, const BuildMerge *merges, uint32_t count)
 		const BuildPiece *piece = &build->pieces[i];
 		const unsigned char *text = (const unsigned char *) piece->text;
 
-		if (piece->length > 0 && piece->length == utf8_step(text) && utf8_code(text) < KNOWN_BITS)
+		if (piece->length > 0 && piece->length == utf8_step(text) &&
+			utf8_code(text) < KNOWN_BITS)
 			set_bit(known, utf8_code(text));
 	}
 	if (raw)
@@ -299,7 +325,8 @@ build_bpe(Build *build, const BuildMerge *merges, uint32_t count)
 		return false;
 	while (slots < count * 2)
 		slots *= 2;
-	table = build_section(build, SECTION_MERGES, (size_t) slots * sizeof(ImageMerge));
+	table = build_section(build, SECTION_MERGES,
+						  (size_t) slots * sizeof(ImageMerge));
 	if (table == NULL)
 		return false;
 	memset(table, 0xFF, (size_t) slots * sizeof(ImageMerge));

@@ -28,7 +28,8 @@ typedef struct StepType
 /* ---------- options ---------- */
 
 static bool
-missing(Build *build, const JsonValue *object, const char *name, const char *wanted)
+missing(Build *build, const JsonValue *object, const char *name,
+		const char *wanted)
 {
 	const JsonValue *type = json_get(object, "type");
 	char		excerpt[UTF8_EXCERPT];
@@ -50,9 +51,11 @@ need_bool(Build *build, const JsonValue *object, const char *name)
 }
 
 static bool
-bool_or(Build *build, const JsonValue *object, const char *name, bool otherwise)
+bool_or(Build *build, const JsonValue *object, const char *name,
+		bool otherwise)
 {
-	return json_get(object, name) == NULL ? otherwise : need_bool(build, object, name);
+	return json_get(object, name) == NULL ? otherwise
+										  : need_bool(build, object, name);
 }
 
 static const JsonValue *
@@ -75,8 +78,8 @@ need_character(Build *build, const JsonValue *object, const char *name)
 
 	if (value != NULL &&
 		(value->length == 0 ||
-		 utf8_decode((const unsigned char *) value->text, value->length, &code) !=
-		 (int) value->length))
+		 utf8_decode((const unsigned char *) value->text, value->length,
+					 &code) != (int) value->length))
 		missing(build, object, name, "one character");
 	return code;
 }
@@ -86,9 +89,11 @@ unsupported(Build *build, const char *what, const JsonValue *name)
 {
 	char		excerpt[UTF8_EXCERPT];
 
-	return build_fault(build, FORMAT_UNSUPPORTED, "The %s \"%s\" is not supported.", what,
-					   json_is(name, JSON_STRING) ?
-					   utf8_excerpt(name->text, name->length, excerpt) : json_kind_name(name));
+	return build_fault(build, FORMAT_UNSUPPORTED,
+					   "The %s \"%s\" is not supported.", what,
+					   json_is(name, JSON_STRING)
+						   ? utf8_excerpt(name->text, name->length, excerpt)
+						   : json_kind_name(name));
 }
 
 /* {"String": ...} or {"Regex": ...} */
@@ -141,7 +146,8 @@ new_step(ImageStepKind kind, uint32_t flags)
 
 /* By its type, from this table. */
 static bool
-read_step(Build *build, const JsonValue *value, const StepType *types, const char *what)
+read_step(Build *build, const JsonValue *value, const StepType *types,
+		  const char *what)
 {
 	const JsonValue *type = json_get(value, "type");
 
@@ -163,7 +169,8 @@ read_list(Build *build, const JsonValue *value, const char *name,
 
 	if (!json_is(list, JSON_ARRAY))
 		return missing(build, value, name, "an array");
-	for (const JsonValue *item = json_first(list); item != NULL; item = json_next(list, item))
+	for (const JsonValue *item = json_first(list); item != NULL;
+		 item = json_next(list, item))
 	{
 		if (!read(build, item))
 			return false;
@@ -188,16 +195,19 @@ read_bert_normalizer(Build *build, const JsonValue *value)
 	const JsonValue *strip = json_get(value, "strip_accents");
 	bool		strips = strip == NULL || json_is(strip, JSON_NULL) ? lower :
 		need_bool(build, value, "strip_accents");
-	ImageStep	step = new_step(NORMALIZE_BERT,
-								(need_bool(build, value, "clean_text") ? BERT_CLEAN : 0) |
-								(need_bool(build, value, "handle_chinese_chars") ? BERT_CHINESE : 0) |
-								(strips ? BERT_STRIP : 0) | (lower ? BERT_LOWER : 0));
+	ImageStep	step = new_step(
+		  NORMALIZE_BERT,
+		  (need_bool(build, value, "clean_text") ? BERT_CLEAN : 0) |
+			  (need_bool(build, value, "handle_chinese_chars") ? BERT_CHINESE
+															   : 0) |
+			  (strips ? BERT_STRIP : 0) | (lower ? BERT_LOWER : 0));
 
 	return add_step(build, SECTION_NORMALIZERS, &step);
 }
 
 static bool
-add_plain(Build *build, ImageSectionName section, ImageStepKind kind, uint32_t flags)
+add_plain(Build *build, ImageSectionName section, ImageStepKind kind,
+		  uint32_t flags)
 {
 	ImageStep	step = new_step(kind, flags);
 
@@ -225,13 +235,15 @@ read_nfd(Build *build, const JsonValue *value)
 static bool
 read_nfkc(Build *build, const JsonValue *value)
 {
-	return add_plain(build, SECTION_NORMALIZERS, NORMALIZE_FORM, FORM_COMPOSE | FORM_COMPATIBLE);
+	return add_plain(build, SECTION_NORMALIZERS, NORMALIZE_FORM,
+					 FORM_COMPOSE | FORM_COMPATIBLE);
 }
 
 static bool
 read_nfkd(Build *build, const JsonValue *value)
 {
-	return add_plain(build, SECTION_NORMALIZERS, NORMALIZE_FORM, FORM_COMPATIBLE);
+	return add_plain(build, SECTION_NORMALIZERS, NORMALIZE_FORM,
+					 FORM_COMPATIBLE);
 }
 
 static bool
@@ -299,14 +311,16 @@ base64_digit(char letter)
 
 /* Decodes base 64 (RFC 4648); false if it is not well-formed. */
 static bool
-base64_decode(const char *text, size_t length, unsigned char *out, size_t *out_length)
+base64_decode(const char *text, size_t length, unsigned char *out,
+			  size_t *out_length)
 {
 	size_t		padding = 0;
 
 	*out_length = 0;
 	if (length % 4 != 0)
 		return false;
-	while (padding < 2 && padding < length && text[length - 1 - padding] == '=')
+	while (padding < 2 && padding < length &&
+		   text[length - 1 - padding] == '=')
 		padding++;
 	for (size_t i = 0; i < length; i += 4)
 	{
@@ -315,7 +329,8 @@ base64_decode(const char *text, size_t length, unsigned char *out, size_t *out_l
 
 		for (int k = 0; k < 4; k++)
 		{
-			int			digit = k < count ? base64_digit(text[i + (size_t) k]) : 0;
+			int			digit = k < count ? base64_digit(text[i + (size_t) k])
+										  : 0;
 
 			if (digit < 0)
 				return false;
@@ -383,7 +398,8 @@ read_normalizer(Build *build, const JsonValue *value)
 bool
 build_normalizers(Build *build, const JsonValue *value)
 {
-	return value == NULL || json_is(value, JSON_NULL) || read_normalizer(build, value);
+	return value == NULL || json_is(value, JSON_NULL) ||
+		   read_normalizer(build, value);
 }
 
 /* ---------- pre-tokenizers ---------- */
@@ -470,7 +486,8 @@ read_fixed_length(Build *build, const JsonValue *value)
 	if (json_get(value, "length") != NULL &&
 		(!json_int64(json_get(value, "length"), &length) || length < 1))
 		return missing(build, value, "length", "a positive whole number");
-	step.number = length > TOKENIZER_MAX_TEXT ? (uint32_t) TOKENIZER_MAX_TEXT : (uint32_t) length;
+	step.number = length > TOKENIZER_MAX_TEXT ? (uint32_t) TOKENIZER_MAX_TEXT
+											  : (uint32_t) length;
 	return add_step(build, SECTION_SPLITTERS, &step);
 }
 
@@ -534,7 +551,8 @@ read_behavior(Build *build, const JsonValue *value, SplitBehavior *behavior)
 	};
 	const JsonValue *name = need_string(build, value, "behavior");
 
-	for (size_t i = 0; name != NULL && i < sizeof(names) / sizeof(names[0]); i++)
+	for (size_t i = 0; name != NULL && i < sizeof(names) / sizeof(names[0]);
+		 i++)
 	{
 		if (json_equals(name, names[i].name))
 		{
@@ -564,7 +582,8 @@ read_split(Build *build, const JsonValue *value)
 								need_bool(build, value, "invert") ? PATTERN_INVERT : 0);
 	SplitBehavior behavior;
 
-	if (!read_behavior(build, value, &behavior) || !read_pattern(build, value, &step))
+	if (!read_behavior(build, value, &behavior) ||
+		!read_pattern(build, value, &step))
 		return false;
 	step.behavior = behavior;
 	return add_step(build, SECTION_SPLITTERS, &step);
@@ -606,7 +625,8 @@ read_splitter(Build *build, const JsonValue *value)
 bool
 build_splitters(Build *build, const JsonValue *value)
 {
-	return value == NULL || json_is(value, JSON_NULL) || read_splitter(build, value);
+	return value == NULL || json_is(value, JSON_NULL) ||
+		   read_splitter(build, value);
 }
 
 /* ---------- post-processors ---------- */
@@ -624,7 +644,8 @@ build_template(Build *build, const uint32_t *items, uint32_t count)
 {
 	ImageStep	step = new_step(PROCESS_TEMPLATE, 0);
 
-	step.first = (uint32_t) (build->sections[SECTION_TEMPLATE].size / sizeof(ImageTemplateItem));
+	step.first = (uint32_t) (build->sections[SECTION_TEMPLATE].size /
+							 sizeof(ImageTemplateItem));
 	step.number = count;
 	for (uint32_t i = 0; i < count; i++)
 	{
@@ -649,24 +670,27 @@ read_id(Build *build, const JsonValue *value, uint32_t *id)
 
 /* The ids of one special token of a template. */
 static bool
-special_ids(Build *build, const JsonValue *template, const JsonValue *name, uint32_t *items,
-			uint32_t *count)
+special_ids(Build *build, const JsonValue *template, const JsonValue *name,
+			uint32_t *items, uint32_t *count)
 {
 	const JsonValue *specials = json_get(template, "special_tokens");
 	const JsonValue *ids = NULL;
 	char		excerpt[UTF8_EXCERPT];
 
-	for (const JsonValue *key = json_first(specials); key != NULL && json_is(name, JSON_STRING);
+	for (const JsonValue *key = json_first(specials);
+		 key != NULL && json_is(name, JSON_STRING);
 		 key = json_next(specials, key))
 	{
-		if (key->length == name->length && memcmp(key->text, name->text, key->length) == 0)
+		if (key->length == name->length &&
+			memcmp(key->text, name->text, key->length) == 0)
 			ids = json_get(json_member(key), "ids");
 	}
 	if (!json_is(ids, JSON_ARRAY))
 		return build_fault(build, FORMAT_MALFORMED, "The template has no ids for \"%s\".",
 						   json_is(name, JSON_STRING) ?
 						   utf8_excerpt(name->text, name->length, excerpt) : "a special token");
-	for (const JsonValue *id = json_first(ids); id != NULL; id = json_next(ids, id))
+	for (const JsonValue *id = json_first(ids); id != NULL;
+		 id = json_next(ids, id))
 	{
 		if (*count == MAX_TEMPLATE)
 			return build_fault(build, FORMAT_TOO_LARGE, "The template is too long.");
@@ -686,7 +710,8 @@ read_template(Build *build, const JsonValue *value)
 
 	if (!json_is(single, JSON_ARRAY))
 		return missing(build, value, "single", "an array");
-	for (const JsonValue *item = json_first(single); item != NULL; item = json_next(single, item))
+	for (const JsonValue *item = json_first(single); item != NULL;
+		 item = json_next(single, item))
 	{
 		const JsonValue *sequence = json_get(item, "Sequence");
 
@@ -735,7 +760,8 @@ read_trim(Build *build, const JsonValue *value)
 	bool		trim = need_bool(build, value, "trim_offsets");
 	bool		prefix = need_bool(build, value, "add_prefix_space");
 
-	return !trim || add_plain(build, SECTION_PROCESSORS, PROCESS_TRIM, prefix ? TRIM_PREFIX : 0);
+	return !trim || add_plain(build, SECTION_PROCESSORS, PROCESS_TRIM,
+							  prefix ? TRIM_PREFIX : 0);
 }
 
 static bool
@@ -763,5 +789,6 @@ read_processor(Build *build, const JsonValue *value)
 bool
 build_processors(Build *build, const JsonValue *value)
 {
-	return value == NULL || json_is(value, JSON_NULL) || read_processor(build, value);
+	return value == NULL || json_is(value, JSON_NULL) ||
+		   read_processor(build, value);
 }

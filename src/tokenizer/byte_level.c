@@ -13,7 +13,8 @@
 static bool
 stands_for_itself(uint32_t byte)
 {
-	return (byte >= 0x21 && byte <= 0x7E) || (byte >= 0xA1 && byte <= 0xAC) || byte >= 0xAE;
+	return (byte >= 0x21 && byte <= 0x7E) || (byte >= 0xA1 && byte <= 0xAC) ||
+		   byte >= 0xAE;
 }
 
 uint32_t

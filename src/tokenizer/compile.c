@@ -37,7 +37,8 @@ read_vocabulary(Build *build, const JsonValue *vocab)
 	build->pieces = build_alloc(build, json_count(vocab), sizeof(BuildPiece));
 	if (build->pieces == NULL)
 		return false;
-	for (const JsonValue *key = json_first(vocab); key != NULL; key = json_next(vocab, key))
+	for (const JsonValue *key = json_first(vocab); key != NULL;
+		 key = json_next(vocab, key))
 	{
 		BuildPiece *piece = &build->pieces[count++];
 		int64_t		id;
@@ -103,8 +104,7 @@ power_of_ten(int exponent)
 }
 
 /*
- * score_as_written
- *	  A number as serde_json reads it, which is not always the nearest double.
+ * A number as serde_json reads it, which is not always the nearest double.
  *
  * Without its feature float_roundtrip it takes the digits that fit in 64 bits
  * as a whole number and multiplies or divides it by a power of ten.  Ties
@@ -150,7 +150,8 @@ score_as_written(const JsonValue *value, double *score)
 
 		for (at++; at < value->length; at++)
 		{
-			if (value->text[at] >= '0' && value->text[at] <= '9' && power < 100000)
+			if (value->text[at] >= '0' && value->text[at] <= '9' &&
+				power < 100000)
 				power = power * 10 + (value->text[at] - '0');
 		}
 		exponent += down ? -power : power;
@@ -191,11 +192,13 @@ read_unigram(Build *build, const JsonValue *model)
 	scores = build_alloc(build, json_count(vocab), sizeof(double));
 	if (build->pieces == NULL || scores == NULL)
 		return false;
-	for (const JsonValue *item = json_first(vocab); item != NULL; item = json_next(vocab, item))
+	for (const JsonValue *item = json_first(vocab); item != NULL;
+		 item = json_next(vocab, item))
 	{
 		const JsonValue *text = json_first(item);
 
-		if (!json_is(item, JSON_ARRAY) || json_count(item) != 2 || !json_is(text, JSON_STRING) ||
+		if (!json_is(item, JSON_ARRAY) || json_count(item) != 2 ||
+			!json_is(text, JSON_STRING) ||
 			!score_as_written(json_next(item, text), &scores[count]))
 			return model_fault(build, "a piece that is not a text and a number");
 		build->pieces[count].text = text->text;
@@ -228,7 +231,8 @@ read_merge(Build *build, const JsonValue *item, BuildMerge *merge)
 	{
 		const JsonValue *right = left == NULL ? NULL : json_next(item, left);
 
-		if (json_count(item) != 2 || !json_is(left, JSON_STRING) || !json_is(right, JSON_STRING))
+		if (json_count(item) != 2 || !json_is(left, JSON_STRING) ||
+			!json_is(right, JSON_STRING))
 			return model_fault(build, "a merge that is not a pair");
 		merge->left = left->text;
 		merge->left_length = left->length;
@@ -236,9 +240,11 @@ read_merge(Build *build, const JsonValue *item, BuildMerge *merge)
 		merge->right_length = right->length;
 		return true;
 	}
-	blank = json_is(item, JSON_STRING) ? memchr(item->text, ' ', item->length) : NULL;
+	blank = json_is(item, JSON_STRING) ? memchr(item->text, ' ', item->length)
+									   : NULL;
 	if (blank == NULL ||
-		memchr(blank + 1, ' ', item->length - (size_t) (blank + 1 - item->text)) != NULL)
+		memchr(blank + 1, ' ',
+			   item->length - (size_t) (blank + 1 - item->text)) != NULL)
 		return model_fault(build, "a merge that is not two pieces with a blank between them");
 	merge->left = item->text;
 	merge->left_length = (uint32_t) (blank - item->text);
@@ -249,8 +255,8 @@ read_merge(Build *build, const JsonValue *item, BuildMerge *merge)
 
 /* A prefix or a suffix of subwords, which may be missing. */
 static bool
-read_affix(Build *build, const JsonValue *model, const char *name, uint32_t *offset,
-		   uint32_t *length)
+read_affix(Build *build, const JsonValue *model, const char *name,
+		   uint32_t *offset, uint32_t *length)
 {
 	const JsonValue *text = json_get(model, name);
 
@@ -267,7 +273,8 @@ read_affix(Build *build, const JsonValue *model, const char *name, uint32_t *off
 }
 
 static bool
-read_flag(Build *build, const JsonValue *model, const char *name, uint32_t flag)
+read_flag(Build *build, const JsonValue *model, const char *name,
+		  uint32_t flag)
 {
 	const JsonValue *value = json_get(model, name);
 	bool		on = false;
@@ -307,7 +314,8 @@ read_bpe(Build *build, const JsonValue *model)
 	merges = build_alloc(build, json_count(list), sizeof(BuildMerge));
 	if (merges == NULL)
 		return false;
-	for (const JsonValue *item = json_first(list); item != NULL; item = json_next(list, item))
+	for (const JsonValue *item = json_first(list); item != NULL;
+		 item = json_next(list, item))
 	{
 		if (json_is(item, JSON_STRING) != strings)
 			return model_fault(build, "merges of two kinds");
@@ -341,9 +349,11 @@ build_model(Build *build, const JsonValue *model)
 		return read_unigram(build, model);
 	if (json_equals(type, "WordLevel") || type == NULL)
 		return read_wordlevel(build, model);
-	return build_fault(build, FORMAT_UNSUPPORTED, "The model \"%s\" is not supported.",
-					   json_is(type, JSON_STRING) ?
-					   utf8_excerpt(type->text, type->length, excerpt) : json_kind_name(type));
+	return build_fault(build, FORMAT_UNSUPPORTED,
+					   "The model \"%s\" is not supported.",
+					   json_is(type, JSON_STRING)
+						   ? utf8_excerpt(type->text, type->length, excerpt)
+						   : json_kind_name(type));
 }
 
 /* ---------- added tokens ---------- */
@@ -368,7 +378,8 @@ build_added(Build *build, const JsonValue *list)
 	build->added = build_alloc(build, json_count(list), sizeof(BuildAdded));
 	if (build->added == NULL)
 		return false;
-	for (const JsonValue *item = json_first(list); item != NULL; item = json_next(list, item))
+	for (const JsonValue *item = json_first(list); item != NULL;
+		 item = json_next(list, item))
 	{
 		const JsonValue *content = json_get(item, "content");
 		BuildAdded	added = {0};
@@ -432,11 +443,13 @@ read_lines(Build *build, const char *text, size_t length)
 	if (utf8_valid_length((const unsigned char *) text, length) != length)
 		return build_fault(build, FORMAT_MALFORMED, "The vocabulary is not valid UTF-8.");
 	if (length >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0)
-		lines.at = 3;			/* a byte order mark is no part of the first piece */
+		lines.at = 3;			/* a byte order mark is no part of the first
+								 * piece */
 	while (next_line(&lines, &line, &line_length))
 		count++;
 	if (count == 0 || count > MAX_PIECES)
-		return build_fault(build, count == 0 ? FORMAT_MALFORMED : FORMAT_TOO_LARGE,
+		return build_fault(build,
+						   count == 0 ? FORMAT_MALFORMED : FORMAT_TOO_LARGE,
 						   "The vocabulary has %u lines.", count);
 	build->pieces = build_alloc(build, count, sizeof(BuildPiece));
 	if (build->pieces == NULL)
@@ -455,7 +468,8 @@ read_lines(Build *build, const char *text, size_t length)
 
 /* Adds one of BERT's special tokens, if the vocabulary has it. */
 static uint32_t
-add_special(Build *build, const char *name, const char *usual, TokenizerSpecial special)
+add_special(Build *build, const char *name, const char *usual,
+			TokenizerSpecial special)
 {
 	BuildAdded *added = &build->added[build->added_count];
 	const char *text = name != NULL ? name : usual;
@@ -473,7 +487,8 @@ add_special(Build *build, const char *name, const char *usual, TokenizerSpecial 
 }
 
 static bool
-build_from_lines(Build *build, const char *text, size_t length, const TokenizerBertOptions *bert)
+build_from_lines(Build *build, const char *text, size_t length,
+				 const TokenizerBertOptions *bert)
 {
 	static const TokenizerBertOptions usual = {.strip_accents = -1};
 	ImageStep  *step;
@@ -482,7 +497,8 @@ build_from_lines(Build *build, const char *text, size_t length, const TokenizerB
 
 	if (bert == NULL)
 		bert = &usual;
-	strips = bert->strip_accents < 0 ? !bert->keep_case : bert->strip_accents != 0;
+	strips = bert->strip_accents < 0 ? !bert->keep_case
+									 : bert->strip_accents != 0;
 	step = build_step(build, SECTION_NORMALIZERS, NORMALIZE_BERT);
 	if (step == NULL)
 		return false;
@@ -492,8 +508,8 @@ build_from_lines(Build *build, const char *text, size_t length, const TokenizerB
 	build->header.max_characters = 100;
 	build->header.truncation = bert->max_length;
 	build->added = build_alloc(build, TOKENIZER_SPECIALS, sizeof(BuildAdded));
-	if (build_step(build, SECTION_SPLITTERS, SPLIT_BERT) == NULL || build->added == NULL ||
-		!read_lines(build, text, length))
+	if (build_step(build, SECTION_SPLITTERS, SPLIT_BERT) == NULL ||
+		build->added == NULL || !read_lines(build, text, length))
 		return false;
 	memset(build->added, 0, TOKENIZER_SPECIALS * sizeof(BuildAdded));
 	build->header.unknown = add_special(build, bert->unk_token, "[UNK]", TOKENIZER_UNK);
@@ -502,7 +518,8 @@ build_from_lines(Build *build, const char *text, size_t length, const TokenizerB
 	items[2] = add_special(build, bert->sep_token, "[SEP]", TOKENIZER_SEP);
 	add_special(build, bert->pad_token, "[PAD]", TOKENIZER_PAD);
 	add_special(build, bert->mask_token, "[MASK]", TOKENIZER_MASK);
-	if (build->header.unknown == NO_ID || items[0] == NO_ID || items[2] == NO_ID)
+	if (build->header.unknown == NO_ID || items[0] == NO_ID ||
+		items[2] == NO_ID)
 		return build_fault(build, FORMAT_MALFORMED,
 						   "The vocabulary lacks one of the special tokens for unknown words, the beginning and the end.");
 	return build_wordpiece(build, "##", 2) && build_template(build, items, 3);
@@ -511,8 +528,8 @@ build_from_lines(Build *build, const char *text, size_t length, const TokenizerB
 FormatStatus
 tokenizer_compile_vocabulary(Arena *arena, const char *text, size_t length,
 							 const TokenizerBertOptions *bert,
-							 const TokenizerCompileOptions *options, TokenizerImage *image,
-							 FormatFault *fault)
+							 const TokenizerCompileOptions *options,
+							 TokenizerImage *image, FormatFault *fault)
 {
 	Build		build;
 
@@ -564,8 +581,8 @@ read_padding(Build *build, const JsonValue *padding)
 
 FormatStatus
 tokenizer_compile(Arena *arena, const char *json, size_t length,
-				  const TokenizerCompileOptions *options, TokenizerImage *image,
-				  FormatFault *fault)
+				  const TokenizerCompileOptions *options,
+				  TokenizerImage *image, FormatFault *fault)
 {
 	JsonOptions json_options = {.last_duplicate_wins = true};
 	const JsonValue *root;

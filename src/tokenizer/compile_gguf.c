@@ -35,14 +35,16 @@
 static bool
 equals(TokenizerGgufString string, const char *text)
 {
-	return string.length == strlen(text) && memcmp(string.text, text, string.length) == 0;
+	return string.length == strlen(text) &&
+		   memcmp(string.text, text, string.length) == 0;
 }
 
 static bool
 is_added(const TokenizerGguf *keys, uint32_t id)
 {
-	return keys->types != NULL && (keys->types[id] == TYPE_CONTROL || keys->types[id] == TYPE_USER ||
-								   keys->types[id] == TYPE_UNKNOWN);
+	return keys->types != NULL &&
+		   (keys->types[id] == TYPE_CONTROL || keys->types[id] == TYPE_USER ||
+			keys->types[id] == TYPE_UNKNOWN);
 }
 
 static bool
@@ -51,8 +53,8 @@ check_strings(Build *build, const TokenizerGgufString *strings, uint32_t count)
 	for (uint32_t i = 0; i < count; i++)
 	{
 		if (strings[i].length > UINT32_MAX / 4 ||
-			utf8_valid_length((const unsigned char *) strings[i].text, strings[i].length) !=
-			strings[i].length)
+			utf8_valid_length((const unsigned char *) strings[i].text,
+							  strings[i].length) != strings[i].length)
 			return build_fault(build, FORMAT_MALFORMED, "Token %u of the vocabulary is not valid UTF-8.", i);
 	}
 	return true;
@@ -86,7 +88,8 @@ read_pieces(Build *build, const TokenizerGguf *keys)
 		return false;
 	for (uint32_t i = 0; i < keys->token_count; i++)
 	{
-		BuildPiece	piece = {keys->tokens[i].text, (uint32_t) keys->tokens[i].length, i};
+		BuildPiece	piece = {keys->tokens[i].text,
+							 (uint32_t) keys->tokens[i].length, i};
 
 		build->pieces[i] = piece;
 	}
@@ -100,7 +103,8 @@ add_tokens(Build *build, const TokenizerGguf *keys)
 {
 	for (uint32_t i = 0; i < keys->token_count; i++)
 	{
-		BuildAdded	added = {keys->tokens[i].text, (uint32_t) keys->tokens[i].length, i, 0};
+		BuildAdded	added = {keys->tokens[i].text,
+							 (uint32_t) keys->tokens[i].length, i, 0};
 
 		if (!is_added(keys, i) || added.length == 0)
 			continue;
@@ -110,7 +114,9 @@ add_tokens(Build *build, const TokenizerGguf *keys)
 	}
 }
 
-/* What is put around a text: an id before, one or two after; NO_ID for none. */
+/*
+ * What is put around a text: an id before, one or two after; NO_ID for none.
+ */
 static bool
 surround(Build *build, uint32_t before, uint32_t after)
 {
@@ -167,15 +173,20 @@ bert_pieces(Build *build, const TokenizerGguf *keys)
 static bool
 compile_bert(Build *build, const TokenizerGguf *keys)
 {
-	uint32_t	cls = key_id(build, keys, keys->cls >= 0 ? keys->cls : keys->bos);
-	uint32_t	separator = key_id(build, keys, keys->separator >= 0 ? keys->separator : keys->eos);
+	uint32_t	cls = key_id(build, keys,
+							 keys->cls >= 0 ? keys->cls : keys->bos);
+	uint32_t	separator = key_id(build, keys,
+								   keys->separator >= 0 ? keys->separator
+														: keys->eos);
 	bool		lower = keys->lowercase != 0;
-	bool		strips = keys->strip_accents < 0 ? lower : keys->strip_accents != 0;
+	bool		strips = keys->strip_accents < 0 ? lower
+												 : keys->strip_accents != 0;
 	ImageStep  *step = build_step(build, SECTION_NORMALIZERS, NORMALIZE_BERT);
 
 	if (step == NULL)
 		return false;
-	step->flags = BERT_CLEAN | BERT_CHINESE | (strips ? BERT_STRIP : 0) | (lower ? BERT_LOWER : 0);
+	step->flags = BERT_CLEAN | BERT_CHINESE | (strips ? BERT_STRIP : 0) |
+				  (lower ? BERT_LOWER : 0);
 	build->header.model = MODEL_WORDPIECE;
 	build->header.max_characters = 100;
 	build->header.unknown = key_id(build, keys, keys->unknown);
@@ -198,6 +209,10 @@ compile_bert(Build *build, const TokenizerGguf *keys)
 	"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?[\\p{L}\\p{M}]+|\\p{N}|" \
 	" ?[^\\s\\p{L}\\p{M}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
 #define LETTERS_DEEPSEEK_CODER_SYMBOLS "\\s?\\p{P}+"
+/* as published, so wide by mistake: U+4E00 to U+9FA5, U+0800 to U+4E00 */
+#define LETTERS_EAST_ASIA \
+	"[\xE4\xB8\x80-\xE9\xBE\xA5\xE0\xA0\x80-\xE4\xB8\x80" \
+	"\xEA\xB0\x80-\xED\x9F\xBF]+"
 
 typedef struct PreKind
 {
@@ -234,7 +249,11 @@ static const PreKind pre_kinds[] =
 	{"falcon", false, {"[\\p{P}\\$\\+<=>\\^~\\|`]+", LETTERS_GPT2 "|\\s+", "[0-9][0-9][0-9]"}},
 	{"deepseek-coder", false,
 		{"[\\r\\n]", "\\s?\\p{L}+", LETTERS_DEEPSEEK_CODER_SYMBOLS,
-		"[\xE4\xB8\x80-\xE9\xBE\xA5\xE0\xA0\x80-\xE4\xB8\x80\xEA\xB0\x80-\xED\x9F\xBF]+", "\\p{N}"}}
+		LETTERS_EAST_ASIA, "\\p{N}"}},
+	{"deepseek-llm", false,
+		{"[\\r\\n]", "\\s?[\\p{Lu}\\p{Ll}\\p{Lt}]+",
+		"\\s?[!-/:-~\uFF01-\uFF0F\uFF1A-\uFF5E\u2018-\u201F\u3000-\u3002]+",
+		"\\s+$", LETTERS_EAST_ASIA, "\\p{N}+"}}
 };
 
 static bool
@@ -257,37 +276,47 @@ split_by_pre(Build *build, const TokenizerGguf *keys)
 		}
 		return build_byte_level(build, keys->add_space_prefix == 1, NULL);
 	}
-	return build_fault(build, FORMAT_UNSUPPORTED,
-					   "The splitting \"%s\" (tokenizer.ggml.pre) is not supported.",
-					   utf8_excerpt(keys->pre.text, keys->pre.length, excerpt));
+	return build_fault(
+		build, FORMAT_UNSUPPORTED,
+		"The splitting \"%s\" (tokenizer.ggml.pre) is not supported.",
+		utf8_excerpt(keys->pre.text, keys->pre.length, excerpt));
 }
 
 static bool
 compile_gpt2(Build *build, const TokenizerGguf *keys)
 {
-	BuildMerge *merges = build_alloc(build, keys->merge_count, sizeof(BuildMerge));
+	BuildMerge *merges = build_alloc(build, keys->merge_count,
+									 sizeof(BuildMerge));
 
 	build->header.model = MODEL_BPE;
 	if (merges == NULL || !split_by_pre(build, keys) ||
-		!check_strings(build, keys->merges, keys->merge_count) || !build_index_pieces(build))
+		!check_strings(build, keys->merges, keys->merge_count) ||
+		!build_index_pieces(build))
 		return false;
 	for (uint32_t i = 0; i < keys->merge_count; i++)
 	{
 		TokenizerGgufString merge = keys->merges[i];
-		const char *blank = merge.length > 1 ? memchr(merge.text + 1, ' ', merge.length - 1) : NULL;
+		const char *blank = merge.length > 1
+								? memchr(merge.text + 1, ' ', merge.length - 1)
+								: NULL;
 
 		if (blank == NULL)
 			return build_fault(build, FORMAT_MALFORMED, "Merge %u is not two pieces.", i);
 		merges[i].left = merge.text;
 		merges[i].left_length = (uint32_t) (blank - merge.text);
 		merges[i].right = blank + 1;
-		merges[i].right_length = (uint32_t) (merge.length - merges[i].left_length - 1);
+		merges[i].right_length = (uint32_t) (merge.length -
+											 merges[i].left_length - 1);
 		merges[i].rank = i;
 	}
 	return build_bpe(build, merges, keys->merge_count) &&
-		surround(build, keys->add_bos == 1 ? key_id(build, keys, keys->bos) : NO_ID,
-				 keys->add_eos == 1 ? key_id(build, keys, keys->eos) :
-				 keys->add_separator == 1 ? key_id(build, keys, keys->separator) : NO_ID);
+		   surround(build,
+					keys->add_bos == 1 ? key_id(build, keys, keys->bos)
+									   : NO_ID,
+					keys->add_eos == 1 ? key_id(build, keys, keys->eos)
+					: keys->add_separator == 1
+						? key_id(build, keys, keys->separator)
+						: NO_ID);
 }
 
 /* ---------- llama ---------- */
@@ -312,7 +341,8 @@ static uint32_t *
 ranks_by_score(Build *build, const TokenizerGguf *keys)
 {
 	Ranked	   *ranked = build_alloc(build, keys->token_count, sizeof(Ranked));
-	uint32_t   *ranks = build_alloc(build, keys->token_count, sizeof(uint32_t));
+	uint32_t   *ranks = build_alloc(build, keys->token_count,
+									sizeof(uint32_t));
 	uint32_t	rank = 0;
 
 	if (ranked == NULL || ranks == NULL)
@@ -334,8 +364,8 @@ ranks_by_score(Build *build, const TokenizerGguf *keys)
 
 /* All ways to make a piece of two others; counts them if merges is NULL. */
 static uint32_t
-halves(Build *build, const TokenizerGguf *keys, uint32_t id, const uint32_t *ranks,
-	   BuildMerge *merges)
+halves(Build *build, const TokenizerGguf *keys, uint32_t id,
+	   const uint32_t *ranks, BuildMerge *merges)
 {
 	const BuildPiece *piece = &build->pieces[id];
 	uint32_t	count = 0;
@@ -344,7 +374,8 @@ halves(Build *build, const TokenizerGguf *keys, uint32_t id, const uint32_t *ran
 		return 0;
 	for (uint32_t i = 1; i < piece->length; i++)
 	{
-		BuildMerge	merge = {piece->text, piece->text + i, i, piece->length - i, ranks[id]};
+		BuildMerge	merge = {piece->text, piece->text + i, i,
+							 piece->length - i, ranks[id]};
 
 		if (((unsigned char) piece->text[i] & 0xC0) == 0x80 ||
 			build_find(build, merge.left, merge.left_length) == NO_ID ||
@@ -360,7 +391,8 @@ halves(Build *build, const TokenizerGguf *keys, uint32_t id, const uint32_t *ran
 static bool
 add_prepend(Build *build)
 {
-	ImageStep  *step = build_step(build, SECTION_NORMALIZERS, NORMALIZE_PREPEND);
+	ImageStep  *step = build_step(build, SECTION_NORMALIZERS,
+								  NORMALIZE_PREPEND);
 	ImageString mark = build_string(build, METASPACE, METASPACE_LENGTH);
 
 	if (step == NULL || build_failed(build))
@@ -372,7 +404,8 @@ add_prepend(Build *build)
 static bool
 add_replace(Build *build)
 {
-	ImageStep  *step = build_step(build, SECTION_NORMALIZERS, NORMALIZE_REPLACE);
+	ImageStep  *step = build_step(build, SECTION_NORMALIZERS,
+								  NORMALIZE_REPLACE);
 	ImageString blank = build_string(build, " ", 1);
 	ImageString mark = build_string(build, METASPACE, METASPACE_LENGTH);
 
@@ -395,9 +428,11 @@ compile_llama(Build *build, const TokenizerGguf *keys)
 		return false;
 	build->header.model = MODEL_BPE;
 	build->header.model_flags |= BPE_BYTE_FALLBACK | BPE_FUSE_UNKNOWN;
-	build->header.unknown = key_id(build, keys, keys->unknown >= 0 ? keys->unknown : 0);
+	build->header.unknown = key_id(build, keys,
+								   keys->unknown >= 0 ? keys->unknown : 0);
 	/* a mark in front, whatever the text begins with, and for all blanks */
-	if ((keys->add_space_prefix != 0 && !add_prepend(build)) || !add_replace(build))
+	if ((keys->add_space_prefix != 0 && !add_prepend(build)) ||
+		!add_replace(build))
 		return false;
 	for (uint32_t i = 0; i < keys->token_count; i++)
 		total += halves(build, keys, i, ranks, NULL);
@@ -409,8 +444,10 @@ compile_llama(Build *build, const TokenizerGguf *keys)
 	for (uint32_t i = 0; i < keys->token_count; i++)
 		count += halves(build, keys, i, ranks, merges + count);
 	return build_bpe(build, merges, count) &&
-		surround(build, keys->add_bos != 0 ? key_id(build, keys, keys->bos) : NO_ID,
-				 keys->add_eos == 1 ? key_id(build, keys, keys->eos) : NO_ID);
+		   surround(
+			   build,
+			   keys->add_bos != 0 ? key_id(build, keys, keys->bos) : NO_ID,
+			   keys->add_eos == 1 ? key_id(build, keys, keys->eos) : NO_ID);
 }
 
 /* ---------- t5 ---------- */
@@ -423,13 +460,15 @@ compile_t5(Build *build, const TokenizerGguf *keys)
 	if (scores == NULL || !build_index_pieces(build))
 		return false;
 	build->header.model = MODEL_UNIGRAM;
-	build->header.unknown = key_id(build, keys, keys->unknown >= 0 ? keys->unknown : 2);
+	build->header.unknown = key_id(build, keys,
+								   keys->unknown >= 0 ? keys->unknown : 2);
 	if (keys->charsmap_length > 0 &&
 		!build_precompiled(build, keys->charsmap, keys->charsmap_length))
 		return false;
 	if (keys->remove_extra_whitespaces == 1)
 	{
-		ImageStep  *strip = build_step(build, SECTION_NORMALIZERS, NORMALIZE_STRIP);
+		ImageStep  *strip = build_step(build, SECTION_NORMALIZERS,
+									   NORMALIZE_STRIP);
 		ImageStep  *replace;
 		uint32_t	pattern = build_pattern(build, " {2,}", 5);
 		ImageString blank = build_string(build, " ", 1);
@@ -444,13 +483,17 @@ compile_t5(Build *build, const TokenizerGguf *keys)
 		replace->content = blank;
 	}
 	if (!build_metaspace(build, METASPACE, METASPACE_LENGTH,
-						 METASPACE_SPLIT | (keys->add_space_prefix != 0 ? METASPACE_ALWAYS : 0)))
+						 METASPACE_SPLIT |
+							 (keys->add_space_prefix != 0 ? METASPACE_ALWAYS
+														  : 0)))
 		return false;
 	for (uint32_t i = 0; i < keys->token_count; i++)
 		scores[i] = keys->scores[i];
 	return build_unigram(build, scores, keys->token_count) &&
-		surround(build, keys->add_bos == 1 ? key_id(build, keys, keys->bos) : NO_ID,
-				 keys->add_eos != 0 ? key_id(build, keys, keys->eos) : NO_ID);
+		   surround(
+			   build,
+			   keys->add_bos == 1 ? key_id(build, keys, keys->bos) : NO_ID,
+			   keys->add_eos != 0 ? key_id(build, keys, keys->eos) : NO_ID);
 }
 
 /* ---------- all of them ---------- */
@@ -471,12 +514,11 @@ check_scores(Build *build, const TokenizerGguf *keys)
 static void
 note_specials(Build *build, const TokenizerGguf *keys)
 {
-	const int64_t ids[TOKENIZER_SPECIALS] =
-	{
-		[TOKENIZER_CLS] = keys->cls, [TOKENIZER_SEP] = keys->separator,
+	const int64_t ids[TOKENIZER_SPECIALS] = {
+		[TOKENIZER_CLS] = keys->cls,	 [TOKENIZER_SEP] = keys->separator,
 		[TOKENIZER_PAD] = keys->padding, [TOKENIZER_UNK] = keys->unknown,
-		[TOKENIZER_MASK] = keys->mask, [TOKENIZER_BOS] = keys->bos, [TOKENIZER_EOS] = keys->eos
-	};
+		[TOKENIZER_MASK] = keys->mask,	 [TOKENIZER_BOS] = keys->bos,
+		[TOKENIZER_EOS] = keys->eos};
 
 	for (int i = 0; i < TOKENIZER_SPECIALS; i++)
 	{
@@ -504,15 +546,16 @@ compile_keys(Build *build, const TokenizerGguf *keys)
 		return check_scores(build, keys) && compile_llama(build, keys);
 	if (equals(keys->model, "t5"))
 		return check_scores(build, keys) && compile_t5(build, keys);
-	return build_fault(build, FORMAT_UNSUPPORTED,
-					   "The tokenizer \"%s\" (tokenizer.ggml.model) is not supported.",
-					   utf8_excerpt(keys->model.text, keys->model.length, excerpt));
+	return build_fault(
+		build, FORMAT_UNSUPPORTED,
+		"The tokenizer \"%s\" (tokenizer.ggml.model) is not supported.",
+		utf8_excerpt(keys->model.text, keys->model.length, excerpt));
 }
 
 FormatStatus
 tokenizer_compile_gguf(Arena *arena, const TokenizerGguf *keys,
-					   const TokenizerCompileOptions *options, TokenizerImage *image,
-					   FormatFault *fault)
+					   const TokenizerCompileOptions *options,
+					   TokenizerImage *image, FormatFault *fault)
 {
 	Build		build;
 

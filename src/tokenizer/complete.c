@@ -12,7 +12,9 @@
 
 /* ---------- ids of added tokens ---------- */
 
-/* How many pieces the package counts: texts of a map, or the list of Unigram. */
+/*
+ * How many pieces the package counts: texts of a map, or the list of Unigram.
+ */
 static uint32_t
 distinct_pieces(const Build *build)
 {
@@ -21,8 +23,8 @@ distinct_pieces(const Build *build)
 	if (build->header.model == MODEL_UNIGRAM)
 		return build->piece_count;
 	for (uint32_t i = 0; i < build->piece_count; i++)
-		count += build_find(build, build->pieces[i].text, build->pieces[i].length) ==
-			build->pieces[i].id;
+		count += build_find(build, build->pieces[i].text,
+							build->pieces[i].length) == build->pieces[i].id;
 	return count;
 }
 
@@ -48,11 +50,13 @@ number_added(Build *build)
 	for (uint32_t i = 0; i < build->added_count; i++)
 	{
 		BuildAdded	added = build->added[i];
-		uint32_t	slot = (uint32_t) hash_bytes64(added.text, added.length) & (slots - 1);
+		uint32_t	slot = (uint32_t) hash_bytes64(added.text, added.length) &
+						   (slots - 1);
 
 		while (table[slot] != 0 &&
 			   (build->added[table[slot] - 1].length != added.length ||
-				memcmp(build->added[table[slot] - 1].text, added.text, added.length) != 0))
+				memcmp(build->added[table[slot] - 1].text, added.text,
+					   added.length) != 0))
 			slot = (slot + 1) & (slots - 1);
 		if (table[slot] != 0)
 		{
@@ -72,7 +76,10 @@ number_added(Build *build)
 	return true;
 }
 
-/* An id that two tokens claim is the later one's; the other is matched no more. */
+/*
+ * An id that two tokens claim is the later one's; the other is matched no
+ * more.
+ */
 static bool
 drop_overridden(Build *build)
 {
@@ -98,15 +105,18 @@ static bool
 count_ids(Build *build)
 {
 	uint32_t	size = 0;
-	const ImageTemplateItem *items = (ImageTemplateItem *) build->sections[SECTION_TEMPLATE].bytes;
-	size_t		item_count = build->sections[SECTION_TEMPLATE].size / sizeof(ImageTemplateItem);
+	const ImageTemplateItem *items =
+		(ImageTemplateItem *) build->sections[SECTION_TEMPLATE].bytes;
+	size_t		item_count = build->sections[SECTION_TEMPLATE].size /
+							 sizeof(ImageTemplateItem);
 
 	for (uint32_t i = 0; i < build->piece_count; i++)
 		size = build->pieces[i].id >= size ? build->pieces[i].id + 1 : size;
 	for (uint32_t i = 0; i < build->added_count; i++)
 		size = build->added[i].id >= size ? build->added[i].id + 1 : size;
 	for (size_t i = 0; i < item_count; i++)
-		size = items[i].id != NO_ID && items[i].id >= size ? items[i].id + 1 : size;
+		size = items[i].id != NO_ID && items[i].id >= size ? items[i].id + 1
+														   : size;
 	if (size == 0)
 		return build_fault(build, FORMAT_MALFORMED, "The vocabulary is empty.");
 	build->header.vocabulary_size = size;
@@ -137,7 +147,9 @@ arena_resize(void *context, void *block, size_t size)
 	return (char *) memory + 16;
 }
 
-/* Added tokens as they are after normalizing, by an image of the steps alone. */
+/*
+ * Added tokens as they are after normalizing, by an image of the steps alone.
+ */
 static bool
 normalize_added(Build *build, BuildKey *keys, uint32_t count)
 {
@@ -160,8 +172,9 @@ normalize_added(Build *build, BuildKey *keys, uint32_t count)
 	{
 		const unsigned char *text;
 		size_t		length;
-		TokenizerStatus status = normalize_text(&tokenizer, &scratch, keys[i].text,
-												keys[i].length, &text, &length);
+		TokenizerStatus status = normalize_text(&tokenizer, &scratch,
+												keys[i].text, keys[i].length,
+												&text, &length);
 
 		if (status == TOKENIZER_OUT_OF_MEMORY)
 			return build_fault(build, FORMAT_OUT_OF_MEMORY,
@@ -170,7 +183,8 @@ normalize_added(Build *build, BuildKey *keys, uint32_t count)
 			return build_fault(build, FORMAT_MALFORMED, "An added token cannot be normalized: %s.",
 							   tokenizer_message(status));
 		keys[i].length = (uint32_t) length;
-		keys[i].text = (unsigned char *) arena_copy(build->arena, text, length);
+		keys[i].text = (unsigned char *) arena_copy(build->arena, text,
+													length);
 		if (keys[i].text == NULL)
 			return build_fault(build, FORMAT_OUT_OF_MEMORY,
 							   "The tokenizer needs more memory than it may have.");
@@ -191,8 +205,11 @@ check_keys(Build *build, const BuildKey *keys, uint32_t count)
 							   "An added token is nothing after normalizing.");
 		if (i > 0 && keys[i].length == keys[i - 1].length &&
 			memcmp(keys[i].text, keys[i - 1].text, keys[i].length) == 0)
-			return build_fault(build, FORMAT_MALFORMED, "Two added tokens are both \"%s\" after normalizing.",
-							   utf8_excerpt((const char *) keys[i].text, keys[i].length, excerpt));
+			return build_fault(
+				build, FORMAT_MALFORMED,
+				"Two added tokens are both \"%s\" after normalizing.",
+				utf8_excerpt((const char *) keys[i].text, keys[i].length,
+							 excerpt));
 	}
 	return true;
 }
@@ -201,14 +218,16 @@ check_keys(Build *build, const BuildKey *keys, uint32_t count)
 static bool
 added_trie(Build *build, ImageSectionName section, bool normalized)
 {
-	BuildKey   *keys = build_alloc(build, build->added_count, sizeof(BuildKey));
+	BuildKey   *keys = build_alloc(build, build->added_count,
+								   sizeof(BuildKey));
 	uint32_t	count = 0;
 
 	if (keys == NULL)
 		return false;
 	for (uint32_t i = 0; i < build->added_count; i++)
 	{
-		BuildKey	key = {(const unsigned char *) build->added[i].text, build->added[i].length, i};
+		BuildKey	key = {(const unsigned char *) build->added[i].text,
+						   build->added[i].length, i};
 
 		if (((build->added[i].flags & ADDED_NORMALIZED) != 0) == normalized)
 			keys[count++] = key;
@@ -217,7 +236,8 @@ added_trie(Build *build, ImageSectionName section, bool normalized)
 		return true;
 	if (normalized && !normalize_added(build, keys, count))
 		return false;
-	return build_trie(build, section, keys, count) && check_keys(build, keys, count);
+	return build_trie(build, section, keys, count) &&
+		   check_keys(build, keys, count);
 }
 
 static bool
@@ -225,9 +245,12 @@ write_added(Build *build)
 {
 	for (uint32_t i = 0; i < build->added_count; i++)
 	{
-		ImageAdded	added = {build->added[i].id, build->added[i].flags, {0, 0}};
+		ImageAdded	added = {build->added[i].id,
+							 build->added[i].flags,
+							 {0, 0}};
 
-		added.content = build_string(build, build->added[i].text, build->added[i].length);
+		added.content = build_string(build, build->added[i].text,
+									 build->added[i].length);
 		build_append(build, SECTION_ADDED, &added, sizeof(added));
 	}
 	return !build_failed(build);
@@ -269,11 +292,13 @@ name_specials(Build *build)
 	};
 
 	if (build->header.unknown != NO_ID)
-		build->header.specials[TOKENIZER_UNK] = (int32_t) build->header.unknown;
+		build->header.specials[TOKENIZER_UNK] =
+			(int32_t) build->header.unknown;
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 	{
 		if (build->header.specials[names[i].special] < 0)
-			build->header.specials[names[i].special] = find_special(build, names[i].name);
+			build->header.specials[names[i].special] =
+				find_special(build, names[i].name);
 	}
 }
 

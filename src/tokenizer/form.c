@@ -26,8 +26,10 @@ typedef struct Former
 	Run		   *run;
 	Change		change;
 	bool		compose;
-	uint32_t	pending;		/* marks since the last starter, in BUFFER_WORK */
-	uint32_t	waiting;		/* marks that did not compose, in BUFFER_HEAP */
+	uint32_t	pending;		/* marks since the last starter, in
+								 * BUFFER_WORK */
+	uint32_t	waiting;		/* marks that did not compose, in
+								 * BUFFER_HEAP */
 	bool		has_starter;
 	Part		starter;
 	int			last_combining; /* of those waiting, or -1 */
@@ -45,9 +47,11 @@ former_emit(Former *former, const Part *part)
 static bool
 former_wait(Former *former, const Part *part)
 {
-	if (!run_buffer(former->run, BUFFER_HEAP, (size_t) (former->waiting + 1) * sizeof(Part)))
+	if (!run_buffer(former->run, BUFFER_HEAP,
+					(size_t) (former->waiting + 1) * sizeof(Part)))
 		return false;
-	((Part *) former->run->scratch->buffers[BUFFER_HEAP].data)[former->waiting++] = *part;
+	((Part *) former->run->scratch->buffers[BUFFER_HEAP]
+		 .data)[former->waiting++] = *part;
 	former->last_combining = (int) part->combining;
 	return true;
 }
@@ -57,7 +61,9 @@ former_emit_waiting(Former *former)
 {
 	for (uint32_t i = 0; i < former->waiting; i++)
 	{
-		if (!former_emit(former, (Part *) former->run->scratch->buffers[BUFFER_HEAP].data + i))
+		if (!former_emit(
+				former,
+				(Part *) former->run->scratch->buffers[BUFFER_HEAP].data + i))
 			return false;
 	}
 	former->waiting = 0;
@@ -142,18 +148,23 @@ former_part(Former *former, uint32_t code, int difference)
 	Part		part = {code, difference, character_record(code)->combining};
 
 	if (part.combining == 0)
-		return (former->pending == 0 || former_flush(former)) && former_ordered(former, &part);
+		return (former->pending == 0 || former_flush(former)) &&
+			   former_ordered(former, &part);
 	/* room for a sorted copy as well */
-	if (!run_buffer(former->run, BUFFER_WORK, (size_t) (former->pending + 1) * 2 * sizeof(Part)))
+	if (!run_buffer(former->run, BUFFER_WORK,
+					(size_t) (former->pending + 1) * 2 * sizeof(Part)))
 		return false;
-	((Part *) former->run->scratch->buffers[BUFFER_WORK].data)[former->pending++] = part;
+	((Part *) former->run->scratch->buffers[BUFFER_WORK]
+		 .data)[former->pending++] = part;
 	return true;
 }
 
 bool
 normalize_form(Run *run, Text *target, const Piece *piece, uint32_t flags)
 {
-	Former		former = {.run = run, .compose = (flags & FORM_COMPOSE) != 0, .last_combining = -1};
+	Former		former = {.run = run,
+						  .compose = (flags & FORM_COMPOSE) != 0,
+						  .last_combining = -1};
 	bool		compatible = (flags & FORM_COMPATIBLE) != 0;
 	const unsigned char *text = run->text.bytes;
 	uint32_t	stop = piece->begin + RUN_UNIT;
@@ -184,7 +195,8 @@ normalize_form(Run *run, Text *target, const Piece *piece, uint32_t flags)
 bool
 form_changes_nothing(const Text *text, const Piece *piece, uint32_t flags)
 {
-	uint16_t	touched = (flags & FORM_COMPOSE) ? CHARACTER_COMPOSES : CHARACTER_DECOMPOSES;
+	uint16_t	touched = (flags & FORM_COMPOSE) ? CHARACTER_COMPOSES
+												 : CHARACTER_DECOMPOSES;
 
 	if (flags & FORM_COMPATIBLE)
 		touched |= CHARACTER_DECOMPOSES;

@@ -39,8 +39,10 @@ grapheme_end(const unsigned char *text, uint32_t begin, uint32_t end)
 	uint32_t	at = begin + utf8_step(text + begin);
 	int			before = record->grapheme;
 	int			indicators = before == BREAK_REGIONAL_INDICATOR;
-	bool		pictograph = (record->flags & CHARACTER_PICTOGRAPHIC) != 0; /* GB11, so far */
-	bool		consonant = (record->flags & CHARACTER_CONSONANT) != 0; /* GB9c, so far */
+	/* GB11, so far */
+	bool		pictograph = (record->flags & CHARACTER_PICTOGRAPHIC) != 0;
+	/* GB9c, so far */
+	bool		consonant = (record->flags & CHARACTER_CONSONANT) != 0;
 	bool		linker = false;
 
 	while (at < end)
@@ -54,13 +56,16 @@ grapheme_end(const unsigned char *text, uint32_t begin, uint32_t end)
 		else if (is_control(before) || is_control(after))
 			joins = false;		/* GB4, GB5 */
 		else
-			joins = hangul_joins(before, after) ||	/* GB6 to GB8 */
-				after == BREAK_EXTEND || after == BREAK_ZWJ || after == BREAK_SPACINGMARK ||
-				before == BREAK_PREPEND ||	/* GB9 to GB9b */
+			joins =
+				hangul_joins(before, after) || /* GB6 to GB8 */
+				after == BREAK_EXTEND || after == BREAK_ZWJ ||
+				after == BREAK_SPACINGMARK ||
+				before == BREAK_PREPEND || /* GB9 to GB9b */
 				(consonant && linker && (next->flags & CHARACTER_CONSONANT)) ||
-				(before == BREAK_ZWJ && pictograph && (next->flags & CHARACTER_PICTOGRAPHIC)) ||
-				(after == BREAK_REGIONAL_INDICATOR && before == BREAK_REGIONAL_INDICATOR &&
-				 indicators % 2 == 1);
+				(before == BREAK_ZWJ && pictograph &&
+				 (next->flags & CHARACTER_PICTOGRAPHIC)) ||
+				(after == BREAK_REGIONAL_INDICATOR &&
+				 before == BREAK_REGIONAL_INDICATOR && indicators % 2 == 1);
 		if (!joins)
 			break;
 		if (after == BREAK_REGIONAL_INDICATOR)

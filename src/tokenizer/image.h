@@ -40,7 +40,8 @@ typedef enum ImageModel
 
 /* ImageHeader.flags */
 #define IMAGE_NEEDS_SPANS	0x01	/* a step asks where a piece came from */
-#define IMAGE_LEFT			0x02	/* truncation of the file cuts on the left */
+#define IMAGE_LEFT			0x02	/* truncation of the file cuts on the
+									 * left */
 #define IMAGE_TRUNCATES_ALL 0x04	/* its length is zero: nothing is left */
 
 typedef enum ImageSectionName
@@ -57,10 +58,12 @@ typedef enum ImageSectionName
 	SECTION_TRIE_INNER,			/* ImageNode: WordPiece after the first */
 	SECTION_SCORES,				/* double, of Unigram */
 	SECTION_MERGES,				/* ImageMerge, a power of two */
-	SECTION_UNITS,				/* uint32_t of 256: ids of bytes (or of ASCII) */
+	SECTION_UNITS,				/* uint32_t of 256: ids of bytes (or of
+								 * ASCII) */
 	SECTION_BYTE_TOKENS,		/* uint32_t of 256: ids of <0x00> ... */
 	SECTION_ADJACENT,			/* bits: characters that merges join */
-	SECTION_KNOWN,				/* bits: characters of the basic plane that are pieces */
+	SECTION_KNOWN,				/* bits: characters of the basic plane that are
+								 * pieces */
 	SECTION_ADDED,				/* ImageAdded */
 	SECTION_ADDED_TRIE,			/* ImageNode: over original text */
 	SECTION_ADDED_TRIE_NORMALIZED,	/* ImageNode: over normalized text */
@@ -222,7 +225,8 @@ typedef struct ImageAdded
 static inline uint32_t
 merge_slot(uint32_t left, uint32_t right)
 {
-	uint64_t	key = ((uint64_t) left << 32 | right) * UINT64_C(0x9E3779B97F4A7C15);
+	uint64_t	key = ((uint64_t) left << 32 | right) *
+					  UINT64_C(0x9E3779B97F4A7C15);
 
 	return (uint32_t) (key >> 32);
 }
@@ -234,7 +238,8 @@ merge_slot(uint32_t left, uint32_t right)
 static inline uint32_t
 adjacent_bit(uint32_t first, uint32_t second)
 {
-	return (first * UINT32_C(0x9E3779B1) + second * UINT32_C(0x85EBCA77)) >> 14;
+	return (first * UINT32_C(0x9E3779B1) + second * UINT32_C(0x85EBCA77)) >>
+		   14;
 }
 
 /* A class: 256 characters a block, the blocks shared among all classes. */
@@ -251,10 +256,12 @@ typedef enum ImageOperation
 	OP_SPLIT,					/* here first, a when that fails */
 	OP_SPLIT_LAZY,				/* a first, here when that fails */
 	OP_BRANCH,					/* as OP_SPLIT, if b allows the next byte */
-	OP_REPEAT,					/* class a, from b to c times, as many as can be */
+	OP_REPEAT,					/* class a, from b to c times, as many as can
+								 * be */
 	OP_REPEAT_LAZY,
 	OP_REPEAT_POSSESSIVE,
-	OP_LOOK_AHEAD,				/* what follows up to a (OP_MATCH) must match */
+	OP_LOOK_AHEAD,				/* what follows up to a (OP_MATCH) must
+								 * match */
 	OP_LOOK_AHEAD_NOT,
 	OP_LOOK_BEHIND,				/* the same, b characters further left */
 	OP_LOOK_BEHIND_NOT,
@@ -284,7 +291,8 @@ typedef struct ImagePattern
 {
 	uint32_t	begin;			/* in SECTION_CODE */
 	uint32_t	end;
-	uint32_t	first_bytes;	/* which bytes a match may begin with, or NO_ID */
+	uint32_t	first_bytes;	/* which bytes a match may begin with, or
+								 * NO_ID */
 	uint32_t	unused;
 } ImagePattern;
 
@@ -303,13 +311,16 @@ image_count(const Tokenizer *tokenizer, ImageSectionName name, size_t element)
 static inline const unsigned char *
 image_string(const Tokenizer *tokenizer, ImageString string)
 {
-	return (const unsigned char *) image_section(tokenizer, SECTION_STRINGS) + string.offset;
+	return (const unsigned char *) image_section(tokenizer, SECTION_STRINGS) +
+		   string.offset;
 }
 
 /* The id of a piece of the model, or NO_ID. */
-extern uint32_t image_find(const Tokenizer *tokenizer, const unsigned char *text, size_t length);
+extern uint32_t image_find(const Tokenizer *tokenizer,
+						   const unsigned char *text, size_t length);
 
 /* The text of an id; NULL and 0 if it has none. */
-extern const unsigned char *image_piece(const Tokenizer *tokenizer, uint32_t id, uint32_t *length);
+extern const unsigned char *image_piece(const Tokenizer *tokenizer,
+										uint32_t id, uint32_t *length);
 
 #endif							/* TOKENIZER_IMAGE_H */

@@ -63,8 +63,8 @@ wordlevel_word(Run *run, const unsigned char *word, uint32_t length)
 
 /* The longest piece that a text begins with: 0 if none. */
 static inline uint32_t
-longest_piece(const ImageNode *nodes, uint32_t count, const unsigned char *text, uint32_t length,
-			  uint32_t *id)
+longest_piece(const ImageNode *nodes, uint32_t count,
+			  const unsigned char *text, uint32_t length, uint32_t *id)
 {
 	uint32_t	node = 0;
 	uint32_t	longest = 0;
@@ -86,9 +86,8 @@ longest_piece(const ImageNode *nodes, uint32_t count, const unsigned char *text,
 }
 
 /*
- * wordpiece_word
- *	  The longest piece first, then the longest continuation, and so on; one
- *	  unknown token if that does not reach the end.
+ * The longest piece first, then the longest continuation, and so on; one
+ * unknown token if that does not reach the end.
  *
  * A word has at most max_characters, so that going through it anew from each
  * piece's end is bounded by that.
@@ -111,7 +110,8 @@ wordpiece_word(Run *run, const unsigned char *word, uint32_t length)
 	{
 		uint32_t	id = 0;
 		uint32_t	longest = longest_piece(image_section(tokenizer, section),
-											image_count(tokenizer, section, sizeof(ImageNode)),
+											image_count(tokenizer, section,
+														sizeof(ImageNode)),
 											word + at, length - at, &id);
 
 		if (longest == 0)
@@ -154,7 +154,8 @@ cache_store(CacheEntry *entry, const unsigned char *key, uint32_t length,
 	{
 		/* tokens of bytes may lie upon each other: see unigram.c */
 		if (tokens[i].length > UINT8_MAX ||
-			(i > 0 && tokens[i].start != tokens[i - 1].start + tokens[i - 1].length))
+			(i > 0 &&
+			 tokens[i].start != tokens[i - 1].start + tokens[i - 1].length))
 			return;
 	}
 	for (uint32_t i = 0; i < count; i++)

@@ -16,12 +16,14 @@
 static int
 nmt_action(uint32_t code)
 {
-	if ((code >= 0x01 && code <= 0x08) || code == 0x0B || (code >= 0x0E && code <= 0x1F) ||
-		code == 0x7F || code == 0x8F || code == 0x9F)
+	if ((code >= 0x01 && code <= 0x08) || code == 0x0B ||
+		(code >= 0x0E && code <= 0x1F) || code == 0x7F || code == 0x8F ||
+		code == 0x9F)
 		return 1;
-	if (code == 0x09 || code == 0x0A || code == 0x0C || code == 0x0D || code == 0x1680 ||
-		(code >= 0x200B && code <= 0x200F) || code == 0x2028 || code == 0x2029 ||
-		code == CODE_METASPACE || code == 0xFEFF || code == 0xFFFD)
+	if (code == 0x09 || code == 0x0A || code == 0x0C || code == 0x0D ||
+		code == 0x1680 || (code >= 0x200B && code <= 0x200F) ||
+		code == 0x2028 || code == 0x2029 || code == CODE_METASPACE ||
+		code == 0xFEFF || code == 0xFFFD)
 		return 2;
 	return 0;
 }
@@ -64,12 +66,13 @@ changes_by_character(const Run *run, const ImageStep *step, const Piece *piece)
 
 /* The first place of a literal from "at" on, or "end". */
 static uint32_t
-find_literal(const unsigned char *text, uint32_t at, uint32_t end, const unsigned char *literal,
-			 uint32_t length)
+find_literal(const unsigned char *text, uint32_t at, uint32_t end,
+			 const unsigned char *literal, uint32_t length)
 {
 	while (end - at >= length)
 	{
-		const unsigned char *found = memchr(text + at, literal[0], end - at - length + 1);
+		const unsigned char *found = memchr(text + at, literal[0],
+											end - at - length + 1);
 
 		if (found == NULL)
 			break;
@@ -108,7 +111,8 @@ step_changes(const Run *run, const ImageStep *step)
 {
 	for (uint32_t i = 0; i < run->piece_count; i++)
 	{
-		if (run->pieces[i].id == NO_ID && piece_changes(run, step, &run->pieces[i]))
+		if (run->pieces[i].id == NO_ID &&
+			piece_changes(run, step, &run->pieces[i]))
 			return true;
 	}
 	return false;
@@ -141,19 +145,22 @@ span_if_wanted(const Text *target, const Text *source, uint32_t at)
 static inline void
 put_lower(Text *target, uint32_t code, Span span)
 {
-	put_with_span(target, code + (uint32_t) character_record(code)->lower, span);
+	put_with_span(target, code + (uint32_t) character_record(code)->lower,
+				  span);
 	if (code == CODE_DOTTED_I)
 		put_with_span(target, CODE_COMBINING_DOT, span);
 }
 
 /* Lowercase, StripAccents and Nmt: each character for itself. */
 static bool
-each_character(Run *run, Text *target, const Piece *piece, const ImageStep *step)
+each_character(Run *run, Text *target, const Piece *piece,
+			   const ImageStep *step)
 {
 	const Text *source = &run->text;
 	uint32_t	stop = piece->begin + RUN_UNIT;
 
-	for (uint32_t i = piece->begin; i < piece->end; i += utf8_step(source->bytes + i))
+	for (uint32_t i = piece->begin; i < piece->end;
+		 i += utf8_step(source->bytes + i))
 	{
 		uint32_t	code = utf8_code(source->bytes + i);
 		Span		span = span_if_wanted(target, source, i);
@@ -231,7 +238,8 @@ prepend(Run *run, Text *target, const Piece *piece, ImageString string)
 
 /* What replaces a match has the span of its last byte, or of what precedes. */
 static bool
-put_content(Run *run, Text *target, const Piece *piece, uint32_t match_end, ImageString content)
+put_content(Run *run, Text *target, const Piece *piece, uint32_t match_end,
+			ImageString content)
 {
 	Span		span = {piece->origin, piece->origin};
 
@@ -239,7 +247,8 @@ put_content(Run *run, Text *target, const Piece *piece, uint32_t match_end, Imag
 		return false;
 	if (target->spans != NULL && match_end > piece->begin)
 		span = text_span(&run->text, match_end - 1);
-	memcpy(target->bytes + target->length, image_string(run->tokenizer, content), content.length);
+	memcpy(target->bytes + target->length,
+		   image_string(run->tokenizer, content), content.length);
 	for (uint32_t i = 0; target->spans != NULL && i < content.length; i++)
 		target->spans[target->length + i] = span;
 	target->length += content.length;
@@ -247,7 +256,8 @@ put_content(Run *run, Text *target, const Piece *piece, uint32_t match_end, Imag
 }
 
 static bool
-replace_literal(Run *run, Text *target, const Piece *piece, const ImageStep *step)
+replace_literal(Run *run, Text *target, const Piece *piece,
+				const ImageStep *step)
 {
 	const unsigned char *literal = image_string(run->tokenizer, step->text);
 	uint32_t	at = piece->begin;
@@ -255,8 +265,8 @@ replace_literal(Run *run, Text *target, const Piece *piece, const ImageStep *ste
 
 	for (;;)
 	{
-		uint32_t	found = find_literal(run->text.bytes, at, piece->end, literal,
-										 step->text.length);
+		uint32_t	found = find_literal(run->text.bytes, at, piece->end,
+										 literal, step->text.length);
 
 		if (!copy_part(run, target, at, found))
 			return false;
@@ -270,7 +280,8 @@ replace_literal(Run *run, Text *target, const Piece *piece, const ImageStep *ste
 }
 
 static bool
-replace_pattern(Run *run, Text *target, const Piece *piece, const ImageStep *step)
+replace_pattern(Run *run, Text *target, const Piece *piece,
+				const ImageStep *step)
 {
 	PatternSearch search;
 	PatternMatch match;
@@ -291,16 +302,6 @@ replace_pattern(Run *run, Text *target, const Piece *piece, const ImageStep *ste
 }
 
 /* ---------- BERT ---------- */
-
-/* The blocks that BERT takes for Chinese, as `tokenizers` has them. */
-static bool
-is_chinese(uint32_t code)
-{
-	return (code >= 0x4E00 && code <= 0x9FFF) || (code >= 0x3400 && code <= 0x4DBF) ||
-		(code >= 0x20000 && code <= 0x2A6DF) || (code >= 0x2A700 && code <= 0x2B73F) ||
-		(code >= 0x2B740 && code <= 0x2B81F) || (code >= 0x2B920 && code <= 0x2CEAF) ||
-		(code >= 0xF900 && code <= 0xFAFF) || (code >= 0x2F800 && code <= 0x2FA1F);
-}
 
 /* A character after cleaning: what it became, or CODE_LIMIT for nothing. */
 static inline uint32_t
@@ -352,7 +353,8 @@ typedef struct Mark
  * run ends, or 0 on failure.
  */
 static uint32_t
-bert_reorder(Run *run, Text *target, const Piece *piece, uint32_t from, uint32_t flags)
+bert_reorder(Run *run, Text *target, const Piece *piece, uint32_t from,
+			 uint32_t flags)
 {
 	const Text *source = &run->text;
 	Mark	   *marks = NULL;
@@ -371,9 +373,11 @@ bert_reorder(Run *run, Text *target, const Piece *piece, uint32_t from, uint32_t
 			continue;
 		if (i > from && first_combining(code) == 0)
 			break;
-		if (!run_buffer(run, BUFFER_WORK, (size_t) (count + DECOMPOSITION_MAX + 1) * 2 *
-						sizeof(Mark)) ||
-			!run_buffer(run, BUFFER_HEAP, (size_t) (old_count + 1) * sizeof(Span)))
+		if (!run_buffer(run, BUFFER_WORK,
+						(size_t) (count + DECOMPOSITION_MAX + 1) * 2 *
+							sizeof(Mark)) ||
+			!run_buffer(run, BUFFER_HEAP,
+						(size_t) (old_count + 1) * sizeof(Span)))
 			return 0;
 		marks = run->scratch->buffers[BUFFER_WORK].data;
 		spans = run->scratch->buffers[BUFFER_HEAP].data;
@@ -443,8 +447,12 @@ bert(Run *run, Text *target, const Piece *piece, uint32_t flags)
 
 		ascii[code] = 0xFF;		/* removed */
 		if (clean != CODE_LIMIT)
-			ascii[code] = (unsigned char)
-				((flags & BERT_LOWER) ? clean + (uint32_t) character_record(clean)->lower : clean);
+			ascii[code] =
+				(unsigned char) ((flags & BERT_LOWER)
+									 ? clean +
+										   (uint32_t) character_record(clean)
+											   ->lower
+									 : clean);
 	}
 	for (uint32_t i = piece->begin; i < piece->end;)
 	{
@@ -503,7 +511,7 @@ bert(Run *run, Text *target, const Piece *piece, uint32_t flags)
 			}
 			last_combining = character_record(parts[count - 1])->combining;
 		}
-		chinese = (flags & BERT_CHINESE) && is_chinese(code);
+		chinese = (flags & BERT_CHINESE) && character_is_chinese(code);
 		if (chinese)
 			put_with_span(target, ' ', span);
 		for (int k = 0; k < count; k++)
@@ -550,7 +558,8 @@ byte_level_map(Run *run)
 /* ---------- all of them ---------- */
 
 static bool
-normalize_piece(Run *run, Text *target, const Piece *piece, const ImageStep *step)
+normalize_piece(Run *run, Text *target, const Piece *piece,
+				const ImageStep *step)
 {
 	switch (step->kind)
 	{
@@ -567,8 +576,9 @@ normalize_piece(Run *run, Text *target, const Piece *piece, const ImageStep *ste
 		case NORMALIZE_PREPEND:
 			return prepend(run, target, piece, step->text);
 		case NORMALIZE_REPLACE:
-			return step->pattern == NO_ID ? replace_literal(run, target, piece, step) :
-				replace_pattern(run, target, piece, step);
+			return step->pattern == NO_ID
+					   ? replace_literal(run, target, piece, step)
+					   : replace_pattern(run, target, piece, step);
 		case NORMALIZE_PRECOMPILED:
 			return normalize_precompiled(run, target, piece, step);
 		case NORMALIZE_BYTE_LEVEL:
@@ -602,7 +612,8 @@ normalize_step(Run *run, const ImageStep *step)
 		}
 		else if (!normalize_piece(run, &target, piece, step))
 			return false;
-		if (!pieces_add(run, &list, begin, target.length, piece->origin, piece->id))
+		if (!pieces_add(run, &list, begin, target.length, piece->origin,
+						piece->id))
 			return false;
 	}
 	pieces_take(run, &list);

@@ -53,13 +53,17 @@ typedef struct Machine
 static inline bool
 class_holds(const Machine *machine, uint32_t number, uint32_t code)
 {
-	uint32_t	block = machine->classes[(size_t) number * CLASS_FIRST + (code >> 8)];
+	uint32_t	block =
+		   machine->classes[(size_t) number * CLASS_FIRST + (code >> 8)];
 
-	return machine->blocks[block * CLASS_BLOCK + ((code >> 3) & 31)] >> (code & 7) & 1;
+	return machine->blocks[block * CLASS_BLOCK + ((code >> 3) & 31)] >>
+			   (code & 7) &
+		   1;
 }
 
 static bool
-push(Machine *machine, uint32_t code, uint32_t at, uint32_t floor, uint32_t count)
+push(Machine *machine, uint32_t code, uint32_t at, uint32_t floor,
+	 uint32_t count)
 {
 	Way		   *way;
 
@@ -69,10 +73,13 @@ push(Machine *machine, uint32_t code, uint32_t at, uint32_t floor, uint32_t coun
 
 		if (machine->way_count >= MAX_STACK)
 			return run_fail(run, TOKENIZER_PATTERN_LIMIT);
-		if (!run_buffer(run, BUFFER_STACK, ((size_t) machine->way_count + 1) * sizeof(Way)))
+		if (!run_buffer(run, BUFFER_STACK,
+						((size_t) machine->way_count + 1) * sizeof(Way)))
 			return false;
 		machine->ways = run->scratch->buffers[BUFFER_STACK].data;
-		machine->way_capacity = (uint32_t) (run->scratch->buffers[BUFFER_STACK].size / sizeof(Way));
+		machine->way_capacity =
+			(uint32_t) (run->scratch->buffers[BUFFER_STACK].size /
+						sizeof(Way));
 	}
 	way = &machine->ways[machine->way_count++];
 	way->code = code;
@@ -94,13 +101,15 @@ step_back(const unsigned char *text, uint32_t at)
 static bool
 is_word_at(const Machine *machine, uint32_t at)
 {
-	return at < machine->length && character_is_pattern_word(utf8_code(machine->text + at));
+	return at < machine->length &&
+		   character_is_pattern_word(utf8_code(machine->text + at));
 }
 
 static bool
 at_word_boundary(const Machine *machine, uint32_t at)
 {
-	bool		before = at > 0 && is_word_at(machine, step_back(machine->text, at));
+	bool		before = at > 0 &&
+						 is_word_at(machine, step_back(machine->text, at));
 
 	return before != is_word_at(machine, at);
 }
@@ -137,7 +146,8 @@ assertion_holds(const Machine *machine, uint32_t operation, uint32_t at)
  * can, or NO_ID if those are too few; *least is where it has had enough.
  */
 static uint32_t
-repeat_class(Machine *machine, const ImageInstruction *op, uint32_t at, uint32_t *least)
+repeat_class(Machine *machine, const ImageInstruction *op, uint32_t at,
+			 uint32_t *least)
 {
 	const unsigned char *text = machine->text;
 	uint32_t	count = 0;
@@ -158,7 +168,8 @@ repeat_class(Machine *machine, const ImageInstruction *op, uint32_t at, uint32_t
 
 /* The last way not taken; false when there is none down to "base". */
 static bool
-backtrack(Machine *machine, uint32_t base, uint32_t *code, uint32_t *at, uint32_t *wall)
+backtrack(Machine *machine, uint32_t base, uint32_t *code, uint32_t *at,
+		  uint32_t *wall)
 {
 	while (machine->way_count > base)
 	{
@@ -179,7 +190,8 @@ backtrack(Machine *machine, uint32_t base, uint32_t *code, uint32_t *at, uint32_
 			uint32_t	next;
 
 			if (way->count >= op->c || way->at >= machine->length ||
-				!class_holds(machine, op->a, utf8_code(machine->text + way->at)))
+				!class_holds(machine, op->a,
+							 utf8_code(machine->text + way->at)))
 			{
 				machine->way_count--;
 				continue;
@@ -217,8 +229,7 @@ is_wall(uint32_t operation)
 }
 
 /*
- * run_machine
- *	  Match from here on: 1 and the end, 0, or -1 on failure.
+ * Match from here on: 1 and the end, 0, or -1 on failure.
  *
  * A look-around or atom pushes a wall and goes on inside; its own OP_MATCH
  * finds the last wall, drops what is above it, and decides.  When everything
@@ -268,7 +279,8 @@ run_machine(Machine *machine, uint32_t code, uint32_t at, uint32_t *end)
 				machine->way_count--;
 				op = &machine->code[machine->ways[machine->way_count].code];
 				code = op->a + 1;
-				if (op->operation == OP_LOOK_AHEAD_NOT || op->operation == OP_LOOK_BEHIND_NOT)
+				if (op->operation == OP_LOOK_AHEAD_NOT ||
+					op->operation == OP_LOOK_BEHIND_NOT)
 					failed = true;
 				else if (op->operation != OP_ATOMIC)
 					at = machine->ways[machine->way_count].at;
@@ -283,7 +295,8 @@ run_machine(Machine *machine, uint32_t code, uint32_t at, uint32_t *end)
 					failed = true;
 				break;
 			case OP_CLASS:
-				if (at < length && class_holds(machine, op->a, utf8_code(text + at)))
+				if (at < length &&
+					class_holds(machine, op->a, utf8_code(text + at)))
 				{
 					at += utf8_step(text + at);
 					code++;
@@ -305,8 +318,10 @@ run_machine(Machine *machine, uint32_t code, uint32_t at, uint32_t *end)
 				code = op->a;
 				break;
 			case OP_BRANCH:
-				if (at < length && (machine->first_bytes[op->b * FIRST_BYTES + (text[at] >> 3)] >>
-									(text[at] & 7) & 1))
+				if (at < length && (machine->first_bytes[op->b * FIRST_BYTES +
+														 (text[at] >> 3)] >>
+										(text[at] & 7) &
+									1))
 				{
 					if (!push(machine, op->a, at, NO_ID, 0))
 						return -1;
@@ -400,7 +415,8 @@ run_machine(Machine *machine, uint32_t code, uint32_t at, uint32_t *end)
 				uint32_t	operation = machine->code[code].operation;
 
 				walls = wall;
-				if (operation == OP_LOOK_AHEAD_NOT || operation == OP_LOOK_BEHIND_NOT)
+				if (operation == OP_LOOK_AHEAD_NOT ||
+					operation == OP_LOOK_BEHIND_NOT)
 					code = machine->code[code].a + 1;
 				else
 					failed = true;
@@ -410,7 +426,8 @@ run_machine(Machine *machine, uint32_t code, uint32_t at, uint32_t *end)
 }
 
 void
-pattern_begin(PatternSearch *search, uint32_t pattern, const unsigned char *text, uint32_t length)
+pattern_begin(PatternSearch *search, uint32_t pattern,
+			  const unsigned char *text, uint32_t length)
 {
 	search->pattern = pattern;
 	search->text = text;
@@ -421,7 +438,8 @@ pattern_begin(PatternSearch *search, uint32_t pattern, const unsigned char *text
 
 /* The first match from "from" on. */
 static int
-search_from(Machine *machine, const ImagePattern *pattern, uint32_t from, PatternMatch *match)
+search_from(Machine *machine, const ImagePattern *pattern, uint32_t from,
+			PatternMatch *match)
 {
 	for (uint32_t at = from; at <= machine->length;)
 	{
@@ -432,8 +450,9 @@ search_from(Machine *machine, const ImagePattern *pattern, uint32_t from, Patter
 			const unsigned char *bits = machine->first_bytes +
 				(size_t) pattern->first_bytes * FIRST_BYTES;
 
-			while (at < machine->length &&
-				   !(bits[machine->text[at] >> 3] >> (machine->text[at] & 7) & 1))
+			while (
+				at < machine->length &&
+				!(bits[machine->text[at] >> 3] >> (machine->text[at] & 7) & 1))
 				at++;
 			if (at == machine->length)
 				return 0;
@@ -457,8 +476,8 @@ int
 pattern_next(Run *run, PatternSearch *search, PatternMatch *match)
 {
 	const Tokenizer *tokenizer = run->tokenizer;
-	const ImagePattern *pattern = (const ImagePattern *) image_section(tokenizer,
-																	   SECTION_PATTERNS) +
+	const ImagePattern *pattern =
+		(const ImagePattern *) image_section(tokenizer, SECTION_PATTERNS) +
 		search->pattern;
 	Machine		machine;
 
@@ -470,10 +489,12 @@ pattern_next(Run *run, PatternSearch *search, PatternMatch *match)
 	machine.text = search->text;
 	machine.length = search->length;
 	machine.ways = run->scratch->buffers[BUFFER_STACK].data;
-	machine.way_capacity = (uint32_t) (run->scratch->buffers[BUFFER_STACK].size / sizeof(Way));
+	machine.way_capacity =
+		(uint32_t) (run->scratch->buffers[BUFFER_STACK].size / sizeof(Way));
 	while (search->last_end <= search->length)
 	{
-		int			found = search_from(&machine, pattern, search->last_end, match);
+		int			found = search_from(&machine, pattern, search->last_end,
+										match);
 
 		if (found <= 0)
 			return found;

@@ -54,7 +54,8 @@ first_of(const Node *node)
 			break;
 		case NODE_SEQUENCE:
 			first.empty = true;
-			for (const Node *child = node->child; child != NULL && first.empty; child = child->next)
+			for (const Node *child = node->child; child != NULL && first.empty;
+				 child = child->next)
 			{
 				First		next = first_of(child);
 
@@ -64,7 +65,8 @@ first_of(const Node *node)
 			}
 			break;
 		case NODE_CHOICE:
-			for (const Node *child = node->child; child != NULL; child = child->next)
+			for (const Node *child = node->child; child != NULL;
+				 child = child->next)
 			{
 				First		next = first_of(child);
 
@@ -100,7 +102,8 @@ width_of(const Node *node)
 		case NODE_SET:
 			return 1;
 		case NODE_SEQUENCE:
-			for (const Node *child = node->child; child != NULL; child = child->next)
+			for (const Node *child = node->child; child != NULL;
+				 child = child->next)
 			{
 				int			more = width_of(child);
 
@@ -111,7 +114,8 @@ width_of(const Node *node)
 			return width;
 		case NODE_CHOICE:
 			width = width_of(node->child);
-			for (const Node *child = node->child->next; child != NULL; child = child->next)
+			for (const Node *child = node->child->next; child != NULL;
+				 child = child->next)
 			{
 				if (width < 0 || width_of(child) != width)
 					return -1;
@@ -119,7 +123,9 @@ width_of(const Node *node)
 			return width;
 		case NODE_REPEAT:
 			width = width_of(node->child);
-			return width >= 0 && node->a == node->b && width < MAX_WIDTH ? width * (int) node->a : -1;
+			return width >= 0 && node->a == node->b && width < MAX_WIDTH
+					   ? width * (int) node->a
+					   : -1;
 		case NODE_ATOMIC:
 			return width_of(node->child);
 		default:
@@ -130,11 +136,13 @@ width_of(const Node *node)
 static uint32_t
 code_length(const Build *build)
 {
-	return (uint32_t) (build->sections[SECTION_CODE].size / sizeof(ImageInstruction));
+	return (uint32_t) (build->sections[SECTION_CODE].size /
+					   sizeof(ImageInstruction));
 }
 
 static uint32_t
-emit(Build *build, ImageOperation operation, uint32_t a, uint32_t b, uint32_t c)
+emit(Build *build, ImageOperation operation, uint32_t a, uint32_t b,
+	 uint32_t c)
 {
 	ImageInstruction instruction = {operation, a, b, c};
 	uint32_t	at = code_length(build);
@@ -162,7 +170,8 @@ patch(Build *build, uint32_t at)
 static uint32_t
 first_bytes(Build *build, const First *first)
 {
-	return build_append(build, SECTION_FIRST_BYTES, first->bits, FIRST_BYTES) / FIRST_BYTES;
+	return build_append(build, SECTION_FIRST_BYTES, first->bits, FIRST_BYTES) /
+		   FIRST_BYTES;
 }
 
 static void compile(Build *build, Node *node);
@@ -213,7 +222,8 @@ node_class(Build *build, Node *node)
 static bool
 compile_class_repeat(Build *build, Node *node)
 {
-	static const ImageOperation operations[] = {OP_REPEAT, OP_REPEAT_LAZY, OP_REPEAT_POSSESSIVE};
+	static const ImageOperation operations[] = {OP_REPEAT, OP_REPEAT_LAZY,
+												OP_REPEAT_POSSESSIVE};
 	Node	   *child = node->child;
 
 	if (child->kind == NODE_CHARACTER)
@@ -223,14 +233,16 @@ compile_class_repeat(Build *build, Node *node)
 	}
 	if (child->kind != NODE_SET)
 		return false;
-	emit(build, operations[node->mode], node_class(build, child), node->a, node->b);
+	emit(build, operations[node->mode], node_class(build, child), node->a,
+		 node->b);
 	return true;
 }
 
 static void
 compile_repeat(Build *build, Node *node)
 {
-	ImageOperation split = node->mode == REPEAT_LAZY ? OP_SPLIT_LAZY : OP_SPLIT;
+	ImageOperation split = node->mode == REPEAT_LAZY ? OP_SPLIT_LAZY
+													 : OP_SPLIT;
 	uint32_t	atom = NO_ID;
 	uint32_t	chain = NO_ID;
 
@@ -288,7 +300,8 @@ compile_repeat(Build *build, Node *node)
 }
 
 static void
-compile_inside(Build *build, Node *child, ImageOperation operation, uint32_t width)
+compile_inside(Build *build, Node *child, ImageOperation operation,
+			   uint32_t width)
 {
 	uint32_t	begin = emit(build, operation, 0, width, 0);
 	uint32_t	end;
@@ -309,11 +322,12 @@ compile_look_behind(Build *build, Node *node)
 
 	if (width >= 0)
 	{
-		compile_inside(build, child, (ImageOperation) node->a, (uint32_t) width);
+		compile_inside(build, child, (ImageOperation) node->a,
+					   (uint32_t) width);
 		return;
 	}
-	for (Node *way = child->kind == NODE_CHOICE ? child->child : child; way != NULL;
-		 way = way->next)
+	for (Node *way = child->kind == NODE_CHOICE ? child->child : child;
+		 way != NULL; way = way->next)
 	{
 		width = width_of(way);
 		if (width < 0)
@@ -375,7 +389,8 @@ compile(Build *build, Node *node)
 			if (node->a == OP_LOOK_BEHIND || node->a == OP_LOOK_BEHIND_NOT)
 				compile_look_behind(build, node);
 			else
-				compile_inside(build, node->child, (ImageOperation) node->a, 0);
+				compile_inside(build, node->child, (ImageOperation) node->a,
+							   0);
 			break;
 		case NODE_ATOMIC:
 			compile_inside(build, node->child, OP_ATOMIC, 0);

@@ -41,10 +41,11 @@ refuse(Parser *parser, const char *what)
 {
 	char		excerpt[UTF8_EXCERPT];
 
-	build_fault(parser->build, FORMAT_UNSUPPORTED,
-				"The pattern \"%s\" has %s at byte %u, which is not supported.",
-				utf8_excerpt((const char *) parser->text, parser->length, excerpt), what,
-				parser->at);
+	build_fault(
+		parser->build, FORMAT_UNSUPPORTED,
+		"The pattern \"%s\" has %s at byte %u, which is not supported.",
+		utf8_excerpt((const char *) parser->text, parser->length, excerpt),
+		what, parser->at);
 	return NULL;
 }
 
@@ -53,9 +54,11 @@ malformed(Parser *parser, const char *what)
 {
 	char		excerpt[UTF8_EXCERPT];
 
-	build_fault(parser->build, FORMAT_MALFORMED, "The pattern \"%s\" has %s at byte %u.",
-				utf8_excerpt((const char *) parser->text, parser->length, excerpt), what,
-				parser->at);
+	build_fault(parser->build, FORMAT_MALFORMED,
+				"The pattern \"%s\" has %s at byte %u.",
+				utf8_excerpt((const char *) parser->text, parser->length,
+							 excerpt),
+				what, parser->at);
 	return NULL;
 }
 
@@ -68,7 +71,9 @@ more(const Parser *parser)
 static int
 peek(const Parser *parser, uint32_t ahead)
 {
-	return parser->length - parser->at > ahead ? parser->text[parser->at + ahead] : -1;
+	return parser->length - parser->at > ahead
+			   ? parser->text[parser->at + ahead]
+			   : -1;
 }
 
 static bool
@@ -132,8 +137,8 @@ take_number(Parser *parser, uint32_t *code, int most, bool braces)
 		parser->at++;
 		count++;
 	}
-	if (count == 0 || *code >= CODE_LIMIT || (*code >= 0xD800 && *code < 0xE000) ||
-		(braces && !take(parser, "}")))
+	if (count == 0 || *code >= CODE_LIMIT ||
+		(*code >= 0xD800 && *code < 0xE000) || (braces && !take(parser, "}")))
 	{
 		malformed(parser, "an invalid number of a character");
 		return false;
@@ -179,7 +184,10 @@ take_escape(Parser *parser, uint32_t *code, Set *set, bool inside)
 			parser->at++;
 			if (take(parser, "{"))
 				return take_number(parser, code, 8, true);
-			/* two digits are a byte to Oniguruma, the same as a character below 128 */
+			/*
+			 * two digits are a byte to Oniguruma, the same as a character
+			 * below 128
+			 */
 			if (!take_number(parser, code, 2, false))
 				return 0;
 			if (*code >= 0x80)
@@ -216,7 +224,8 @@ take_escape(Parser *parser, uint32_t *code, Set *set, bool inside)
 			begin = parser->at;
 			while (more(parser) && peek(parser, 0) != '}')
 				parser->at++;
-			if (!set_add_property(parser->build, set, (const char *) parser->text + begin,
+			if (!set_add_property(parser->build, set,
+								  (const char *) parser->text + begin,
 								  parser->at - begin))
 			{
 				parser->at = begin;
@@ -236,7 +245,8 @@ take_escape(Parser *parser, uint32_t *code, Set *set, bool inside)
 			malformed(parser, "a backslash");
 			return 0;
 		default:
-			if ((letter >= 'a' && letter <= 'z') || (letter >= 'A' && letter <= 'Z') ||
+			if ((letter >= 'a' && letter <= 'z') ||
+				(letter >= 'A' && letter <= 'Z') ||
 				(letter >= '0' && letter <= '9'))
 				return 0;
 			*code = take_code(parser);
@@ -263,11 +273,14 @@ take_posix(Parser *parser, Set *set)
 		return false;
 	inverse = peek(parser, 2) == '^';
 	begin += inverse;
-	for (end = begin; end < parser->length && parser->text[end] >= 'a' && parser->text[end] <= 'z';)
+	for (end = begin; end < parser->length && parser->text[end] >= 'a' &&
+					  parser->text[end] <= 'z';)
 		end++;
-	if (parser->length - end < 2 || parser->text[end] != ':' || parser->text[end + 1] != ']')
+	if (parser->length - end < 2 || parser->text[end] != ':' ||
+		parser->text[end + 1] != ']')
 		return false;
-	if (!set_add_posix(parser->build, &named, (const char *) parser->text + begin, end - begin))
+	if (!set_add_posix(parser->build, &named,
+					   (const char *) parser->text + begin, end - begin))
 		refuse(parser, "a class of that name");
 	set_order(&named);
 	if (inverse)
@@ -344,7 +357,8 @@ parse_class(Parser *parser, Set *set)
 			continue;
 		}
 		kind = take_element(parser, &now, &first);
-		if (kind == 1 && peek(parser, 0) == '-' && peek(parser, 1) != ']' && peek(parser, 1) >= 0)
+		if (kind == 1 && peek(parser, 0) == '-' && peek(parser, 1) != ']' &&
+			peek(parser, 1) >= 0)
 		{
 			parser->at++;
 			kind = take_element(parser, &now, &last);
@@ -388,9 +402,11 @@ parse_class(Parser *parser, Set *set)
 static bool
 folds_to_several(uint32_t code)
 {
-	return code == 0xDF || code == 0x149 || code == 0x1F0 || code == 0x390 || code == 0x3B0 ||
-		code == 0x587 || (code >= 0x1E96 && code <= 0x1E9E) || (code >= 0x1F50 && code <= 0x1FFC) ||
-		(code >= 0xFB00 && code <= 0xFB17) || code == 0x130;
+	return code == 0xDF || code == 0x149 || code == 0x1F0 || code == 0x390 ||
+		   code == 0x3B0 || code == 0x587 ||
+		   (code >= 0x1E96 && code <= 0x1E9E) ||
+		   (code >= 0x1F50 && code <= 0x1FFC) ||
+		   (code >= 0xFB00 && code <= 0xFB17) || code == 0x130;
 }
 
 static Node *
@@ -425,12 +441,14 @@ may_be_ligature(const Node *first, const Node *second)
 	uint32_t	a;
 	uint32_t	b;
 
-	if (first->b != 1 || second->b != 1 || first->kind > NODE_SET || second->kind > NODE_SET)
+	if (first->b != 1 || second->b != 1 || first->kind > NODE_SET ||
+		second->kind > NODE_SET)
 		return false;
 	a = character_fold(first->a);
 	b = character_fold(second->a);
-	return (a == 's' && (b == 's' || b == 't')) || (a == 'f' && (b == 'f' || b == 'i' || b == 'l')) ||
-		b >= 0x300 || (a == 0x2BC && b == 'n');
+	return (a == 's' && (b == 's' || b == 't')) ||
+		   (a == 'f' && (b == 'f' || b == 'i' || b == 'l')) || b >= 0x300 ||
+		   (a == 0x2BC && b == 'n');
 }
 
 static Node *
@@ -511,7 +529,8 @@ take_options(Parser *parser, bool *scoped)
 		else
 			break;
 	}
-	if (at == parser->length || (parser->text[at] != ':' && parser->text[at] != ')'))
+	if (at == parser->length ||
+		(parser->text[at] != ':' && parser->text[at] != ')'))
 		return false;
 	*scoped = parser->text[at] == ':';
 	parser->at = at + 1;
@@ -661,9 +680,12 @@ take_interval(Parser *parser, uint32_t *least, uint32_t *most)
 	{
 		uint32_t	number = 0;
 
-		while (at < parser->length && parser->text[at] >= '0' && parser->text[at] <= '9')
+		while (at < parser->length && parser->text[at] >= '0' &&
+			   parser->text[at] <= '9')
 		{
-			number = number > MAX_REPEAT ? number : number * 10 + (parser->text[at] - '0');
+			number = number > MAX_REPEAT
+						 ? number
+						 : number * 10 + (parser->text[at] - '0');
 			given[i] = true;
 			at++;
 		}
@@ -677,7 +699,8 @@ take_interval(Parser *parser, uint32_t *least, uint32_t *most)
 		else
 			break;
 	}
-	if (at >= parser->length || parser->text[at] != '}' || (!given[0] && !given[1]))
+	if (at >= parser->length || parser->text[at] != '}' ||
+		(!given[0] && !given[1]))
 		return false;
 	*least = numbers[0];
 	*most = comma ? numbers[1] : numbers[0];
@@ -705,11 +728,13 @@ parse_repeat(Parser *parser)
 			interval = true;
 		else if (!take(parser, "*"))
 			return node;
-		if (least > MAX_REPEAT || (most > MAX_REPEAT && most != REPEAT_INFINITE))
+		if (least > MAX_REPEAT ||
+			(most > MAX_REPEAT && most != REPEAT_INFINITE))
 			return refuse(parser, "a loop of more than 1000 turns");
 		if (most < least)
 			return refuse(parser, "an interval that ends before it begins");
-		if (node->kind == NODE_ASSERTION || node->kind == NODE_LOOK || node->kind == NODE_EMPTY)
+		if (node->kind == NODE_ASSERTION || node->kind == NODE_LOOK ||
+			node->kind == NODE_EMPTY)
 			return refuse(parser, "a loop around what takes no characters");
 		repeat = pattern_node(parser->build, NODE_REPEAT);
 		if (repeat == NULL)
@@ -789,7 +814,8 @@ parse_choice(Parser *parser)
 Node *
 pattern_parse(Build *build, const char *text, size_t length)
 {
-	Parser		parser = {.build = build, .text = (const unsigned char *) text};
+	Parser		parser = {.build = build,
+						  .text = (const unsigned char *) text};
 	Node	   *node;
 
 	if (length > MAX_PATTERN)

@@ -37,9 +37,13 @@ charsmap_open(Charsmap *map, const unsigned char *bytes, size_t length)
 		return false;
 	map->units = bytes + 4;
 	map->unit_count = size / 4;
-	/* what divides by four is units, all the rest strings, as the library reads it */
+	/*
+	 * what divides by four is units, all the rest strings, as the library
+	 * reads it
+	 */
 	map->strings = map->units + (size_t) map->unit_count * 4;
-	map->strings_length = (uint32_t) (length - 4 - (size_t) map->unit_count * 4);
+	map->strings_length = (uint32_t) (length - 4 -
+									  (size_t) map->unit_count * 4);
 	return true;
 }
 
@@ -49,13 +53,16 @@ precompiled_map_is_sound(const unsigned char *bytes, size_t length)
 	Charsmap	map;
 
 	return charsmap_open(&map, bytes, length) &&
-		utf8_valid_length(map.strings, map.strings_length) == map.strings_length;
+		   utf8_valid_length(map.strings, map.strings_length) ==
+			   map.strings_length;
 }
 
 static inline uint32_t
 unit_at(const Charsmap *map, uint32_t at)
 {
-	return at < map->unit_count ? format_read_uint32(map->units + (size_t) at * 4) : 0;
+	return at < map->unit_count
+			   ? format_read_uint32(map->units + (size_t) at * 4)
+			   : 0;
 }
 
 static inline uint32_t
@@ -64,7 +71,9 @@ unit_offset(uint32_t unit)
 	return (unit >> 10) << ((unit & 0x200) >> 6);
 }
 
-/* The shortest prefix that the map knows: where its replacement begins, or -1. */
+/*
+ * The shortest prefix that the map knows: where its replacement begins, or -1.
+ */
 static int64_t
 charsmap_find(const Charsmap *map, const unsigned char *key, uint32_t length)
 {
@@ -124,7 +133,8 @@ writer_put(Writer *writer, uint32_t code, int difference)
 }
 
 static bool
-put_replacement(Writer *writer, const Charsmap *map, uint32_t old_count, int64_t at)
+put_replacement(Writer *writer, const Charsmap *map, uint32_t old_count,
+				int64_t at)
 {
 	const unsigned char *text;
 	const unsigned char *end;
@@ -136,15 +146,18 @@ put_replacement(Writer *writer, const Charsmap *map, uint32_t old_count, int64_t
 	else
 	{
 		end = memchr(map->strings + at, 0, map->strings_length - (size_t) at);
-		length = (uint32_t) (end == NULL ? map->strings_length - at : end - (map->strings + at));
+		length = (uint32_t) (end == NULL ? map->strings_length - at
+										 : end - (map->strings + at));
 	}
 	text = map->strings + at;
 	if (length > 0 && (text[0] & 0xC0) == 0x80)
 		return run_fail(writer->run, TOKENIZER_DAMAGED);
 	count = count_characters(text, length);
-	for (uint32_t i = 0, number = 0; i < length; i += utf8_step(text + i), number++)
+	for (uint32_t i = 0, number = 0; i < length;
+		 i += utf8_step(text + i), number++)
 	{
-		if (!writer_put(writer, utf8_code(text + i), count > old_count && number >= old_count))
+		if (!writer_put(writer, utf8_code(text + i),
+						count > old_count && number >= old_count))
 			return false;
 	}
 	if (count < old_count && writer->held)
@@ -154,8 +167,8 @@ put_replacement(Writer *writer, const Charsmap *map, uint32_t old_count, int64_t
 
 /* One cluster; sets *changed if the map has something for it. */
 static bool
-put_cluster(Writer *writer, const Charsmap *map, const unsigned char *text, uint32_t length,
-			bool *changed)
+put_cluster(Writer *writer, const Charsmap *map, const unsigned char *text,
+			uint32_t length, bool *changed)
 {
 	int64_t		found;
 
@@ -165,7 +178,8 @@ put_cluster(Writer *writer, const Charsmap *map, const unsigned char *text, uint
 		if (found >= 0)
 		{
 			*changed = true;
-			return put_replacement(writer, map, count_characters(text, length), found);
+			return put_replacement(writer, map, count_characters(text, length),
+								   found);
 		}
 	}
 	for (uint32_t i = 0; i < length; i += utf8_step(text + i))
@@ -181,7 +195,8 @@ put_cluster(Writer *writer, const Charsmap *map, const unsigned char *text, uint
 }
 
 bool
-normalize_precompiled(Run *run, Text *target, const Piece *piece, const ImageStep *step)
+normalize_precompiled(Run *run, Text *target, const Piece *piece,
+					  const ImageStep *step)
 {
 	const unsigned char *text = run->text.bytes;
 	uint32_t	begin = target->length;
@@ -190,7 +205,8 @@ normalize_precompiled(Run *run, Text *target, const Piece *piece, const ImageSte
 	Writer		writer = {.run = run};
 	bool		changed = false;
 
-	if (!charsmap_open(&map, image_string(run->tokenizer, step->text), step->text.length))
+	if (!charsmap_open(&map, image_string(run->tokenizer, step->text),
+					   step->text.length))
 		return run_fail(run, TOKENIZER_DAMAGED);
 	change_begin(&writer.change, &run->text, target, piece);
 	for (uint32_t i = piece->begin; i < piece->end;)
@@ -199,7 +215,8 @@ normalize_precompiled(Run *run, Text *target, const Piece *piece, const ImageSte
 
 		run_pass(run, i, &stop);
 		/* most clusters are a letter of ASCII before another */
-		if (text[i] < 0x80 && text[i] >= 0x20 && i + 1 < piece->end && text[i + 1] < 0x80)
+		if (text[i] < 0x80 && text[i] >= 0x20 && i + 1 < piece->end &&
+			text[i + 1] < 0x80)
 			end = i + 1;
 		else
 			end = grapheme_end(text, i, piece->end);

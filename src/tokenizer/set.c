@@ -23,7 +23,7 @@ set_add(Build *build, Set *set, uint32_t first, uint32_t last)
 	if (set->count == set->capacity)
 	{
 		uint32_t	capacity = set->capacity == 0 ? 8 : set->capacity * 2;
-		uint32_t	(*ranges)[2] = build_alloc(build, capacity, sizeof(*ranges));
+		uint32_t(*ranges)[2] = build_alloc(build, capacity, sizeof(*ranges));
 
 		if (ranges == NULL)
 			return;
@@ -111,8 +111,10 @@ set_intersect(Build *build, Set *set, Set *other)
 
 		while (k < other->count && other->ranges[k][1] < first)
 			k++;
-		for (uint32_t m = k; m < other->count && other->ranges[m][0] <= last; m++)
-			set_add(build, &common, other->ranges[m][0] > first ? other->ranges[m][0] : first,
+		for (uint32_t m = k; m < other->count && other->ranges[m][0] <= last;
+			 m++)
+			set_add(build, &common,
+					other->ranges[m][0] > first ? other->ranges[m][0] : first,
 					other->ranges[m][1] < last ? other->ranges[m][1] : last);
 	}
 	*set = common;
@@ -200,7 +202,9 @@ add_where(Build *build, Set *set, uint32_t categories, uint32_t flags)
 static void
 add_words(Build *build, Set *set, bool inside)
 {
-	static const uint32_t more[][2] = {{0xB2, 0xB3}, {0xB9, 0xB9}, {0xBC, 0xBE}};
+	static const uint32_t more[][2] = {{0xB2, 0xB3},
+									   {0xB9, 0xB9},
+									   {0xBC, 0xBE}};
 	static uint32_t joiners[1][2] = {{0x200C, 0x200D}};
 	Set			others = {joiners, 1, 1};
 	Set			words = {0};
@@ -217,7 +221,8 @@ add_words(Build *build, Set *set, bool inside)
 #define LETTERS (BIT(LU) | BIT(LL) | BIT(LT) | BIT(LM) | BIT(LO))
 #define MARKS (BIT(MN) | BIT(MC) | BIT(ME))
 #define NUMBERS (BIT(ND) | BIT(NL) | BIT(NO))
-#define PUNCTUATION (BIT(PC) | BIT(PD) | BIT(PS) | BIT(PE) | BIT(PI) | BIT(PF) | BIT(PO))
+#define PUNCTUATION \
+	(BIT(PC) | BIT(PD) | BIT(PS) | BIT(PE) | BIT(PI) | BIT(PF) | BIT(PO))
 #define SYMBOLS (BIT(SM) | BIT(SC) | BIT(SK) | BIT(SO))
 #define SEPARATORS (BIT(ZS) | BIT(ZL) | BIT(ZP))
 #define OTHERS (BIT(CC) | BIT(CF) | BIT(CS) | BIT(CO) | BIT(CN))
@@ -260,7 +265,8 @@ set_add_property(Build *build, Set *set, const char *name, size_t length)
 			continue;
 		if (count == sizeof(plain) - 1)
 			return false;
-		plain[count++] = letter >= 'a' && letter <= 'z' ? (char) (letter - 32) : letter;
+		plain[count++] = letter >= 'a' && letter <= 'z' ? (char) (letter - 32)
+														: letter;
 	}
 	plain[count] = '\0';
 	for (size_t i = 0; i < sizeof(categories) / sizeof(categories[0]); i++)
@@ -288,8 +294,9 @@ set_add_property(Build *build, Set *set, const char *name, size_t length)
 	}
 	/* scripts of one word: Han, Hiragana, ... */
 	for (size_t i = 0; i < count; i++)
-		script_name[i] = i > 0 && plain[i] >= 'A' && plain[i] <= 'Z' ? (char) (plain[i] + 32) :
-			plain[i];
+		script_name[i] = i > 0 && plain[i] >= 'A' && plain[i] <= 'Z'
+							 ? (char) (plain[i] + 32)
+							 : plain[i];
 	wanted = script_by_name(script_name, count);
 	if (wanted < 0)
 		return false;
@@ -353,7 +360,8 @@ class_block(Build *build, const unsigned char *block)
 
 	for (uint32_t i = 0; i < count; i++)
 	{
-		if (memcmp(blocks->bytes + (size_t) i * CLASS_BLOCK, block, CLASS_BLOCK) == 0)
+		if (memcmp(blocks->bytes + (size_t) i * CLASS_BLOCK, block,
+				   CLASS_BLOCK) == 0)
 			return (uint16_t) i;
 	}
 	if (count == UINT16_MAX)
@@ -378,7 +386,8 @@ build_class(Build *build, const Set *set)
 	memset(bits, 0, CODE_LIMIT / 8);
 	for (uint32_t i = 0; i < set->count; i++)
 	{
-		for (uint32_t code = set->ranges[i][0]; code <= set->ranges[i][1]; code++)
+		for (uint32_t code = set->ranges[i][0]; code <= set->ranges[i][1];
+			 code++)
 			bits[code >> 3] |= (unsigned char) (1 << (code & 7));
 	}
 	for (uint32_t i = 0; i < CLASS_FIRST; i++)
@@ -392,7 +401,8 @@ build_class(Build *build, const Set *set)
 	}
 	for (uint32_t i = 0; i < count; i++)
 	{
-		if (memcmp(classes->bytes + i * sizeof(first), first, sizeof(first)) == 0)
+		if (memcmp(classes->bytes + i * sizeof(first), first, sizeof(first)) ==
+			0)
 			return i;
 	}
 	if (count == MAX_CLASSES)

@@ -30,7 +30,8 @@ run_buffer(Run *run, int number, size_t size)
 {
 	TokenizerScratch *scratch = run->scratch;
 	TokenizerBuffer *buffer = &scratch->buffers[number];
-	size_t		wanted = buffer->size < SMALLEST_BUFFER ? SMALLEST_BUFFER : buffer->size;
+	size_t		wanted = buffer->size < SMALLEST_BUFFER ? SMALLEST_BUFFER
+														: buffer->size;
 	void	   *data;
 
 	if (buffer->size >= size)
@@ -53,7 +54,8 @@ text_attach(Run *run, Text *text, uint32_t turn)
 
 	text->bytes = buffers[BUFFER_TEXT + turn].data;
 	text->spans = run->want_spans ? buffers[BUFFER_SPANS + turn].data : NULL;
-	if (run->want_spans && buffers[BUFFER_SPANS + turn].size / sizeof(Span) < capacity)
+	if (run->want_spans &&
+		buffers[BUFFER_SPANS + turn].size / sizeof(Span) < capacity)
 		capacity = buffers[BUFFER_SPANS + turn].size / sizeof(Span);
 	text->capacity = capacity > TEXT_MAX ? TEXT_MAX : (uint32_t) capacity;
 }
@@ -68,7 +70,8 @@ text_grow(Run *run, Text *text, uint32_t more)
 	if (size > TEXT_MAX)
 		return run_fail(run, TOKENIZER_TOO_LONG);
 	if (!run_buffer(run, BUFFER_TEXT + turn, size) ||
-		(run->want_spans && !run_buffer(run, BUFFER_SPANS + turn, size * sizeof(Span))))
+		(run->want_spans &&
+		 !run_buffer(run, BUFFER_SPANS + turn, size * sizeof(Span))))
 		return false;
 	text_attach(run, text, turn);
 	return true;
@@ -79,7 +82,9 @@ text_begin(Run *run, Text *text)
 {
 	text->length = 0;
 	text->original = false;
-	/* buffers that are there: whether spans are wanted can be seen from them */
+	/*
+	 * buffers that are there: whether spans are wanted can be seen from them
+	 */
 	return text_grow(run, text, 1);
 }
 
@@ -113,7 +118,8 @@ text_copy(Text *target, const Text *source, uint32_t begin, uint32_t end)
 		Span	   *spans = target->spans + target->length;
 
 		if (!source->original)
-			memcpy(spans, source->spans + begin, (size_t) length * sizeof(Span));
+			memcpy(spans, source->spans + begin,
+				   (size_t) length * sizeof(Span));
 		else
 		{
 			for (uint32_t i = begin; i < end;)
@@ -152,7 +158,8 @@ change_spans(Change *change, int bytes, int difference)
 			span = text_span(source, change->end - 1);
 		else
 			span.start = span.end = change->origin;
-		for (int removed = difference; removed <= 0 && change->cursor < change->end; removed++)
+		for (int removed = difference;
+			 removed <= 0 && change->cursor < change->end; removed++)
 			change->cursor += utf8_step(source->bytes + change->cursor);
 		if (change->cursor > change->end)
 			change->cursor = change->end;
@@ -164,7 +171,8 @@ change_spans(Change *change, int bytes, int difference)
 void
 pieces_begin(Run *run, PieceList *list)
 {
-	TokenizerBuffer *buffer = &run->scratch->buffers[BUFFER_PIECES + (run->piece_turn ^ 1)];
+	TokenizerBuffer *buffer =
+		&run->scratch->buffers[BUFFER_PIECES + (run->piece_turn ^ 1)];
 
 	list->pieces = buffer->data;
 	list->count = 0;
@@ -179,7 +187,8 @@ pieces_grow(Run *run, PieceList *list)
 	if (!run_buffer(run, number, ((size_t) list->count + 1) * sizeof(Piece)))
 		return false;
 	list->pieces = run->scratch->buffers[number].data;
-	list->capacity = (uint32_t) (run->scratch->buffers[number].size / sizeof(Piece));
+	list->capacity = (uint32_t) (run->scratch->buffers[number].size /
+								 sizeof(Piece));
 	return true;
 }
 
@@ -194,10 +203,12 @@ pieces_take(Run *run, PieceList *list)
 bool
 tokens_grow(Run *run)
 {
-	if (!run_buffer(run, BUFFER_TOKENS, ((size_t) run->token_count + 1) * sizeof(TokenizerToken)))
+	if (!run_buffer(run, BUFFER_TOKENS,
+					((size_t) run->token_count + 1) * sizeof(TokenizerToken)))
 		return false;
 	run->tokens = run->scratch->buffers[BUFFER_TOKENS].data;
-	run->token_capacity = (uint32_t) (run->scratch->buffers[BUFFER_TOKENS].size /
-									  sizeof(TokenizerToken));
+	run->token_capacity =
+		(uint32_t) (run->scratch->buffers[BUFFER_TOKENS].size /
+					sizeof(TokenizerToken));
 	return true;
 }

@@ -10,14 +10,14 @@
  * of its own; the scratch keeps its memory and a cache of words from text to
  * text.
  *
- *		status = tokenizer_compile(&arena, json, length, &options, &image, &fault);
- *		if (status != FORMAT_OK)
+ *		status = tokenizer_compile(&arena, json, length, &options, &image,
+ *		&fault); if (status != FORMAT_OK)
  *			... fault says what is not supported, or wrong
  *		if (!tokenizer_open(&tokenizer, image.bytes, image.size))
  *			... damaged
  *		tokenizer_scratch_begin(&scratch, resize, context, interrupt, context);
- *		status = tokenizer_encode(&tokenizer, text, length, &encoding, &scratch, &tokens);
- *		if (status != TOKENIZER_OK)
+ *		status = tokenizer_encode(&tokenizer, text, length, &encoding,
+ *		&scratch, &tokens); if (status != TOKENIZER_OK)
  *			... tokenizer_message(status)
  *		for (i = 0; i < tokens.count; i++)
  *			... tokens.tokens[i].id
@@ -70,15 +70,16 @@ typedef struct TokenizerCompileOptions
 } TokenizerCompileOptions;
 
 /*
- * tokenizer_compile
- *	  From the text of tokenizer.json.
+ * From the text of tokenizer.json.
  *
  * options may be NULL.  What the arena holds beside the image is working
  * memory.  Whatever is not known is a fault that names it.
  */
-extern FormatStatus tokenizer_compile(Arena *arena, const char *json, size_t length,
+extern FormatStatus tokenizer_compile(Arena *arena, const char *json,
+									  size_t length,
 									  const TokenizerCompileOptions *options,
-									  TokenizerImage *image, FormatFault *fault);
+									  TokenizerImage *image,
+									  FormatFault *fault);
 
 /*
  * What vocab.txt alone does not say; the names are those of BERT's
@@ -99,10 +100,11 @@ typedef struct TokenizerBertOptions
 } TokenizerBertOptions;
 
 /* From vocab.txt: a piece a line, its number the line's. */
-extern FormatStatus tokenizer_compile_vocabulary(Arena *arena, const char *text, size_t length,
-												 const TokenizerBertOptions *bert,
-												 const TokenizerCompileOptions *options,
-												 TokenizerImage *image, FormatFault *fault);
+extern FormatStatus
+tokenizer_compile_vocabulary(Arena *arena, const char *text, size_t length,
+							 const TokenizerBertOptions *bert,
+							 const TokenizerCompileOptions *options,
+							 TokenizerImage *image, FormatFault *fault);
 
 /*
  * The keys of a GGUF file that begin with "tokenizer.ggml.".  Numbers that
@@ -142,9 +144,10 @@ typedef struct TokenizerGguf
 	int			strip_accents;	/* normalizer.strip_accents */
 } TokenizerGguf;
 
-extern FormatStatus tokenizer_compile_gguf(Arena *arena, const TokenizerGguf *keys,
-										   const TokenizerCompileOptions *options,
-										   TokenizerImage *image, FormatFault *fault);
+extern FormatStatus
+tokenizer_compile_gguf(Arena *arena, const TokenizerGguf *keys,
+					   const TokenizerCompileOptions *options,
+					   TokenizerImage *image, FormatFault *fault);
 
 /* ---------- an open tokenizer ---------- */
 
@@ -157,7 +160,8 @@ typedef struct Tokenizer
 } Tokenizer;
 
 /* False if the image is damaged.  Nothing is copied: the bytes must stay. */
-extern bool tokenizer_open(Tokenizer *tokenizer, const void *bytes, size_t size);
+extern bool tokenizer_open(Tokenizer *tokenizer, const void *bytes,
+						   size_t size);
 
 /* How many bytes the image has that begins here, or 0 if it is none. */
 extern size_t tokenizer_image_size(const void *bytes, size_t available);
@@ -179,17 +183,28 @@ typedef enum TokenizerSpecial
  * one and those of its template; the others are found by their usual names
  * among the special tokens.
  */
-extern int64_t tokenizer_special(const Tokenizer *tokenizer, TokenizerSpecial special);
+extern int64_t tokenizer_special(const Tokenizer *tokenizer,
+								 TokenizerSpecial special);
 
 /* One more than the greatest id. */
 extern uint32_t tokenizer_size(const Tokenizer *tokenizer);
 
-/* The id of a token by its exact text, or -1; and back, NULL if there is none. */
-extern int64_t tokenizer_id(const Tokenizer *tokenizer, const char *text, size_t length);
-extern const char *tokenizer_token(const Tokenizer *tokenizer, uint32_t id, size_t *length);
+/*
+ * The id of a token by its exact text, or -1; and back, NULL if there is none.
+ */
+extern int64_t tokenizer_id(const Tokenizer *tokenizer, const char *text,
+							size_t length);
+extern const char *tokenizer_token(const Tokenizer *tokenizer, uint32_t id,
+								   size_t *length);
 
 /* Is it an added token that is special? */
 extern bool tokenizer_is_special(const Tokenizer *tokenizer, uint32_t id);
+
+/* Does it make small letters of all? */
+extern bool tokenizer_lowercases(const Tokenizer *tokenizer);
+
+/* "WordPiece", "BPE", "Unigram", "WordLevel" */
+extern const char *tokenizer_model_name(const Tokenizer *tokenizer);
 
 /* The truncation written in the file itself: 0 if there is none. */
 extern uint32_t tokenizer_max_length(const Tokenizer *tokenizer);
@@ -235,8 +250,10 @@ typedef struct TokenizerScratch
 } TokenizerScratch;
 
 /* interrupt may be NULL; it is called about every 64 kB of work. */
-extern void tokenizer_scratch_begin(TokenizerScratch *scratch, TokenizerResize resize,
-									void *resize_context, FormatInterrupt interrupt,
+extern void tokenizer_scratch_begin(TokenizerScratch *scratch,
+									TokenizerResize resize,
+									void *resize_context,
+									FormatInterrupt interrupt,
 									void *interrupt_context);
 extern void tokenizer_scratch_end(TokenizerScratch *scratch);
 
@@ -254,7 +271,8 @@ typedef enum TokenizerLimit
 {
 	TOKENIZER_LIMIT_OWN,		/* the truncation of the file itself, if any */
 	TOKENIZER_LIMIT_NONE,
-	TOKENIZER_LIMIT_RIGHT,		/* max_tokens, what is too much cut at the end */
+	TOKENIZER_LIMIT_RIGHT,		/* max_tokens, what is too much cut at the
+								 * end */
 	TOKENIZER_LIMIT_LEFT		/* at the beginning */
 } TokenizerLimit;
 
@@ -264,7 +282,8 @@ typedef struct TokenizerEncoding
 	bool		special_tokens; /* with those of the template */
 	TokenizerOffsets offsets;
 	TokenizerLimit limit;
-	uint32_t	max_tokens;		/* with the special ones, where they are asked for */
+	uint32_t	max_tokens;		/* with the special ones, where they are asked
+								 * for */
 } TokenizerEncoding;
 
 /*
@@ -289,17 +308,22 @@ typedef struct TokenizerTokens
 	const unsigned char *text;	/* what TokenizerToken.text points into */
 } TokenizerTokens;
 
-extern TokenizerStatus tokenizer_encode(const Tokenizer *tokenizer, const char *text,
-										size_t length, const TokenizerEncoding *encoding,
-										TokenizerScratch *scratch, TokenizerTokens *tokens);
+extern TokenizerStatus tokenizer_encode(const Tokenizer *tokenizer,
+										const char *text, size_t length,
+										const TokenizerEncoding *encoding,
+										TokenizerScratch *scratch,
+										TokenizerTokens *tokens);
 
 /* How many tokens tokenizer_encode would give. */
-extern TokenizerStatus tokenizer_count(const Tokenizer *tokenizer, const char *text, size_t length,
+extern TokenizerStatus tokenizer_count(const Tokenizer *tokenizer,
+									   const char *text, size_t length,
 									   const TokenizerEncoding *encoding,
-									   TokenizerScratch *scratch, uint32_t *count);
+									   TokenizerScratch *scratch,
+									   uint32_t *count);
 
 /* The text of a token as the `tokenizers` package prints it. */
-extern const char *tokenizer_token_text(const Tokenizer *tokenizer, const TokenizerTokens *tokens,
+extern const char *tokenizer_token_text(const Tokenizer *tokenizer,
+										const TokenizerTokens *tokens,
 										uint32_t number, size_t *length);
 
 #endif							/* TOKENIZER_TOKENIZER_H */

@@ -13,7 +13,8 @@
 #include "math/hash.h"
 
 void
-build_begin(Build *build, Arena *arena, const TokenizerCompileOptions *options, FormatFault *fault)
+build_begin(Build *build, Arena *arena, const TokenizerCompileOptions *options,
+			FormatFault *fault)
 {
 	memset(build, 0, sizeof(*build));
 	memset(fault, 0, sizeof(*fault));
@@ -92,7 +93,8 @@ section_reserve(Build *build, ImageSectionName name, size_t more)
 }
 
 uint32_t
-build_append(Build *build, ImageSectionName name, const void *bytes, size_t size)
+build_append(Build *build, ImageSectionName name, const void *bytes,
+			 size_t size)
 {
 	BuildSection *section = &build->sections[name];
 	uint32_t	offset = (uint32_t) section->size;
@@ -141,7 +143,9 @@ build_step(Build *build, ImageSectionName section, ImageStepKind kind)
 	if (build->sections[section].size >= 256 * sizeof(step))
 		build_fault(build, FORMAT_TOO_LARGE, "The tokenizer has more than 256 steps of one kind.");
 	offset = build_append(build, section, &step, sizeof(step));
-	return build_failed(build) ? NULL : (ImageStep *) (build->sections[section].bytes + offset);
+	return build_failed(build)
+			   ? NULL
+			   : (ImageStep *) (build->sections[section].bytes + offset);
 }
 
 FormatStatus
@@ -151,7 +155,8 @@ build_finish(Build *build, TokenizerImage *image)
 
 	for (int i = 0; i < SECTION_COUNT; i++)
 	{
-		size = (size + IMAGE_ALIGNMENT - 1) / IMAGE_ALIGNMENT * IMAGE_ALIGNMENT;
+		size = (size + IMAGE_ALIGNMENT - 1) / IMAGE_ALIGNMENT *
+			   IMAGE_ALIGNMENT;
 		build->header.sections[i].offset = (uint32_t) size;
 		build->header.sections[i].size = (uint32_t) build->sections[i].size;
 		size += build->sections[i].size;
@@ -170,8 +175,8 @@ build_finish(Build *build, TokenizerImage *image)
 	for (int i = 0; i < SECTION_COUNT; i++)
 	{
 		if (build->sections[i].size > 0)
-			memcpy(image->bytes + build->header.sections[i].offset, build->sections[i].bytes,
-				   build->sections[i].size);
+			memcpy(image->bytes + build->header.sections[i].offset,
+				   build->sections[i].bytes, build->sections[i].size);
 	}
 	build->header.size = (uint32_t) size;
 	memcpy(image->bytes, &build->header, sizeof(ImageHeader));

@@ -67,12 +67,13 @@ build_failed(const Build *build)
 	return build->fault->status != FORMAT_OK;
 }
 
-extern void build_begin(Build *build, Arena *arena, const TokenizerCompileOptions *options,
+extern void build_begin(Build *build, Arena *arena,
+						const TokenizerCompileOptions *options,
 						FormatFault *fault);
 
 /* Notes a fault; returns false. */
-extern bool build_fault(Build *build, FormatStatus status, const char *detail,...)
-			__attribute__((format(printf, 3, 4)));
+extern bool build_fault(Build *build, FormatStatus status, const char *detail,
+						...) __attribute__((format(printf, 3, 4)));
 
 extern void build_interrupt(Build *build);
 
@@ -80,23 +81,30 @@ extern void build_interrupt(Build *build);
 extern void *build_alloc(Build *build, size_t count, size_t size);
 
 /* Appends to a section; returns where, in bytes from its start. */
-extern uint32_t build_append(Build *build, ImageSectionName section, const void *bytes,
-							 size_t size);
+extern uint32_t build_append(Build *build, ImageSectionName section,
+							 const void *bytes, size_t size);
 extern ImageString build_string(Build *build, const void *text, size_t length);
 
-/* A section of this many zero bytes, which the caller fills; NULL on failure. */
-extern void *build_section(Build *build, ImageSectionName section, size_t size);
+/*
+ * A section of this many zero bytes, which the caller fills; NULL on failure.
+ */
+extern void *build_section(Build *build, ImageSectionName section,
+						   size_t size);
 
 /* Puts all sections together behind the header. */
 extern FormatStatus build_finish(Build *build, TokenizerImage *image);
 
 /* ---------- vocabulary ---------- */
 
-/* Makes the look-up, once pieces and piece_count stand; the last of equals wins. */
+/*
+ * Makes the look-up, once pieces and piece_count stand; the last of equals
+ * wins.
+ */
 extern bool build_index_pieces(Build *build);
 
 /* The id of a piece, or NO_ID. */
-extern uint32_t build_find(const Build *build, const char *text, size_t length);
+extern uint32_t build_find(const Build *build, const char *text,
+						   size_t length);
 
 /* Writes pieces, hash and the texts of added tokens. */
 extern bool build_vocabulary(Build *build);
@@ -109,7 +117,8 @@ typedef struct BuildKey
 	uint32_t	value;
 } BuildKey;
 
-extern bool build_trie(Build *build, ImageSectionName section, BuildKey *keys, uint32_t count);
+extern bool build_trie(Build *build, ImageSectionName section, BuildKey *keys,
+					   uint32_t count);
 
 /* ---------- patterns ---------- */
 
@@ -133,8 +142,10 @@ extern void set_fold(Build *build, Set *set);
 extern bool set_holds(const Set *set, uint32_t code);
 
 /* By the name between braces: a category or a script; false if unknown. */
-extern bool set_add_property(Build *build, Set *set, const char *name, size_t length);
-extern bool set_add_posix(Build *build, Set *set, const char *name, size_t length);
+extern bool set_add_property(Build *build, Set *set, const char *name,
+							 size_t length);
+extern bool set_add_posix(Build *build, Set *set, const char *name,
+						  size_t length);
 
 /*
  * By the letter after a backslash: d, w, s, h.  Inside of brackets \w has
@@ -156,7 +167,8 @@ typedef struct BuildMerge
 	uint32_t	rank;
 } BuildMerge;
 
-extern bool build_wordpiece(Build *build, const char *prefix, size_t prefix_length);
+extern bool build_wordpiece(Build *build, const char *prefix,
+							size_t prefix_length);
 extern bool build_unigram(Build *build, const double *scores, uint32_t count);
 extern bool build_bpe(Build *build, const BuildMerge *merges, uint32_t count);
 
@@ -172,13 +184,18 @@ extern bool build_added(Build *build, const JsonValue *value);
 extern FormatStatus build_complete(Build *build, TokenizerImage *image);
 
 /* Adds a step; returns it, or NULL on failure. */
-extern ImageStep *build_step(Build *build, ImageSectionName section, ImageStepKind kind);
+extern ImageStep *build_step(Build *build, ImageSectionName section,
+							 ImageStepKind kind);
 
 /* The same steps for those who have no JSON: see compile_gguf.c. */
-extern bool build_precompiled(Build *build, const unsigned char *map, size_t length);
+extern bool build_precompiled(Build *build, const unsigned char *map,
+							  size_t length);
 extern bool build_byte_level(Build *build, bool prefix, const char *pattern);
-extern bool build_metaspace(Build *build, const char *mark, size_t length, uint32_t flags);
-extern bool build_split(Build *build, const char *pattern, SplitBehavior behavior);
-extern bool build_template(Build *build, const uint32_t *items, uint32_t count);
+extern bool build_metaspace(Build *build, const char *mark, size_t length,
+							uint32_t flags);
+extern bool build_split(Build *build, const char *pattern,
+						SplitBehavior behavior);
+extern bool build_template(Build *build, const uint32_t *items,
+						   uint32_t count);
 
 #endif							/* TOKENIZER_BUILD_H */

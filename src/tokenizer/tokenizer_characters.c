@@ -23,7 +23,8 @@
 #define HANGUL_S_COUNT (HANGUL_L_COUNT * HANGUL_V_COUNT * HANGUL_T_COUNT)
 
 int
-character_decompose(uint32_t code, bool compatible, uint32_t out[DECOMPOSITION_MAX])
+character_decompose(uint32_t code, bool compatible,
+					uint32_t out[DECOMPOSITION_MAX])
 {
 	const DecompositionRecord *record;
 	int			length;
@@ -37,15 +38,18 @@ character_decompose(uint32_t code, bool compatible, uint32_t out[DECOMPOSITION_M
 		out[2] = HANGUL_T + index % HANGUL_T_COUNT;
 		return out[2] == HANGUL_T ? 2 : 3;
 	}
-	record = &decomposition_records[decomposition_second[decomposition_first[code >> 6] * 64 +
-														 (code & 63)]];
+	record = &decomposition_records
+				 [decomposition_second[decomposition_first[code >> 6] * 64 +
+									   (code & 63)]];
 	length = compatible ? record->compatible_length : record->canonical_length;
 	if (length == 0)
 	{
 		out[0] = code;
 		return 1;
 	}
-	memcpy(out, decomposition_pool + (compatible ? record->compatible : record->canonical),
+	memcpy(out,
+		   decomposition_pool +
+			   (compatible ? record->compatible : record->canonical),
 		   (size_t) length * sizeof(uint32_t));
 	return length;
 }
@@ -56,10 +60,14 @@ character_compose(uint32_t first, uint32_t second)
 	int			low = 0;
 	int			high = COMPOSITION_COUNT;
 
-	if (first - HANGUL_L < HANGUL_L_COUNT && second - HANGUL_V < HANGUL_V_COUNT)
-		return HANGUL_S + ((first - HANGUL_L) * HANGUL_V_COUNT + (second - HANGUL_V)) * HANGUL_T_COUNT;
-	if (first - HANGUL_S < HANGUL_S_COUNT && (first - HANGUL_S) % HANGUL_T_COUNT == 0 &&
-		second > HANGUL_T && second - HANGUL_T < HANGUL_T_COUNT)
+	if (first - HANGUL_L < HANGUL_L_COUNT &&
+		second - HANGUL_V < HANGUL_V_COUNT)
+		return HANGUL_S +
+			   ((first - HANGUL_L) * HANGUL_V_COUNT + (second - HANGUL_V)) *
+				   HANGUL_T_COUNT;
+	if (first - HANGUL_S < HANGUL_S_COUNT &&
+		(first - HANGUL_S) % HANGUL_T_COUNT == 0 && second > HANGUL_T &&
+		second - HANGUL_T < HANGUL_T_COUNT)
 		return first + (second - HANGUL_T);
 	while (low < high)
 	{
@@ -92,7 +100,8 @@ character_fold(uint32_t code)
 		else
 			high = middle;
 	}
-	return low < FOLD_COUNT && fold_pairs[low][0] == code ? fold_pairs[low][1] : code;
+	return low < FOLD_COUNT && fold_pairs[low][0] == code ? fold_pairs[low][1]
+														  : code;
 }
 
 bool
@@ -143,7 +152,8 @@ script_by_name(const char *name, size_t length)
 {
 	for (int i = 0; i < SCRIPT_COUNT; i++)
 	{
-		if (strlen(script_names[i]) == length && memcmp(script_names[i], name, length) == 0)
+		if (strlen(script_names[i]) == length &&
+			memcmp(script_names[i], name, length) == 0)
 			return i;
 	}
 	return -1;
@@ -155,7 +165,9 @@ script_range(int number, uint32_t *first, uint32_t *last, int *script)
 	if (number >= SCRIPT_RANGES)
 		return false;
 	*first = script_ranges[number].first;
-	*last = (number + 1 < SCRIPT_RANGES ? script_ranges[number + 1].first : CODE_LIMIT) - 1;
+	*last = (number + 1 < SCRIPT_RANGES ? script_ranges[number + 1].first
+										: CODE_LIMIT) -
+			1;
 	*script = script_ranges[number].script;
 	return true;
 }

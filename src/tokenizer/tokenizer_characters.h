@@ -53,7 +53,8 @@ extern const CharacterRecord character_records[];
 static inline const CharacterRecord *
 character_record(uint32_t code)
 {
-	return &character_records[character_second[character_first[code >> 7] * 128 + (code & 127)]];
+	return &character_records
+		[character_second[character_first[code >> 7] * 128 + (code & 127)]];
 }
 
 static inline bool
@@ -73,17 +74,31 @@ character_is_pattern_word(uint32_t code)
 {
 	if (code == 0x200C || code == 0x200D)
 		return false;
-	return character_is(code, CHARACTER_WORD) || code == 0xB2 || code == 0xB3 || code == 0xB9 ||
-		(code >= 0xBC && code <= 0xBE);
+	return character_is(code, CHARACTER_WORD) || code == 0xB2 ||
+		   code == 0xB3 || code == 0xB9 || (code >= 0xBC && code <= 0xBE);
+}
+
+/* The blocks that BERT takes for Chinese, as `tokenizers` has them. */
+static inline bool
+character_is_chinese(uint32_t code)
+{
+	return (code >= 0x4E00 && code <= 0x9FFF) ||
+		   (code >= 0x3400 && code <= 0x4DBF) ||
+		   (code >= 0x20000 && code <= 0x2A6DF) ||
+		   (code >= 0x2A700 && code <= 0x2B73F) ||
+		   (code >= 0x2B740 && code <= 0x2B81F) ||
+		   (code >= 0x2B920 && code <= 0x2CEAF) ||
+		   (code >= 0xF900 && code <= 0xFAFF) ||
+		   (code >= 0x2F800 && code <= 0x2FA1F);
 }
 
 /*
- * character_decompose
- *	  The full decomposition, at most DECOMPOSITION_MAX characters; returns
- *	  how many, at least one.
+ * The full decomposition, at most DECOMPOSITION_MAX characters; returns
+ * how many, at least one.
  */
 #define DECOMPOSITION_MAX 18
-extern int	character_decompose(uint32_t code, bool compatible, uint32_t out[DECOMPOSITION_MAX]);
+extern int	character_decompose(uint32_t code, bool compatible,
+								uint32_t out[DECOMPOSITION_MAX]);
 
 /* The character that two others make, or 0. */
 extern uint32_t character_compose(uint32_t first, uint32_t second);
@@ -105,7 +120,8 @@ extern int	character_old_script(uint32_t code);
 extern int	script_by_name(const char *name, size_t length);
 
 /* The n-th range of equal scripts: false after the last. */
-extern bool script_range(int number, uint32_t *first, uint32_t *last, int *script);
+extern bool script_range(int number, uint32_t *first, uint32_t *last,
+						 int *script);
 
 /*
  * UTF-8 that is known to be well-formed, as every text is that passed the
@@ -125,7 +141,8 @@ utf8_code(const unsigned char *p)
 	if (p[0] < 0xE0)
 		return (uint32_t) (p[0] & 0x1F) << 6 | (p[1] & 0x3F);
 	if (p[0] < 0xF0)
-		return (uint32_t) (p[0] & 0x0F) << 12 | (uint32_t) (p[1] & 0x3F) << 6 | (p[2] & 0x3F);
+		return (uint32_t) (p[0] & 0x0F) << 12 | (uint32_t) (p[1] & 0x3F) << 6 |
+			   (p[2] & 0x3F);
 	return (uint32_t) (p[0] & 0x07) << 18 | (uint32_t) (p[1] & 0x3F) << 12 |
 		(uint32_t) (p[2] & 0x3F) << 6 | (p[3] & 0x3F);
 }

@@ -34,8 +34,9 @@ tokenizer_message(TokenizerStatus status)
 /* ---------- scratch ---------- */
 
 void
-tokenizer_scratch_begin(TokenizerScratch *scratch, TokenizerResize resize, void *resize_context,
-						FormatInterrupt interrupt, void *interrupt_context)
+tokenizer_scratch_begin(TokenizerScratch *scratch, TokenizerResize resize,
+						void *resize_context, FormatInterrupt interrupt,
+						void *interrupt_context)
 {
 	memset(scratch, 0, sizeof(*scratch));
 	scratch->resize = resize;
@@ -104,10 +105,12 @@ run_begin(Run *run, const Tokenizer *tokenizer, TokenizerScratch *scratch,
 }
 
 static bool
-run_steps(Run *run, ImageSectionName section, bool (*step) (Run *run, const ImageStep *step))
+run_steps(Run *run, ImageSectionName section,
+		  bool (*step) (Run *run, const ImageStep *step))
 {
 	const ImageStep *steps = image_section(run->tokenizer, section);
-	uint32_t	count = image_count(run->tokenizer, section, sizeof(ImageStep));
+	uint32_t	count = image_count(run->tokenizer, section,
+									sizeof(ImageStep));
 
 	for (uint32_t i = 0; i < count; i++)
 	{
@@ -118,8 +121,9 @@ run_steps(Run *run, ImageSectionName section, bool (*step) (Run *run, const Imag
 }
 
 TokenizerStatus
-normalize_text(const Tokenizer *tokenizer, TokenizerScratch *scratch, const unsigned char *text,
-			   size_t length, const unsigned char **result, size_t *result_length)
+normalize_text(const Tokenizer *tokenizer, TokenizerScratch *scratch,
+			   const unsigned char *text, size_t length,
+			   const unsigned char **result, size_t *result_length)
 {
 	Run			run;
 
@@ -127,14 +131,17 @@ normalize_text(const Tokenizer *tokenizer, TokenizerScratch *scratch, const unsi
 		!run_steps(&run, SECTION_NORMALIZERS, normalize_step))
 		return run.status;
 	*result = run.text.bytes + (run.piece_count > 0 ? run.pieces[0].begin : 0);
-	*result_length = run.piece_count > 0 ? run.pieces[0].end - run.pieces[0].begin : 0;
+	*result_length = run.piece_count > 0
+						 ? run.pieces[0].end - run.pieces[0].begin
+						 : 0;
 	return TOKENIZER_OK;
 }
 
 static bool
 run_model(Run *run)
 {
-	for (uint32_t i = 0; i < run->piece_count && run->token_count < run->wanted; i++)
+	for (uint32_t i = 0;
+		 i < run->piece_count && run->token_count < run->wanted; i++)
 	{
 		if (!model_piece(run, &run->pieces[i]))
 			return false;
@@ -158,7 +165,8 @@ count_to(Counter *counter, uint32_t byte)
 	for (; counter->byte < byte; counter->byte++)
 		counter->character += (counter->text[counter->byte] & 0xC0) != 0x80;
 	for (; counter->byte > byte; counter->byte--)
-		counter->character -= (counter->text[counter->byte - 1] & 0xC0) != 0x80;
+		counter->character -= (counter->text[counter->byte - 1] & 0xC0) !=
+							  0x80;
 	return counter->character;
 }
 
@@ -180,7 +188,8 @@ place_tokens(Run *run, const unsigned char *original, TokenizerOffsets offsets)
 		uint32_t	begin = token->start;
 		uint32_t	end = begin + token->length;
 
-		if (token->text_length != 0 || (unigram && token->id == header->unknown))
+		if (token->text_length != 0 ||
+			(unigram && token->id == header->unknown))
 		{
 			token->text = begin;
 			token->text_length = token->length;
@@ -211,7 +220,8 @@ place_tokens(Run *run, const unsigned char *original, TokenizerOffsets offsets)
 
 /* How many tokens the text's own may be; *left: which end is cut. */
 static uint32_t
-own_limit(const Tokenizer *tokenizer, const TokenizerEncoding *encoding, bool *left)
+own_limit(const Tokenizer *tokenizer, const TokenizerEncoding *encoding,
+		  bool *left)
 {
 	const ImageHeader *header = tokenizer->header;
 	uint32_t	most = encoding->max_tokens;
@@ -250,7 +260,8 @@ trim_token(const Run *run, uint32_t number, bool prefix)
 	uint32_t	end = token->start + token->length;
 	size_t		at;
 
-	for (at = 0; at < length && is_blank(utf8_code(text + at)); at += utf8_step(text + at))
+	for (at = 0; at < length && is_blank(utf8_code(text + at));
+		 at += utf8_step(text + at))
 		leading++;
 	for (at = length; at > 0; trailing++)
 	{
@@ -267,7 +278,8 @@ trim_token(const Run *run, uint32_t number, bool prefix)
 		/* a blank that was put there has no place in the original */
 		if ((number == 0 || token->start == 0) && prefix && leading == 1)
 			leading = 0;
-		token->start = leading < end - token->start ? token->start + leading : end;
+		token->start = leading < end - token->start ? token->start + leading
+													: end;
 	}
 	if (trailing > 0 && end >= trailing)
 		end = end - trailing > token->start ? end - trailing : token->start;
@@ -278,20 +290,22 @@ trim_token(const Run *run, uint32_t number, bool prefix)
 static bool
 apply_template(Run *run, const ImageStep *step)
 {
-	const ImageTemplateItem *items = (const ImageTemplateItem *) image_section(run->tokenizer,
-																			   SECTION_TEMPLATE) +
-		step->first;
+	const ImageTemplateItem *items = (const ImageTemplateItem *) image_section(
+										 run->tokenizer, SECTION_TEMPLATE) +
+									 step->first;
 	uint32_t	count = run->token_count;
 	uint32_t	before = 0;
 	uint32_t	at = 0;
 
 	while (before < step->number && items[before].id != NO_ID)
 		before++;
-	if (!run_buffer(run, BUFFER_TOKENS, ((size_t) count + step->number) * sizeof(TokenizerToken)))
+	if (!run_buffer(run, BUFFER_TOKENS,
+					((size_t) count + step->number) * sizeof(TokenizerToken)))
 		return false;
 	run->tokens = run->scratch->buffers[BUFFER_TOKENS].data;
 	if (count > 0 && before > 0)
-		memmove(run->tokens + before, run->tokens, count * sizeof(TokenizerToken));
+		memmove(run->tokens + before, run->tokens,
+				count * sizeof(TokenizerToken));
 	for (uint32_t i = 0; i < step->number; i++)
 	{
 		TokenizerToken token = {.id = items[i].id};
@@ -309,7 +323,8 @@ static bool
 run_processors(Run *run, const TokenizerEncoding *encoding)
 {
 	const ImageStep *steps = image_section(run->tokenizer, SECTION_PROCESSORS);
-	uint32_t	count = image_count(run->tokenizer, SECTION_PROCESSORS, sizeof(ImageStep));
+	uint32_t	count = image_count(run->tokenizer, SECTION_PROCESSORS,
+									sizeof(ImageStep));
 
 	for (uint32_t i = 0; i < count; i++)
 	{
@@ -372,21 +387,23 @@ tokenizer_encode(const Tokenizer *tokenizer, const char *text, size_t length,
 
 TokenizerStatus
 tokenizer_count(const Tokenizer *tokenizer, const char *text, size_t length,
-				const TokenizerEncoding *encoding, TokenizerScratch *scratch, uint32_t *count)
+				const TokenizerEncoding *encoding, TokenizerScratch *scratch,
+				uint32_t *count)
 {
 	TokenizerEncoding plain = *encoding;
 	TokenizerTokens tokens;
 	TokenizerStatus status;
 
 	plain.offsets = TOKENIZER_NO_OFFSETS;
-	status = tokenizer_encode(tokenizer, text, length, &plain, scratch, &tokens);
+	status = tokenizer_encode(tokenizer, text, length, &plain, scratch,
+							  &tokens);
 	*count = tokens.count;
 	return status;
 }
 
 const char *
-tokenizer_token_text(const Tokenizer *tokenizer, const TokenizerTokens *tokens, uint32_t number,
-					 size_t *length)
+tokenizer_token_text(const Tokenizer *tokenizer, const TokenizerTokens *tokens,
+					 uint32_t number, size_t *length)
 {
 	const TokenizerToken *token = &tokens->tokens[number];
 

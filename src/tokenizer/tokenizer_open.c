@@ -62,7 +62,8 @@ sections_are_sound(const ImageHeader *header)
 	{
 		const ImageSection *section = &header->sections[i];
 
-		if (section->offset % IMAGE_ALIGNMENT != 0 || section->offset > header->size ||
+		if (section->offset % IMAGE_ALIGNMENT != 0 ||
+			section->offset > header->size ||
 			section->size > header->size - section->offset ||
 			section->size % element_sizes[i] != 0)
 			return false;
@@ -81,11 +82,15 @@ static bool
 model_is_sound(const Tokenizer *tokenizer)
 {
 	const ImageHeader *header = tokenizer->header;
-	uint32_t	offsets = image_count(tokenizer, SECTION_PIECE_OFFSETS, sizeof(uint32_t));
+	uint32_t	offsets = image_count(tokenizer, SECTION_PIECE_OFFSETS,
+									  sizeof(uint32_t));
 
-	if (header->vocabulary_size == 0 || offsets != header->vocabulary_size + 1 ||
-		!is_power_of_two(image_count(tokenizer, SECTION_HASH, sizeof(uint32_t))) ||
-		(header->unknown != NO_ID && header->unknown >= header->vocabulary_size))
+	if (header->vocabulary_size == 0 ||
+		offsets != header->vocabulary_size + 1 ||
+		!is_power_of_two(
+			image_count(tokenizer, SECTION_HASH, sizeof(uint32_t))) ||
+		(header->unknown != NO_ID &&
+		 header->unknown >= header->vocabulary_size))
 		return false;
 	switch (header->model)
 	{
@@ -93,17 +98,24 @@ model_is_sound(const Tokenizer *tokenizer)
 			return header->sections[SECTION_TRIE].size > 0 &&
 				header->sections[SECTION_TRIE_INNER].size > 0;
 		case MODEL_BPE:
-			return is_power_of_two(image_count(tokenizer, SECTION_MERGES, sizeof(ImageMerge))) &&
-				header->sections[SECTION_UNITS].size == 256 * sizeof(uint32_t) &&
-				header->sections[SECTION_BYTE_TOKENS].size == 256 * sizeof(uint32_t) &&
-				header->sections[SECTION_ADJACENT].size == ADJACENT_BITS / 8 &&
-				header->sections[SECTION_KNOWN].size == KNOWN_BITS / 8 &&
-				header->prefix_length + header->suffix_length <= 48 &&
-				header->prefix_offset + header->prefix_length <= header->sections[SECTION_STRINGS].size &&
-				header->suffix_offset + header->suffix_length <= header->sections[SECTION_STRINGS].size;
+			return is_power_of_two(image_count(tokenizer, SECTION_MERGES,
+											   sizeof(ImageMerge))) &&
+				   header->sections[SECTION_UNITS].size ==
+					   256 * sizeof(uint32_t) &&
+				   header->sections[SECTION_BYTE_TOKENS].size ==
+					   256 * sizeof(uint32_t) &&
+				   header->sections[SECTION_ADJACENT].size ==
+					   ADJACENT_BITS / 8 &&
+				   header->sections[SECTION_KNOWN].size == KNOWN_BITS / 8 &&
+				   header->prefix_length + header->suffix_length <= 48 &&
+				   header->prefix_offset + header->prefix_length <=
+					   header->sections[SECTION_STRINGS].size &&
+				   header->suffix_offset + header->suffix_length <=
+					   header->sections[SECTION_STRINGS].size;
 		case MODEL_UNIGRAM:
 			return header->sections[SECTION_TRIE].size > 0 &&
-				header->sections[SECTION_BYTE_TOKENS].size == 256 * sizeof(uint32_t);
+				   header->sections[SECTION_BYTE_TOKENS].size ==
+					   256 * sizeof(uint32_t);
 		case MODEL_WORDLEVEL:
 			return true;
 		default:
@@ -124,23 +136,28 @@ static bool
 text_is_sound(const Tokenizer *tokenizer, ImageString string)
 {
 	return string_is_sound(tokenizer, string) &&
-		utf8_valid_length(image_string(tokenizer, string), string.length) == string.length;
+		   utf8_valid_length(image_string(tokenizer, string), string.length) ==
+			   string.length;
 }
 
 static bool
-step_is_sound(const Tokenizer *tokenizer, const ImageStep *step, ImageStepKind first,
-			  ImageStepKind last)
+step_is_sound(const Tokenizer *tokenizer, const ImageStep *step,
+			  ImageStepKind first, ImageStepKind last)
 {
-	uint32_t	patterns = image_count(tokenizer, SECTION_PATTERNS, sizeof(ImagePattern));
-	uint32_t	items = image_count(tokenizer, SECTION_TEMPLATE, sizeof(ImageTemplateItem));
+	uint32_t	patterns = image_count(tokenizer, SECTION_PATTERNS,
+									   sizeof(ImagePattern));
+	uint32_t	items = image_count(tokenizer, SECTION_TEMPLATE,
+									sizeof(ImageTemplateItem));
 
 	if (step->kind < (uint32_t) first || step->kind > (uint32_t) last ||
-		step->behavior >= BEHAVIORS || (step->pattern != NO_ID && step->pattern >= patterns) ||
+		step->behavior >= BEHAVIORS ||
+		(step->pattern != NO_ID && step->pattern >= patterns) ||
 		!text_is_sound(tokenizer, step->content))
 		return false;
 	if (step->kind == NORMALIZE_PRECOMPILED)
 		return string_is_sound(tokenizer, step->text) &&
-			precompiled_map_is_sound(image_string(tokenizer, step->text), step->text.length);
+			   precompiled_map_is_sound(image_string(tokenizer, step->text),
+										step->text.length);
 	if (!text_is_sound(tokenizer, step->text))
 		return false;
 	switch (step->kind)
@@ -175,21 +192,27 @@ steps_are_sound(const Tokenizer *tokenizer)
 		{SECTION_SPLITTERS, SPLIT_BERT, SPLIT_WHITESPACE_ONLY},
 		{SECTION_PROCESSORS, PROCESS_TRIM, PROCESS_TEMPLATE}
 	};
-	const ImageTemplateItem *items = image_section(tokenizer, SECTION_TEMPLATE);
+	const ImageTemplateItem *items = image_section(tokenizer,
+												   SECTION_TEMPLATE);
 
 	for (int i = 0; i < 3; i++)
 	{
 		const ImageStep *steps = image_section(tokenizer, kinds[i].section);
 
-		for (uint32_t k = 0; k < image_count(tokenizer, kinds[i].section, sizeof(ImageStep)); k++)
+		for (uint32_t k = 0;
+			 k < image_count(tokenizer, kinds[i].section, sizeof(ImageStep));
+			 k++)
 		{
-			if (!step_is_sound(tokenizer, &steps[k], kinds[i].first, kinds[i].last))
+			if (!step_is_sound(tokenizer, &steps[k], kinds[i].first,
+							   kinds[i].last))
 				return false;
 		}
 	}
-	for (uint32_t i = 0; i < image_count(tokenizer, SECTION_TEMPLATE, sizeof(*items)); i++)
+	for (uint32_t i = 0;
+		 i < image_count(tokenizer, SECTION_TEMPLATE, sizeof(*items)); i++)
 	{
-		if (items[i].id != NO_ID && items[i].id >= tokenizer->header->vocabulary_size)
+		if (items[i].id != NO_ID &&
+			items[i].id >= tokenizer->header->vocabulary_size)
 			return false;
 	}
 	return true;
@@ -201,8 +224,10 @@ code_is_sound(const Tokenizer *tokenizer)
 {
 	const ImageInstruction *code = image_section(tokenizer, SECTION_CODE);
 	uint32_t	count = image_count(tokenizer, SECTION_CODE, sizeof(*code));
-	uint32_t	classes = image_count(tokenizer, SECTION_CLASSES, element_sizes[SECTION_CLASSES]);
-	uint32_t	firsts = image_count(tokenizer, SECTION_FIRST_BYTES, FIRST_BYTES);
+	uint32_t	classes = image_count(tokenizer, SECTION_CLASSES,
+									  element_sizes[SECTION_CLASSES]);
+	uint32_t	firsts = image_count(tokenizer, SECTION_FIRST_BYTES,
+									 FIRST_BYTES);
 
 	if (count > 0 && code[count - 1].operation != OP_MATCH)
 		return false;
@@ -249,17 +274,22 @@ patterns_are_sound(const Tokenizer *tokenizer)
 {
 	const ImagePattern *patterns = image_section(tokenizer, SECTION_PATTERNS);
 	const uint16_t *classes = image_section(tokenizer, SECTION_CLASSES);
-	uint32_t	code = image_count(tokenizer, SECTION_CODE, sizeof(ImageInstruction));
-	uint32_t	firsts = image_count(tokenizer, SECTION_FIRST_BYTES, FIRST_BYTES);
-	uint32_t	blocks = image_count(tokenizer, SECTION_CLASS_BLOCKS, CLASS_BLOCK);
+	uint32_t	code = image_count(tokenizer, SECTION_CODE,
+								   sizeof(ImageInstruction));
+	uint32_t	firsts = image_count(tokenizer, SECTION_FIRST_BYTES,
+									 FIRST_BYTES);
+	uint32_t	blocks = image_count(tokenizer, SECTION_CLASS_BLOCKS,
+									 CLASS_BLOCK);
 
-	for (uint32_t i = 0; i < image_count(tokenizer, SECTION_PATTERNS, sizeof(*patterns)); i++)
+	for (uint32_t i = 0;
+		 i < image_count(tokenizer, SECTION_PATTERNS, sizeof(*patterns)); i++)
 	{
-		if (patterns[i].begin >= code ||
-			(patterns[i].first_bytes != NO_ID && patterns[i].first_bytes >= firsts))
+		if (patterns[i].begin >= code || (patterns[i].first_bytes != NO_ID &&
+										  patterns[i].first_bytes >= firsts))
 			return false;
 	}
-	for (uint32_t i = 0; i < image_count(tokenizer, SECTION_CLASSES, sizeof(uint16_t)); i++)
+	for (uint32_t i = 0;
+		 i < image_count(tokenizer, SECTION_CLASSES, sizeof(uint16_t)); i++)
 	{
 		if (classes[i] >= blocks)
 			return false;
@@ -272,7 +302,8 @@ added_are_sound(const Tokenizer *tokenizer)
 {
 	const ImageAdded *added = image_section(tokenizer, SECTION_ADDED);
 
-	for (uint32_t i = 0; i < image_count(tokenizer, SECTION_ADDED, sizeof(*added)); i++)
+	for (uint32_t i = 0;
+		 i < image_count(tokenizer, SECTION_ADDED, sizeof(*added)); i++)
 	{
 		if (added[i].id >= tokenizer->header->vocabulary_size ||
 			!text_is_sound(tokenizer, added[i].content))
@@ -315,10 +346,12 @@ tokenizer_id(const Tokenizer *tokenizer, const char *text, size_t length)
 	const ImageAdded *added = image_section(tokenizer, SECTION_ADDED);
 	uint32_t	id;
 
-	for (uint32_t i = 0; i < image_count(tokenizer, SECTION_ADDED, sizeof(*added)); i++)
+	for (uint32_t i = 0;
+		 i < image_count(tokenizer, SECTION_ADDED, sizeof(*added)); i++)
 	{
 		if (added[i].content.length == length &&
-			memcmp(image_string(tokenizer, added[i].content), text, length) == 0)
+			memcmp(image_string(tokenizer, added[i].content), text, length) ==
+				0)
 			return added[i].id;
 	}
 	id = image_find(tokenizer, (const unsigned char *) text, length);
@@ -340,12 +373,40 @@ tokenizer_is_special(const Tokenizer *tokenizer, uint32_t id)
 {
 	const ImageAdded *added = image_section(tokenizer, SECTION_ADDED);
 
-	for (uint32_t i = 0; i < image_count(tokenizer, SECTION_ADDED, sizeof(*added)); i++)
+	for (uint32_t i = 0;
+		 i < image_count(tokenizer, SECTION_ADDED, sizeof(*added)); i++)
 	{
 		if (added[i].id == id)
 			return (added[i].flags & ADDED_SPECIAL) != 0;
 	}
 	return false;
+}
+
+bool
+tokenizer_lowercases(const Tokenizer *tokenizer)
+{
+	const ImageStep *steps = image_section(tokenizer, SECTION_NORMALIZERS);
+
+	for (uint32_t i = 0;
+		 i < image_count(tokenizer, SECTION_NORMALIZERS, sizeof(*steps)); i++)
+	{
+		if (steps[i].kind == NORMALIZE_LOWERCASE ||
+			(steps[i].kind == NORMALIZE_BERT &&
+			 (steps[i].flags & BERT_LOWER) != 0))
+			return true;
+	}
+	return false;
+}
+
+const char *
+tokenizer_model_name(const Tokenizer *tokenizer)
+{
+	static const char *const names[] = {
+		[MODEL_WORDPIECE] = "WordPiece", [MODEL_BPE] = "BPE",
+		[MODEL_UNIGRAM] = "Unigram", [MODEL_WORDLEVEL] = "WordLevel"
+	};
+
+	return names[tokenizer->header->model];
 }
 
 uint32_t

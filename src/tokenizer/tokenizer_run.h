@@ -112,7 +112,8 @@ extern bool text_begin(Run *run, Text *text);
 static inline bool
 text_reserve(Run *run, Text *text, uint32_t more)
 {
-	return __builtin_expect(text->capacity - text->length >= more, 1) || text_grow(run, text, more);
+	return __builtin_expect(text->capacity - text->length >= more, 1) ||
+		   text_grow(run, text, more);
 }
 
 /* The span of the character that holds this byte. */
@@ -136,7 +137,8 @@ text_origin(const Text *text, uint32_t at, uint32_t otherwise)
 {
 	if (text->original)
 		return at;
-	return text->spans != NULL && at < text->length ? text->spans[at].start : otherwise;
+	return text->spans != NULL && at < text->length ? text->spans[at].start
+													: otherwise;
 }
 
 /*
@@ -153,7 +155,8 @@ typedef struct Change
 } Change;
 
 static inline void
-change_begin(Change *change, const Text *source, Text *target, const Piece *piece)
+change_begin(Change *change, const Text *source, Text *target,
+			 const Piece *piece)
 {
 	change->source = source;
 	change->target = target;
@@ -177,7 +180,8 @@ change_put(Change *change, uint32_t code, int difference)
 }
 
 /* Copies source bytes as they are, with their spans; no room is checked. */
-extern void text_copy(Text *target, const Text *source, uint32_t begin, uint32_t end);
+extern void text_copy(Text *target, const Text *source, uint32_t begin,
+					  uint32_t end);
 
 /* ---------- pieces ---------- */
 
@@ -194,13 +198,16 @@ extern bool pieces_grow(Run *run, PieceList *list);
 extern void pieces_take(Run *run, PieceList *list);
 
 static inline bool
-pieces_add(Run *run, PieceList *list, uint32_t begin, uint32_t end, uint32_t origin, uint32_t id)
+pieces_add(Run *run, PieceList *list, uint32_t begin, uint32_t end,
+		   uint32_t origin, uint32_t id)
 {
 	Piece	   *piece;
 
 	if (begin == end)
-		return true;			/* empty pieces are dropped wherever they come up */
-	if (__builtin_expect(list->count == list->capacity, 0) && !pieces_grow(run, list))
+		return true;			/* empty pieces are dropped wherever they come
+								 * up */
+	if (__builtin_expect(list->count == list->capacity, 0) &&
+		!pieces_grow(run, list))
 		return false;
 	piece = &list->pieces[list->count++];
 	piece->begin = begin;
@@ -223,7 +230,8 @@ run_emit(Run *run, uint32_t id, uint32_t length)
 {
 	TokenizerToken *token;
 
-	if (__builtin_expect(run->token_count == run->token_capacity, 0) && !tokens_grow(run))
+	if (__builtin_expect(run->token_count == run->token_capacity, 0) &&
+		!tokens_grow(run))
 		return false;
 	token = &run->tokens[run->token_count++];
 	token->id = id;
@@ -240,14 +248,18 @@ run_emit(Run *run, uint32_t id, uint32_t length)
 extern bool added_split_original(Run *run);
 extern bool added_split_normalized(Run *run);
 extern bool normalize_step(Run *run, const ImageStep *step);
-extern bool normalize_form(Run *run, Text *target, const Piece *piece, uint32_t flags);
-extern bool form_changes_nothing(const Text *text, const Piece *piece, uint32_t flags);
-extern bool normalize_precompiled(Run *run, Text *target, const Piece *piece, const ImageStep *step);
+extern bool normalize_form(Run *run, Text *target, const Piece *piece,
+						   uint32_t flags);
+extern bool form_changes_nothing(const Text *text, const Piece *piece,
+								 uint32_t flags);
+extern bool normalize_precompiled(Run *run, Text *target, const Piece *piece,
+								  const ImageStep *step);
 extern bool precompiled_map_is_sound(const unsigned char *map, size_t length);
 extern bool split_step(Run *run, const ImageStep *step);
 
 /* The next grapheme cluster's end, from a cluster's beginning. */
-extern uint32_t grapheme_end(const unsigned char *text, uint32_t begin, uint32_t end);
+extern uint32_t grapheme_end(const unsigned char *text, uint32_t begin,
+							 uint32_t end);
 
 /* Maps all pieces byte by byte to the alphabet of byte-level BPE. */
 extern bool byte_level_map(Run *run);
@@ -257,18 +269,24 @@ extern uint32_t byte_level_character(unsigned char byte);
 extern int	byte_level_byte(uint32_t code);
 
 extern bool model_piece(Run *run, const Piece *piece);
-extern bool wordpiece_word(Run *run, const unsigned char *word, uint32_t length);
+extern bool wordpiece_word(Run *run, const unsigned char *word,
+						   uint32_t length);
 extern bool bpe_word(Run *run, const unsigned char *word, uint32_t length);
 extern bool bpe_piece(Run *run, const unsigned char *text, uint32_t length);
 
 /* A word by the model, or from the cache. */
 extern bool cached_word(Run *run, const unsigned char *word, uint32_t length);
-extern bool unigram_piece(Run *run, const unsigned char *word, uint32_t length);
+extern bool unigram_piece(Run *run, const unsigned char *word,
+						  uint32_t length);
 
-/* A whole text through the normalizers alone; the result lies in the scratch. */
-extern TokenizerStatus normalize_text(const Tokenizer *tokenizer, TokenizerScratch *scratch,
+/*
+ * A whole text through the normalizers alone; the result lies in the scratch.
+ */
+extern TokenizerStatus normalize_text(const Tokenizer *tokenizer,
+									  TokenizerScratch *scratch,
 									  const unsigned char *text, size_t length,
-									  const unsigned char **result, size_t *result_length);
+									  const unsigned char **result,
+									  size_t *result_length);
 
 /* ---------- patterns ---------- */
 
@@ -287,8 +305,8 @@ typedef struct PatternSearch
 	uint32_t	last_match_end; /* or NO_ID */
 } PatternSearch;
 
-extern void pattern_begin(PatternSearch *search, uint32_t pattern, const unsigned char *text,
-						  uint32_t length);
+extern void pattern_begin(PatternSearch *search, uint32_t pattern,
+						  const unsigned char *text, uint32_t length);
 
 /* 1: a match; 0: no more; -1: run->status says. */
 extern int	pattern_next(Run *run, PatternSearch *search, PatternMatch *match);

@@ -27,7 +27,9 @@ static bool
 splitter_add(Splitter *splitter, uint32_t begin, uint32_t end)
 {
 	return pieces_add(splitter->run, &splitter->list, begin, end,
-					  text_origin(&splitter->run->text, begin, splitter->piece->origin), NO_ID);
+					  text_origin(&splitter->run->text, begin,
+								  splitter->piece->origin),
+					  NO_ID);
 }
 
 static bool
@@ -78,7 +80,9 @@ splitter_part(Splitter *splitter, uint32_t begin, uint32_t end, bool match)
 			}
 			return splitter_hold(splitter, begin, end);
 		case BEHAVIOR_NEXT:
-			/* only a match is held: what follows joins it unless a match too */
+			/*
+			 * only a match is held: what follows joins it unless a match too
+			 */
 			if (match)
 				return splitter_hold(splitter, begin, end);
 			if (splitter->held)
@@ -138,8 +142,9 @@ split_characters(Splitter *splitter, const ImageStep *step)
 			return false;
 		last = next;
 	}
-	return (last == piece->end || splitter_part(splitter, last, piece->end, false)) &&
-		splitter_end(splitter);
+	return (last == piece->end ||
+			splitter_part(splitter, last, piece->end, false)) &&
+		   splitter_end(splitter);
 }
 
 /* ---------- by words ---------- */
@@ -156,8 +161,9 @@ bert_kind(uint32_t code)
 {
 	uint16_t	flags = character_record(code)->flags;
 
-	return flags & CHARACTER_SPACE ? KIND_SPACE : flags & CHARACTER_PUNCTUATION ? KIND_OTHER :
-		KIND_WORD;
+	return flags & CHARACTER_SPACE		   ? KIND_SPACE
+		   : flags & CHARACTER_PUNCTUATION ? KIND_OTHER
+										   : KIND_WORD;
 }
 
 static inline int
@@ -165,7 +171,9 @@ whitespace_kind(uint32_t code)
 {
 	uint16_t	flags = character_record(code)->flags;
 
-	return flags & CHARACTER_WORD ? KIND_WORD : flags & CHARACTER_SPACE ? KIND_SPACE : KIND_OTHER;
+	return flags & CHARACTER_WORD	 ? KIND_WORD
+		   : flags & CHARACTER_SPACE ? KIND_SPACE
+									 : KIND_OTHER;
 }
 
 /*
@@ -183,7 +191,8 @@ split_words(Splitter *splitter, bool bert)
 	int			last = KIND_SPACE;
 
 	for (uint32_t code = 0; code < 128; code++)
-		kinds[code] = (unsigned char) (bert ? bert_kind(code) : whitespace_kind(code));
+		kinds[code] = (unsigned char) (bert ? bert_kind(code)
+											: whitespace_kind(code));
 	for (uint32_t i = piece->begin; i < piece->end; i += utf8_step(text + i))
 	{
 		uint32_t	code = text[i];
@@ -223,8 +232,10 @@ split_pattern(Splitter *splitter, uint32_t pattern)
 	while ((found = pattern_next(splitter->run, &search, &match)) > 0)
 	{
 		if ((last != match.begin &&
-			 !splitter_part(splitter, piece->begin + last, piece->begin + match.begin, false)) ||
-			!splitter_part(splitter, piece->begin + match.begin, piece->begin + match.end, true))
+			 !splitter_part(splitter, piece->begin + last,
+							piece->begin + match.begin, false)) ||
+			!splitter_part(splitter, piece->begin + match.begin,
+						   piece->begin + match.end, true))
 			return false;
 		last = match.end;
 	}
@@ -236,7 +247,8 @@ split_pattern(Splitter *splitter, uint32_t pattern)
 }
 
 static bool
-split_literal(Splitter *splitter, const unsigned char *literal, uint32_t length)
+split_literal(Splitter *splitter, const unsigned char *literal,
+			  uint32_t length)
 {
 	const unsigned char *text = splitter->run->text.bytes;
 	const Piece *piece = splitter->piece;
@@ -246,7 +258,8 @@ split_literal(Splitter *splitter, const unsigned char *literal, uint32_t length)
 
 	while (piece->end - at >= length)
 	{
-		const unsigned char *found = memchr(text + at, literal[0], piece->end - at - length + 1);
+		const unsigned char *found = memchr(text + at, literal[0],
+											piece->end - at - length + 1);
 
 		if (found == NULL)
 			break;
@@ -263,8 +276,9 @@ split_literal(Splitter *splitter, const unsigned char *literal, uint32_t length)
 		at += length;
 		last = at;
 	}
-	return (last == piece->end || splitter_part(splitter, last, piece->end, false)) &&
-		splitter_end(splitter);
+	return (last == piece->end ||
+			splitter_part(splitter, last, piece->end, false)) &&
+		   splitter_end(splitter);
 }
 
 /* ---------- by length and by script ---------- */
@@ -304,7 +318,8 @@ script_of(uint32_t code)
 	if (code == 0x30FC)
 		return SCRIPT_HAN;
 	script = character_old_script(code);
-	return script == SCRIPT_HIRAGANA || script == SCRIPT_KATAKANA ? SCRIPT_HAN : script;
+	return script == SCRIPT_HIRAGANA || script == SCRIPT_KATAKANA ? SCRIPT_HAN
+																  : script;
 }
 
 /* What precedes the first character with a script is dropped. */
@@ -360,12 +375,14 @@ metaspace_text(Run *run, const ImageStep *step)
 			if (!text_reserve(run, &target, piece->end - piece->begin))
 				return false;
 			text_copy(&target, &run->text, piece->begin, piece->end);
-			if (!pieces_add(run, &list, begin, target.length, piece->origin, piece->id))
+			if (!pieces_add(run, &list, begin, target.length, piece->origin,
+							piece->id))
 				return false;
 			continue;
 		}
 		marked = text[piece->begin] == ' ' ||
-			(piece->end - piece->begin >= length && memcmp(text + piece->begin, mark, length) == 0);
+				 (piece->end - piece->begin >= length &&
+				  memcmp(text + piece->begin, mark, length) == 0);
 		for (uint32_t i = piece->begin; i < piece->end;)
 		{
 			uint32_t	end = i;
@@ -393,7 +410,8 @@ metaspace_text(Run *run, const ImageStep *step)
 			text_copy(&target, &run->text, i, end);
 			i = end;
 		}
-		if (!pieces_add(run, &list, begin, target.length, piece->origin, NO_ID))
+		if (!pieces_add(run, &list, begin, target.length, piece->origin,
+						NO_ID))
 			return false;
 	}
 	pieces_take(run, &list);
@@ -410,7 +428,8 @@ prefix_text(Run *run)
 	bool		changes = false;
 
 	for (uint32_t n = 0; n < run->piece_count && !changes; n++)
-		changes = run->pieces[n].id == NO_ID && run->text.bytes[run->pieces[n].begin] != ' ';
+		changes = run->pieces[n].id == NO_ID &&
+				  run->text.bytes[run->pieces[n].begin] != ' ';
 	if (!changes)
 		return true;
 	if (!text_begin(run, &target))
@@ -427,11 +446,13 @@ prefix_text(Run *run)
 		if (piece->id == NO_ID && run->text.bytes[piece->begin] != ' ')
 		{
 			if (target.spans != NULL)
-				target.spans[target.length] = text_span(&run->text, piece->begin);
+				target.spans[target.length] = text_span(&run->text,
+														piece->begin);
 			target.bytes[target.length++] = ' ';
 		}
 		text_copy(&target, &run->text, piece->begin, piece->end);
-		if (!pieces_add(run, &list, begin, target.length, piece->origin, piece->id))
+		if (!pieces_add(run, &list, begin, target.length, piece->origin,
+						piece->id))
 			return false;
 	}
 	pieces_take(run, &list);
@@ -462,11 +483,15 @@ split_piece(Splitter *splitter, const ImageStep *step)
 		case SPLIT_SCRIPTS:
 			return split_scripts(splitter);
 		case SPLIT_METASPACE:
-			return split_literal(splitter, image_string(tokenizer, step->text), step->text.length);
+			return split_literal(splitter, image_string(tokenizer, step->text),
+								 step->text.length);
 		case SPLIT_BYTE_LEVEL:
 		case SPLIT_PATTERN:
-			return step->pattern != NO_ID ? split_pattern(splitter, step->pattern) :
-				split_literal(splitter, image_string(tokenizer, step->text), step->text.length);
+			return step->pattern != NO_ID
+					   ? split_pattern(splitter, step->pattern)
+					   : split_literal(splitter,
+									   image_string(tokenizer, step->text),
+									   step->text.length);
 		default:
 			return run_fail(splitter->run, TOKENIZER_DAMAGED);
 	}
@@ -475,7 +500,8 @@ split_piece(Splitter *splitter, const ImageStep *step)
 bool
 split_step(Run *run, const ImageStep *step)
 {
-	Splitter	splitter = {.run = run, .behavior = (SplitBehavior) step->behavior};
+	Splitter	splitter = {.run = run,
+							.behavior = (SplitBehavior) step->behavior};
 
 	if (step->kind == SPLIT_METASPACE)
 	{
@@ -484,11 +510,13 @@ split_step(Run *run, const ImageStep *step)
 		if (!(step->flags & METASPACE_SPLIT))
 			return true;
 	}
-	if (step->kind == SPLIT_BYTE_LEVEL && (step->flags & BYTE_PREFIX) && !prefix_text(run))
+	if (step->kind == SPLIT_BYTE_LEVEL && (step->flags & BYTE_PREFIX) &&
+		!prefix_text(run))
 		return false;
 	if (step->kind != SPLIT_BYTE_LEVEL || (step->flags & BYTE_PATTERN))
 	{
-		splitter.invert = step->kind == SPLIT_PATTERN && (step->flags & PATTERN_INVERT);
+		splitter.invert = step->kind == SPLIT_PATTERN &&
+						  (step->flags & PATTERN_INVERT);
 		pieces_begin(run, &splitter.list);
 		for (uint32_t i = 0; i < run->piece_count; i++)
 		{
@@ -496,8 +524,8 @@ split_step(Run *run, const ImageStep *step)
 
 			if (piece->id != NO_ID)
 			{
-				if (!pieces_add(run, &splitter.list, piece->begin, piece->end, piece->origin,
-								piece->id))
+				if (!pieces_add(run, &splitter.list, piece->begin, piece->end,
+								piece->origin, piece->id))
 					return false;
 				continue;
 			}

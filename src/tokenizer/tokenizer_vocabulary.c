@@ -23,7 +23,8 @@ table_size(uint32_t count)
 static uint32_t
 lookup_slot(const Build *build, const char *text, size_t length)
 {
-	uint32_t	slot = (uint32_t) hash_bytes64(text, length) & build->lookup_mask;
+	uint32_t	slot = (uint32_t) hash_bytes64(text, length) &
+					   build->lookup_mask;
 
 	while (build->lookup[slot] != 0)
 	{
@@ -50,7 +51,8 @@ build_index_pieces(Build *build)
 	{
 		if (i % PIECES_PER_INTERRUPT == 0)
 			build_interrupt(build);
-		build->lookup[lookup_slot(build, build->pieces[i].text, build->pieces[i].length)] = i + 1;
+		build->lookup[lookup_slot(build, build->pieces[i].text,
+								  build->pieces[i].length)] = i + 1;
 	}
 	return true;
 }
@@ -72,7 +74,8 @@ write_texts(Build *build, uint32_t size)
 {
 	BuildPiece *by_id = build_alloc(build, size, sizeof(BuildPiece));
 	uint32_t   *offsets = build_section(build, SECTION_PIECE_OFFSETS,
-										((size_t) size + 1) * sizeof(uint32_t));
+										((size_t) size + 1) *
+											sizeof(uint32_t));
 
 	if (by_id == NULL || offsets == NULL)
 		return false;
@@ -98,14 +101,17 @@ build_vocabulary(Build *build)
 {
 	uint32_t	size = build->header.vocabulary_size;
 	uint32_t	slots = table_size(build->piece_count);
-	uint32_t   *hash = build_section(build, SECTION_HASH, (size_t) slots * sizeof(uint32_t));
+	uint32_t   *hash = build_section(build, SECTION_HASH,
+									 (size_t) slots * sizeof(uint32_t));
 
 	if (hash == NULL || !write_texts(build, size))
 		return false;
 	for (uint32_t i = 0; i < build->piece_count; i++)
 	{
 		const BuildPiece *piece = &build->pieces[i];
-		uint32_t	slot = (uint32_t) hash_bytes64(piece->text, piece->length) & (slots - 1);
+		uint32_t	slot = (uint32_t) hash_bytes64(piece->text,
+												   piece->length) &
+						   (slots - 1);
 
 		if (i % PIECES_PER_INTERRUPT == 0)
 			build_interrupt(build);
@@ -130,18 +136,21 @@ image_piece(const Tokenizer *tokenizer, uint32_t id, uint32_t *length)
 	uint32_t	size = tokenizer->header->sections[SECTION_PIECES].size;
 
 	*length = 0;
-	if (id >= tokenizer->header->vocabulary_size || offsets[id] >= offsets[id + 1] ||
-		offsets[id + 1] > size)
+	if (id >= tokenizer->header->vocabulary_size ||
+		offsets[id] >= offsets[id + 1] || offsets[id + 1] > size)
 		return NULL;
 	*length = offsets[id + 1] - offsets[id];
-	return (const unsigned char *) image_section(tokenizer, SECTION_PIECES) + offsets[id];
+	return (const unsigned char *) image_section(tokenizer, SECTION_PIECES) +
+		   offsets[id];
 }
 
 uint32_t
-image_find(const Tokenizer *tokenizer, const unsigned char *text, size_t length)
+image_find(const Tokenizer *tokenizer, const unsigned char *text,
+		   size_t length)
 {
 	const uint32_t *hash = image_section(tokenizer, SECTION_HASH);
-	uint32_t	mask = image_count(tokenizer, SECTION_HASH, sizeof(uint32_t)) - 1;
+	uint32_t	mask =
+		   image_count(tokenizer, SECTION_HASH, sizeof(uint32_t)) - 1;
 	uint32_t	slot;
 
 	if (length > tokenizer->header->max_piece || length == 0)
@@ -150,9 +159,11 @@ image_find(const Tokenizer *tokenizer, const unsigned char *text, size_t length)
 	for (uint32_t probes = 0; hash[slot] != 0 && probes <= mask; probes++)
 	{
 		uint32_t	piece_length;
-		const unsigned char *piece = image_piece(tokenizer, hash[slot] - 1, &piece_length);
+		const unsigned char *piece = image_piece(tokenizer, hash[slot] - 1,
+												 &piece_length);
 
-		if (piece != NULL && piece_length == length && memcmp(piece, text, length) == 0)
+		if (piece != NULL && piece_length == length &&
+			memcmp(piece, text, length) == 0)
 			return hash[slot] - 1;
 		slot = (slot + 1) & mask;
 	}

@@ -48,7 +48,8 @@ compare_keys(const void *a, const void *b)
 {
 	const BuildKey *first = a;
 	const BuildKey *second = b;
-	uint32_t	length = first->length < second->length ? first->length : second->length;
+	uint32_t	length = first->length < second->length ? first->length
+														: second->length;
 	int			order = memcmp(first->text, second->text, length);
 
 	if (order != 0)
@@ -69,8 +70,10 @@ grow(Trie *trie)
 	if (trie->count + more > trie->capacity)
 	{
 		uint32_t	capacity = (trie->count + more) * 2;
-		uint32_t   *next = build_alloc(trie->build, capacity, sizeof(uint32_t));
-		uint32_t   *last = build_alloc(trie->build, capacity, sizeof(uint32_t));
+		uint32_t   *next = build_alloc(trie->build, capacity,
+									   sizeof(uint32_t));
+		uint32_t   *last = build_alloc(trie->build, capacity,
+									   sizeof(uint32_t));
 
 		if (next == NULL || last == NULL)
 			return false;
@@ -118,7 +121,8 @@ fits(Trie *trie, uint32_t base, const unsigned char *bytes, int byte_count)
 	{
 		uint32_t	slot = base + bytes[i];
 
-		if (slot == 0 || slot >= trie->count || node_at(trie, slot)->check != NO_ID)
+		if (slot == 0 || slot >= trie->count ||
+			node_at(trie, slot)->check != NO_ID)
 			return false;
 	}
 	return true;
@@ -130,7 +134,8 @@ find_base(Trie *trie, const unsigned char *bytes, int byte_count)
 {
 	uint32_t	slot = trie->next_free[0];
 
-	for (int tries = 0; slot != 0 && tries < MAX_TRIES; slot = trie->next_free[slot], tries++)
+	for (int tries = 0; slot != 0 && tries < MAX_TRIES;
+		 slot = trie->next_free[slot], tries++)
 	{
 		if (slot >= bytes[0] && fits(trie, slot - bytes[0], bytes, byte_count))
 			return slot - bytes[0];
@@ -156,7 +161,8 @@ place_children(Trie *trie, const Task *task, Task *tasks, uint32_t *task_count)
 	uint32_t	base;
 
 	/* keys that end here come first */
-	for (; begin < task->end && trie->keys[begin].length == task->depth; begin++)
+	for (; begin < task->end && trie->keys[begin].length == task->depth;
+		 begin++)
 		node_at(trie, task->node)->value = trie->keys[begin].value + 1;
 	if (begin == task->end)
 		return true;
@@ -177,7 +183,8 @@ place_children(Trie *trie, const Task *task, Task *tasks, uint32_t *task_count)
 	node_at(trie, task->node)->base = base;
 	for (int i = 0; i < byte_count; i++)
 	{
-		Task		child = {base + bytes[i], task->depth + 1, begins[i], begins[i + 1]};
+		Task		child = {base + bytes[i], task->depth + 1, begins[i],
+							 begins[i + 1]};
 
 		node_at(trie, child.node)->check = task->node;
 		occupy(trie, child.node);
@@ -187,7 +194,8 @@ place_children(Trie *trie, const Task *task, Task *tasks, uint32_t *task_count)
 }
 
 bool
-build_trie(Build *build, ImageSectionName section, BuildKey *keys, uint32_t count)
+build_trie(Build *build, ImageSectionName section, BuildKey *keys,
+		   uint32_t count)
 {
 	Trie		trie = {.build = build, .section = section, .keys = keys,
 	.used_end = 1};
@@ -196,7 +204,8 @@ build_trie(Build *build, ImageSectionName section, BuildKey *keys, uint32_t coun
 	uint32_t	task_count = 0;
 	uint32_t	placed = 0;
 
-	if (tasks == NULL || build_section(build, section, 0) == NULL || !grow(&trie))
+	if (tasks == NULL || build_section(build, section, 0) == NULL ||
+		!grow(&trie))
 		return false;
 	if (count > 1)
 		qsort(keys, count, sizeof(*keys), compare_keys);

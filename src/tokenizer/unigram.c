@@ -34,13 +34,16 @@ offer(Best *best, double score, uint32_t begin, uint32_t id)
 
 /* The best ends of all prefixes; false without a token for the unknown. */
 static bool
-unigram_search(Run *run, const unsigned char *text, uint32_t length, Best *best)
+unigram_search(Run *run, const unsigned char *text, uint32_t length,
+			   Best *best)
 {
 	const Tokenizer *tokenizer = run->tokenizer;
 	const ImageNode *nodes = image_section(tokenizer, SECTION_TRIE);
 	const double *scores = image_section(tokenizer, SECTION_SCORES);
-	uint32_t	node_count = image_count(tokenizer, SECTION_TRIE, sizeof(ImageNode));
-	uint32_t	score_count = image_count(tokenizer, SECTION_SCORES, sizeof(double));
+	uint32_t	node_count = image_count(tokenizer, SECTION_TRIE,
+										 sizeof(ImageNode));
+	uint32_t	score_count = image_count(tokenizer, SECTION_SCORES,
+										  sizeof(double));
 	uint32_t	step;
 
 	for (uint32_t i = 0; i <= length; i++)
@@ -62,7 +65,8 @@ unigram_search(Run *run, const unsigned char *text, uint32_t length, Best *best)
 			uint32_t	child = nodes[node].base + text[i];
 			uint32_t	id;
 
-			if (child >= node_count || nodes[child].check != node || child == 0)
+			if (child >= node_count || nodes[child].check != node ||
+				child == 0)
 				break;
 			node = child;
 			if (nodes[node].value == 0)
@@ -78,8 +82,8 @@ unigram_search(Run *run, const unsigned char *text, uint32_t length, Best *best)
 		{
 			if (tokenizer->header->unknown == NO_ID)
 				return run_fail(run, TOKENIZER_NO_UNKNOWN);
-			offer(&best[at + step], tokenizer->header->unknown_score + here, at,
-				  tokenizer->header->unknown);
+			offer(&best[at + step], tokenizer->header->unknown_score + here,
+				  at, tokenizer->header->unknown);
 		}
 		run_work(run, i - at);
 	}
@@ -91,7 +95,8 @@ static bool
 emit_unknown(Run *run, const unsigned char *text, uint32_t length)
 {
 	const ImageHeader *header = run->tokenizer->header;
-	const uint32_t *tokens = image_section(run->tokenizer, SECTION_BYTE_TOKENS);
+	const uint32_t *tokens = image_section(run->tokenizer,
+										   SECTION_BYTE_TOKENS);
 	uint32_t	id = image_find(run->tokenizer, text, length);
 	uint32_t	at = run->emit_at;
 	bool		fall_back = (header->model_flags & BPE_BYTE_FALLBACK) != 0;
@@ -123,7 +128,8 @@ unigram_piece(Run *run, const unsigned char *text, uint32_t length)
 	uint32_t   *ends;
 
 	if (!run_buffer(run, BUFFER_WORK, ((size_t) length + 1) * sizeof(Best)) ||
-		!run_buffer(run, BUFFER_HEAP, ((size_t) length + 1) * sizeof(uint32_t)))
+		!run_buffer(run, BUFFER_HEAP,
+					((size_t) length + 1) * sizeof(uint32_t)))
 		return false;
 	best = run->scratch->buffers[BUFFER_WORK].data;
 	ends = run->scratch->buffers[BUFFER_HEAP].data;
@@ -144,7 +150,8 @@ unigram_piece(Run *run, const unsigned char *text, uint32_t length)
 			pending += end - begin;
 		else
 		{
-			if (pending > 0 && !emit_unknown(run, text + begin - pending, pending))
+			if (pending > 0 &&
+				!emit_unknown(run, text + begin - pending, pending))
 				return false;
 			pending = 0;
 			if (!run_emit(run, best[end].id, end - begin))

@@ -24,13 +24,24 @@ static const QueryColumn corpus_columns[] = {
 	.hint = "Select only the text, or cast the second column to regconfig."}
 };
 
+#define CORPUS_HINT \
+	"The corpus is a query that returns one text a row, such as 'SELECT body FROM articles'."
+
 static const QueryDeclaration corpus_declaration = {
 	.subject = "corpus",
 	.columns = corpus_columns,
 	.column_count = lengthof(corpus_columns),
-	.hint = "The corpus is a query that returns one text a row, such as 'SELECT body FROM articles'.",
+	.hint = CORPUS_HINT,
 	.shape = "the first is the text, the second its text search configuration",
 	.excess_hint = "Select only the text."
+};
+
+const QueryDeclaration corpus_of_texts = {
+	.subject = "corpus",
+	.columns = corpus_columns,
+	.column_count = CORPUS_TEXT + 1,
+	.hint = CORPUS_HINT,
+	.shape = "the only one is the text"
 };
 
 struct Corpus

@@ -31,4 +31,7 @@ extern bool corpus_next(Corpus *corpus, CorpusDocument *document);
 extern int64 corpus_documents(const Corpus *corpus);	/* read so far */
 extern void corpus_close(Corpus *corpus);
 
+/* Columns of a corpus whose texts bring no configuration of their own. */
+extern const struct QueryDeclaration corpus_of_texts;
+
 #endif							/* TRAIN_CORPUS_H */

@@ -16,81 +16,24 @@
 #include <fcntl.h>
 #include <math.h>
 
-#include "math/hash.h"
 #include "miscadmin.h"
 #include "train/corpus.h"
 #include "train/encode_corpus.h"
 #include "text/config_cache.h"
-#include "text/text_table.h"
 #include "text/token.h"
 #include "train/progress.h"
+#include "train/word_numbers.h"
 #include "utils/memutils.h"
 
 #define FILE_NAME			"ids"
 #define FIRST_FILE_NAME		"first"
-#define FIRST_CAPACITY		4096
 #define PREFETCH_DISTANCE	12
-
-StaticAssertDecl(offsetof(EncodedWord, hash) == offsetof(TextElement, hash) &&
-				 offsetof(EncodedWord, text) == offsetof(TextElement, text) &&
-				 offsetof(EncodedWord, length) == offsetof(TextElement, length),
-				 "a word must begin like an element of a text table");
 
 struct EncodedReader
 {
 	BufFile    *file;
 	int64		ids;
 };
-
-/* ---------- the words seen so far ---------- */
-
-static void
-check_memory(const TextTable *table, Size capacity)
-{
-	if (text_table_bytes(table, capacity) > (Size) maintenance_work_mem * 1024)
-		ereport(ERROR,
-				(errcode(ERRCODE_OUT_OF_MEMORY),
-				 errmsg("vocabulary of the corpus does not fit into maintenance_work_mem"),
-				 errdetail("%zu different words need more than %d kB.",
-						   table->count, maintenance_work_mem),
-				 errhint("Increase maintenance_work_mem.")));
-}
-
-static void
-make_room(TextTable *table)
-{
-	if (table->count >= PG_INT32_MAX / 2)
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("corpus has too many different words")));
-	check_memory(table, table->capacity * 2);
-	text_table_grow(table);
-}
-
-static inline EncodedWord *
-word_of(const TextTable *table, uint32 number)
-{
-	return (EncodedWord *) table->elements + number;
-}
-
-/* Number of a word, which is entered when it is new. */
-static inline uint32
-word_number(TextTable *table, const char *text, int length, uint64 hash)
-{
-	Size		before = table->count;
-	uint32		number;
-
-	if (unlikely(before == table->capacity))
-		make_room(table);
-	number = text_table_number(table, sizeof(EncodedWord), text, length, hash,
-							   text_key(text, length, hash));
-	if (unlikely(number == before))
-	{
-		check_memory(table, table->capacity);
-		word_of(table, number)->known = -1;
-	}
-	return number;
-}
 
 /* ---------- the file ---------- */
 
@@ -119,7 +62,7 @@ writer_put(IdWriter *writer, int32 id)
 }
 
 static inline void
-table_count(EncodedWord *word, int64 document)
+count_word(EncodedWord *word, int64 document)
 {
 	word->count++;
 	word->documents += word->last_document != document;
@@ -128,7 +71,7 @@ table_count(EncodedWord *word, int64 document)
 
 /* First pass: numbers by first appearance. */
 static int64
-write_first(const EncodeOptions *options, TextTable *table, BufFile *file,
+write_first(const EncodeOptions *options, WordNumbers *numbers, BufFile *file,
 			EncodedCorpus *encoded)
 {
 	IdWriter   *writer = palloc(sizeof(IdWriter));
@@ -156,11 +99,11 @@ write_first(const EncodeOptions *options, TextTable *table, BufFile *file,
 				uint32		word;
 
 				if (i + PREFETCH_DISTANCE < count)
-					text_table_prefetch(table,
+					text_table_prefetch(numbers,
 										batch[i + PREFETCH_DISTANCE].hash);
-				word = word_number(table, batch[i].text, batch[i].length,
+				word = word_number(numbers, batch[i].text, batch[i].length,
 								   batch[i].hash);
-				table_count(word_of(table, word), document_number);
+				count_word(word_of_number(numbers, word), document_number);
 				writer_put(writer, (int32) word);
 			}
 		}
@@ -174,59 +117,6 @@ write_first(const EncodeOptions *options, TextTable *table, BufFile *file,
 	config_cache_free(streams);
 	writer_flush(writer);
 	return writer->written;
-}
-
-static int
-compare_words(const void *a, const void *b)
-{
-	const EncodedWord *x = *(const EncodedWord *const *) a;
-	const EncodedWord *y = *(const EncodedWord *const *) b;
-	int			order;
-
-	/* millions of words take seconds to sort */
-	CHECK_FOR_INTERRUPTS();
-	if (x->count != y->count)
-		return x->count > y->count ? -1 : 1;
-	order = memcmp(x->text, y->text, Min(x->length, y->length));
-	return order != 0 ? order : x->length - y->length;
-}
-
-/*
- * Choose and order the vocabulary; returns the id of each word by number, -1
- * for those left out.
- */
-static int32 *
-choose_words(const EncodeOptions *options, TextTable *table,
-			 EncodedCorpus *encoded)
-{
-	int32	   *ids = palloc_extended(sizeof(int32) * Max(table->count, 1),
-									  MCXT_ALLOC_HUGE);
-	EncodedWord **order = palloc_extended(sizeof(EncodedWord *) * Max(table->count, 1),
-										  MCXT_ALLOC_HUGE);
-	Size		chosen = 0;
-
-	for (Size i = 0; i < table->count; i++)
-	{
-		EncodedWord *word = word_of(table, i);
-
-		ids[i] = -1;
-		if (word->known >= 0 || word->count >= options->min_count)
-			order[chosen++] = word;
-	}
-	qsort(order, chosen, sizeof(EncodedWord *), compare_words);
-	CHECK_FOR_INTERRUPTS();
-
-	encoded->words = (int32) chosen;
-	encoded->vocabulary = palloc_extended(sizeof(EncodedWord) * Max(chosen, 1),
-										  MCXT_ALLOC_HUGE);
-	for (Size i = 0; i < chosen; i++)
-	{
-		encoded->vocabulary[i] = *order[i];
-		encoded->tokens += order[i]->count;
-		ids[order[i] - word_of(table, 0)] = (int32) i;
-	}
-	pfree(order);
-	return ids;
 }
 
 /* Second pass: final ids, without the words left out. */
@@ -251,7 +141,8 @@ write_final(BufFile *from, int64 count, const int32 *ids, BufFile *to)
 		BufFileReadExact(from, block, sizeof(int32) * some);
 		for (int i = 0; i < some; i++)
 		{
-			int32		id = block[i] == ENCODED_END ? ENCODED_END : ids[block[i]];
+			int32		id = block[i] == ENCODED_END ? ENCODED_END
+													 : ids[block[i]];
 
 			/* a document whose words are all rare leaves no mark */
 			if ((block[i] == ENCODED_END && last == ENCODED_END) ||
@@ -268,32 +159,44 @@ write_final(BufFile *from, int64 count, const int32 *ids, BufFile *to)
 	return writer->written;
 }
 
+static void
+check_tokens(const EncodeOptions *options, const EncodedCorpus *encoded)
+{
+	if (encoded->tokens > 0)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_DATA_EXCEPTION),
+			 errmsg("corpus has no word to train on"),
+			 options->only_known ?
+			 errdetail("It holds " INT64_FORMAT " words in " INT64_FORMAT
+					   " texts, but none of the model's.",
+					   encoded->all_tokens, encoded->documents) :
+			 errdetail("It holds " INT64_FORMAT " words in " INT64_FORMAT
+					   " texts, but none occurs " INT64_FORMAT " times.",
+					   encoded->all_tokens, encoded->documents,
+					   options->min_count),
+			 options->only_known ? 0 :
+			 errhint("Lower min_count or use a larger corpus.")));
+}
+
 EncodedCorpus *
 corpus_encode(const EncodeOptions *options)
 {
 	EncodedCorpus *encoded = palloc0(sizeof(EncodedCorpus));
-	TextTable	table;
+	WordNumbers numbers;
 	BufFile    *first;
 	BufFile    *final;
 	int64		count;
 	int32	   *ids;
 
-	text_table_init(&table, sizeof(EncodedWord), FIRST_CAPACITY);
-	check_memory(&table, table.capacity);
-	for (int32 i = 0; i < options->known_words; i++)
-	{
-		const EncodedWord *known = &options->known[i];
-		uint32		word = word_number(&table, known->text, known->length,
-									   hash_bytes64(known->text, known->length));
-
-		word_of(&table, word)->known = i;
-	}
-
+	word_numbers_init(&numbers, options->known, options->known_words);
 	progress_phase(options->progress, "reading corpus", 0);
 	first = BufFileCreateFileSet(FILE_SET(options->files), FIRST_FILE_NAME);
-	count = write_first(options, &table, first, encoded);
+	count = write_first(options, &numbers, first, encoded);
 
-	ids = choose_words(options, &table, encoded);
+	ids = word_numbers_choose(&numbers, options->only_known ? PG_INT64_MAX :
+							  options->min_count, encoded);
+	check_tokens(options, encoded);
 	final = BufFileCreateFileSet(FILE_SET(options->files), FILE_NAME);
 	encoded->ids = write_final(first, count, ids, final);
 	BufFileExportFileSet(final);
@@ -302,8 +205,7 @@ corpus_encode(const EncodeOptions *options)
 	BufFileDeleteFileSet(FILE_SET(options->files), FIRST_FILE_NAME, false);
 
 	pfree(ids);
-	pfree(table.slots);
-	pfree(table.elements);
+	word_numbers_free(&numbers);
 	return encoded;
 }
 
@@ -314,7 +216,8 @@ encoded_reader_open(SharedFileSet *files, int64 ids)
 {
 	EncodedReader *reader = palloc(sizeof(EncodedReader));
 
-	reader->file = BufFileOpenFileSet(FILE_SET(files), FILE_NAME, O_RDONLY, false);
+	reader->file = BufFileOpenFileSet(FILE_SET(files), FILE_NAME, O_RDONLY,
+									  false);
 	reader->ids = ids;
 	return reader;
 }
@@ -326,13 +229,30 @@ encoded_reader_read(EncodedReader *reader, int64 slice, int32 *ids)
 	int64		first = slice * ENCODED_SLICE;
 	int			count = (int) Min(reader->ids - first, ENCODED_SLICE);
 
-	if (BufFileSeekBlock(reader->file,
-						 slice * (ENCODED_SLICE * sizeof(int32) / BLCKSZ)) != 0)
+	if (BufFileSeekBlock(reader->file, slice * (ENCODED_SLICE * sizeof(int32) /
+												BLCKSZ)) != 0)
 		ereport(ERROR,
 				(errcode_for_file_access(),
 				 errmsg("could not seek in temporary file: %m")));
 	BufFileReadExact(reader->file, ids, sizeof(int32) * count);
 	return count;
+}
+
+void
+encoded_reader_part(EncodedReader *reader, int64 first, int count, int32 *ids)
+{
+	const int64 per_block = BLCKSZ / sizeof(int32);
+	int64		block = first / per_block;
+
+	/* a file of several segments is sought by whole blocks */
+	if (BufFileSeekBlock(reader->file, block) != 0 ||
+		BufFileSeek(reader->file, 0,
+					(first - block * per_block) * sizeof(int32),
+					SEEK_CUR) != 0)
+		ereport(ERROR,
+				(errcode_for_file_access(),
+				 errmsg("could not seek in temporary file: %m")));
+	BufFileReadExact(reader->file, ids, sizeof(int32) * count);
 }
 
 void

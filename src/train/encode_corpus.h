@@ -57,12 +57,13 @@ typedef struct EncodeOptions
 	/* words of the vocabulary whatever their count; may be none */
 	const EncodedWord *known;
 	int32		known_words;
+	bool		only_known;		/* no others, however frequent */
 } EncodeOptions;
 
 /*
  * Runs the query and writes the file.  The result is in CurrentMemoryContext.
  * The words are held in memory: an error says when they need more than
- * maintenance_work_mem.
+ * maintenance_work_mem, another when no word is left.
  */
 extern EncodedCorpus *corpus_encode(const EncodeOptions *options);
 
@@ -73,7 +74,12 @@ extern EncodedCorpus *corpus_encode(const EncodeOptions *options);
 typedef struct EncodedReader EncodedReader;
 
 extern EncodedReader *encoded_reader_open(SharedFileSet *files, int64 ids);
-extern int	encoded_reader_read(EncodedReader *reader, int64 slice, int32 *ids);
+extern int	encoded_reader_read(EncodedReader *reader, int64 slice,
+								int32 *ids);
+
+/* Some ids, from any place on. */
+extern void encoded_reader_part(EncodedReader *reader, int64 first, int count,
+								int32 *ids);
 extern void encoded_reader_close(EncodedReader *reader);
 
 #endif							/* TRAIN_ENCODE_H */

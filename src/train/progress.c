@@ -17,7 +17,6 @@
 #include "pgstat.h"
 #include "portability/instr_time.h"
 #include "tcop/tcopprot.h"
-#include "train/progress.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
 
@@ -148,7 +147,10 @@ show_activity(const char *line)
 		pgstat_report_activity(STATE_RUNNING, statement);
 	else
 	{
-		char	   *text = psprintf("%s -- %s", line, statement);
+		/* no more of a long statement than can be shown */
+		char	   *text = psprintf("%s -- %.*s", line,
+									pgstat_track_activity_query_size,
+									statement);
 
 		pgstat_report_activity(STATE_RUNNING, text);
 		pfree(text);
@@ -168,6 +170,16 @@ show_line(Progress *progress, double done, double loss)
 	return line.data;
 }
 
+void
+progress_name(Progress *progress, const char *phase)
+{
+	char	   *before = progress->phase;
+
+	progress->phase = MemoryContextStrdup(GetMemoryChunkContext(progress),
+										  phase);
+	pfree(before);
+}
+
 /* pg_stat_activity tells of a phase at once, others only of one that lasts. */
 void
 progress_phase(Progress *progress, const char *phase, double total)
@@ -184,14 +196,29 @@ progress_phase(Progress *progress, const char *phase, double total)
 }
 
 static void
-report(Progress *progress, double done, double loss)
+send_line(const char *line)
 {
-	char	   *line = show_line(progress, done, loss);
-
 	if (progress_mode == PROGRESS_NOTICE)
 		ereport(NOTICE, (errmsg_internal("%s", line)));
 	else if (progress_mode == PROGRESS_LOG)
 		ereport(LOG_SERVER_ONLY, (errmsg_internal("%s", line)));
+}
+
+static void
+report(Progress *progress, double done, double loss)
+{
+	char	   *line = show_line(progress, done, loss);
+
+	send_line(line);
+	pfree(line);
+}
+
+void
+progress_result(Progress *progress, const char *result)
+{
+	char	   *line = psprintf("%s: %s", progress->activity, result);
+
+	send_line(line);
 	pfree(line);
 }
 

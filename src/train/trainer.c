@@ -56,7 +56,8 @@ static int	task_count = 0;
 void
 trainer_task_register(const TrainerTask *task)
 {
-	Assert(task_count < MAX_TASKS);
+	if (task_count == MAX_TASKS)
+		elog(ERROR, "too many training tasks");
 	tasks[task_count++] = task;
 }
 
@@ -88,6 +89,20 @@ trainer_workers(bool given, int workers)
 						MAX_PARALLEL_WORKER_LIMIT),
 				 errdetail("The session itself counts as one worker.")));
 	return workers;
+}
+
+uint64
+trainer_seed(bool given, int64 seed)
+{
+	uint64		random;
+
+	if (given)
+		return (uint64) seed;
+	if (!pg_strong_random(&random, sizeof(random)))
+		ereport(ERROR,
+				(errcode(ERRCODE_INTERNAL_ERROR),
+				 errmsg("could not generate a random seed")));
+	return random;
 }
 
 /*
@@ -142,6 +157,15 @@ trainer_files_free(TrainerFiles *files)
 {
 	dsm_detach(files->segment);
 	pfree(files);
+}
+
+Size
+trainer_reserve(Size *bytes, Size count, Size size)
+{
+	Size		offset = TYPEALIGN(TRAINER_ALIGNMENT, *bytes);
+
+	*bytes = add_size(offset, mul_size(count, size));
+	return offset;
 }
 
 TrainerMemory *
@@ -204,6 +228,19 @@ read_curve(TrainerControl *control, TrainerCurve *curve)
 		curve->losses[i] = count == 0 ? NAN :
 			(int64) pg_atomic_read_u64(&loss->sum) / 1e6 / count;
 	}
+}
+
+void
+trainer_report_curve(const TrainerCurve *curve)
+{
+	StringInfoData line;
+
+	initStringInfo(&line);
+	for (int i = 0; i < curve->points; i++)
+		appendStringInfo(&line, " %.9g", curve->losses[i]);
+	ereport(DEBUG1,
+			(errmsg_internal("loss of each epoch:%s", line.data)));
+	pfree(line.data);
 }
 
 /*
@@ -319,7 +356,8 @@ trainer_members(Trainer *trainer)
 
 	while ((members = pg_atomic_read_u32(&trainer->control->members)) == 0)
 	{
-		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
+		(void) WaitLatch(MyLatch,
+						 WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
 						 WAIT_MILLISECONDS, PG_WAIT_EXTENSION);
 		ResetLatch(MyLatch);
 		CHECK_FOR_INTERRUPTS();
@@ -330,7 +368,8 @@ trainer_members(Trainer *trainer)
 int64
 trainer_next_slice(Trainer *trainer)
 {
-	uint64		slice = pg_atomic_fetch_add_u64(&trainer->control->next_slice, 1);
+	uint64		slice =
+			 pg_atomic_fetch_add_u64(&trainer->control->next_slice, 1);
 
 	if (slice >= (uint64) trainer->control->until)
 		return -1;

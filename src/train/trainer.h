@@ -4,8 +4,8 @@
  *	  Several processes train one model in shared memory.
  *
  * Parallel mode forbids SQL writes, so training goes in four phases: the
- * corpus is read and encoded (encode_corpus.h), workers train on memory of their
- * own making (trainer_run), they end, and the leader writes the table.
+ * corpus is read and encoded (encode_corpus.h), workers train on memory of
+ * their own making (trainer_run), they end, and the leader writes the table.
  *
  * The memory is a segment that the leader creates before and reads after
  * parallel mode.  Its first part is a TrainerControl; what follows belongs to
@@ -23,14 +23,15 @@
 
 #include "server/server.h"
 
-#include "train/progress.h"
 #include "port/atomics.h"
 #include "storage/dsm.h"
 #include "storage/shm_toc.h"
 #include "storage/sharedfileset.h"
 #include "train/progress.h"
 
-/* So many points has the curve of losses at the most; one an epoch if it may */
+/*
+ * So many points has the curve of losses at the most; one an epoch if it may
+ */
 #define TRAINER_POINTS 256
 
 /* Losses that were reported; both belong to all participants */
@@ -108,6 +109,12 @@ typedef struct TrainerMemory
 } TrainerMemory;
 
 extern TrainerMemory *trainer_memory_create(Size bytes, const char *what);
+
+/*
+ * Room for a part, in a memory that is laid out before it is there: the part's
+ * offset, aligned for any kernel; "bytes" grows.
+ */
+extern Size trainer_reserve(Size *bytes, Size count, Size size);
 extern void trainer_memory_free(TrainerMemory *memory);
 
 /*
@@ -128,6 +135,9 @@ typedef struct TrainerCurve
 	double	   *losses;
 } TrainerCurve;
 
+/* For whoever wants to know how it went: a message at DEBUG1 */
+extern void trainer_report_curve(const TrainerCurve *curve);
+
 /*
  * Run the task in "workers" processes, the leader included; fewer granted
  * workers are no error.  Works on the slices before "until" (0: all) that no
@@ -147,6 +157,9 @@ extern void trainer_check(void);
 /* max_parallel_maintenance_workers + 1 unless given; checks the argument */
 extern int	trainer_workers(bool given, int workers);
 
+/* the argument, or a seed that nobody knows */
+extern uint64 trainer_seed(bool given, int64 seed);
+
 /*
  * How many take part: workers that were asked for may not have been granted.
  * Waits until that is known.
@@ -163,6 +176,7 @@ extern int64 trainer_next_slice(Trainer *trainer);
 extern int64 trainer_report(Trainer *trainer, int64 done, double loss,
 							int64 losses);
 
-extern PGDLLEXPORT void embed_trainer_worker(dsm_segment *segment, shm_toc *toc);
+extern PGDLLEXPORT void embed_trainer_worker(dsm_segment *segment,
+											 shm_toc *toc);
 
 #endif							/* TRAIN_TRAINER_H */

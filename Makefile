@@ -59,7 +59,17 @@ $(OBJS): $(TREE_HEADERS)
 # Loops over elements that no kernel serves: for the compiler's vectorizer.
 src/type/aggregate.o src/type/arithmetic.o src/type/cast.o src/type/element.o \
 	src/index/ktree/split_nodes.o src/index/ktree/build_nodes.o \
-	src/index/ktree/spool.o src/index/ktree/vector.o src/math/kmeans.o: \
+	src/index/ktree/spool.o src/index/ktree/vector.o src/math/kmeans.o \
+	src/math/eigen.o src/math/krylov.o src/math/orthogonal.o src/math/lbfgs.o \
+	src/math/spherical.o \
+	src/network/backward.o src/network/backward_attention.o \
+	src/network/loss_pair.o src/network/loss_ranking.o \
+	src/network/optimizer.o src/network/trainer_layer.o \
+	src/network/trainer_step.o \
+	src/encoder/classifier/classifier_fit.o src/encoder/lsa/train_lsa.o \
+	src/encoder/distill/distill_encode.o src/encoder/distill/distill_reduce.o \
+	src/tuning/tuning_layer.o \
+	src/network/lstm_train.o src/network/character_train.o: \
 	override CFLAGS += -O3
 
 $(DATA_built): $(SQL_PARTS) embed.control
@@ -77,8 +87,38 @@ prove_installcheck:
 	PG_REGRESS='$(top_builddir)/src/test/regress/pg_regress' \
 	$(PROVE) -I $(top_srcdir)/src/test/perl -I test/t $(PROVE_FLAGS) $(PROVE_TESTS)
 
+# The extension "vector", by which what was written for pgvector runs on embed.
+# Where pgvector is installed its files stay, and ours go elsewhere, say into a
+# directory of extension_control_path (from server 18 on):
+#   make install-vector VECTOR_DIRECTORY=/path/to/extension
+VECTOR_DIRECTORY = $(DESTDIR)$(datadir)/extension
+VECTOR_FILES = sql/vector.control $(wildcard sql/vector--*.sql)
+VECTOR_IS_FOREIGN = test -f '$(VECTOR_DIRECTORY)/vector.control' && \
+	! grep -q libdir/embed '$(VECTOR_DIRECTORY)/vector.control'
+
+install: install-vector-or-not
+install-vector-or-not: installdirs
+	@if $(VECTOR_IS_FOREIGN); then \
+		echo "pgvector is installed in $(VECTOR_DIRECTORY): its extension vector stays."; \
+		echo "make install-vector VECTOR_DIRECTORY=... puts that of embed elsewhere."; \
+	else \
+		$(INSTALL_DATA) $(VECTOR_FILES) '$(VECTOR_DIRECTORY)/'; \
+	fi
+install-vector:
+	@if $(VECTOR_IS_FOREIGN); then \
+		echo "pgvector is installed in $(VECTOR_DIRECTORY): name another VECTOR_DIRECTORY" >&2; \
+		exit 1; \
+	fi
+	$(MKDIR_P) '$(VECTOR_DIRECTORY)'
+	$(INSTALL_DATA) $(VECTOR_FILES) '$(VECTOR_DIRECTORY)/'
+uninstall: uninstall-vector
+uninstall-vector:
+	@$(VECTOR_IS_FOREIGN) || \
+		(cd '$(VECTOR_DIRECTORY)' && rm -f $(notdir $(VECTOR_FILES)))
+
 demo:
 	sh test/demo.sh
 test:
 	sh test/run.sh
-.PHONY: demo test prove_installcheck
+.PHONY: demo test prove_installcheck install-vector install-vector-or-not \
+	uninstall-vector

@@ -325,3 +325,9 @@ COMMENT ON FUNCTION sparsevec_hash_extended(sparsevec, bigint) IS 'hash with a s
 CREATE FUNCTION rrf_score(rank bigint, k double precision DEFAULT 60) RETURNS double precision
 AS 'MODULE_PATHNAME', 'rrf_score' LANGUAGE C IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION rrf_score(bigint, double precision) IS 'reciprocal rank fusion: 1 / (k + rank), and 0 where rank is NULL';
+
+-- Tokens against tokens.
+
+CREATE FUNCTION max_sim(query vector[], document vector[]) RETURNS double precision
+AS 'MODULE_PATHNAME', 'max_sim' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000;
+COMMENT ON FUNCTION max_sim(vector[], vector[]) IS 'sum over the vectors of a query of their largest inner product with a vector of a document (late interaction)';

@@ -63,7 +63,7 @@ CREATE TEXT SEARCH DICTIONARY embed_exact (TEMPLATE = embed_exact);
 COMMENT ON TEXT SEARCH DICTIONARY embed_exact IS 'leaves every word as it is';
 
 CREATE TEXT SEARCH CONFIGURATION embed_words (PARSER = embed_words);
-ALTER TEXT SEARCH CONFIGURATION embed_words ADD MAPPING FOR word WITH embed_lower;
+ALTER TEXT SEARCH CONFIGURATION embed_words ADD MAPPING FOR word, pair WITH embed_lower;
 COMMENT ON TEXT SEARCH CONFIGURATION embed_words IS 'lower-cased runs of Unicode letters, digits, underscores and marks';
 
 CREATE TEXT SEARCH CONFIGURATION embed_whitespace (PARSER = embed_whitespace);
@@ -75,8 +75,8 @@ RETURNS TABLE ("position" integer, token text, start integer, length integer)
 AS 'MODULE_PATHNAME', 'text_tokens' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000 ROWS 200;
 COMMENT ON FUNCTION text_tokens(text, regconfig) IS 'tokens of a text as every function of this extension reads them';
 
-CREATE FUNCTION split_text(input text, max_tokens integer DEFAULT 200, overlap integer DEFAULT 20,
+CREATE FUNCTION split_text(input text, max_tokens integer DEFAULT 200, overlap integer DEFAULT NULL,
 	config regconfig DEFAULT 'embed_words')
 RETURNS TABLE ("position" integer, start integer, length integer, passage text)
-AS 'MODULE_PATHNAME', 'split_text' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000 ROWS 10;
-COMMENT ON FUNCTION split_text(text, integer, integer, regconfig) IS 'passages of a text with at most max_tokens tokens each, cut at ends of paragraphs and sentences';
+AS 'MODULE_PATHNAME', 'split_text' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 1000 ROWS 10;
+COMMENT ON FUNCTION split_text(text, integer, integer, regconfig) IS 'passages of a text with at most max_tokens tokens each, cut at ends of paragraphs and sentences; each begins with the last overlap tokens of the one before, by default a tenth';

@@ -2,13 +2,13 @@
 -- word2vec
 
 CREATE FUNCTION train_word2vec(model text, corpus text,
-	config regconfig DEFAULT '@extschema@.embed_words'::regconfig,
-	dims integer DEFAULT 100, algorithm text DEFAULT 'skipgram',
-	window_size integer DEFAULT 5, negative integer DEFAULT 5,
-	hierarchical_softmax boolean DEFAULT false, sample float8 DEFAULT 0.001,
-	epochs integer DEFAULT 5, alpha float8 DEFAULT 0.025,
-	min_count integer DEFAULT 5, min_n integer DEFAULT 0,
-	max_n integer DEFAULT 0, buckets integer DEFAULT 2000000,
+	config regconfig DEFAULT NULL,
+	dims integer DEFAULT NULL, algorithm text DEFAULT NULL,
+	window_size integer DEFAULT NULL, negative integer DEFAULT NULL,
+	hierarchical_softmax boolean DEFAULT NULL, sample float8 DEFAULT NULL,
+	epochs integer DEFAULT NULL, alpha float8 DEFAULT NULL,
+	min_count integer DEFAULT NULL, min_n integer DEFAULT NULL,
+	max_n integer DEFAULT NULL, buckets integer DEFAULT NULL,
 	workers integer DEFAULT NULL, seed bigint DEFAULT NULL,
 	replace boolean DEFAULT false, from_model regclass DEFAULT NULL)
 RETURNS regclass

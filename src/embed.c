@@ -11,17 +11,25 @@
  */
 #include "server/server.h"
 
+#include "encoder/classifier/trained_classifier.h"
+#include "encoder/elmo/elmo_model.h"
+#include "encoder/doc2vec/doc2vec.h"
+#include "encoder/glove/glove.h"
+#include "encoder/lsa/lsa.h"
 #include "encoder/network/network.h"
 #include "encoder/static/static.h"
+#include "encoder/transformer/transformer_model.h"
 #include "encoder/vocabulary/vocabulary.h"
 #include "encoder/word2vec/word2vec.h"
 #include "encoder/words/imported.h"
 #include "index/inverted/inverted.h"
 #include "index/ktree/ktree.h"
+#include "index/pgvector/pgvector.h"
 #include "math/cpu.h"
 #include "math/distance.h"
 #include "model/model.h"
 #include "train/progress.h"
+#include "train/team.h"
 #include "utils/guc.h"
 
 #if PG_VERSION_NUM >= 180000
@@ -55,12 +63,21 @@ _PG_init(void)
 	model_init();
 	vocabulary_init();
 	word2vec_init();
+	glove_init();
+	doc2vec_init();
+	lsa_init();
+	classifier_init();
 	imported_init();
+	team_init();
 	network_init();
 	static_init();
+	elmo_init();
+	transformer_init();
 	index_order_init();
+	index_demand_init();
 	inverted_init();
 	ktree_init();
+	pgvector_init();
 
 	/* a misspelt embed.* setting is an error from here on */
 	reserve_settings("embed");

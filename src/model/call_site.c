@@ -103,22 +103,43 @@ call_site_get(FmgrInfo *flinfo)
 	return site;
 }
 
+/* The number of a model of this site, in the order of opening */
+static int
+number_of_model(const CallSite *site, const Model *model)
+{
+	for (int i = 1; i < CALL_SITE_MODELS; i++)
+	{
+		if (&site->models[i].model == model)
+			return i;
+	}
+	return 0;
+}
+
 void **
-call_site_state(FmgrInfo *flinfo, const void *owner)
+call_site_state_of(FmgrInfo *flinfo, const void *owner, const Model *model)
 {
 	CallSite   *site = call_site_get(flinfo);
 	CallSiteState *state = site->states;
+	int			number = number_of_model(site, model);
 
-	while (state != NULL && state->owner != owner)
+	while (state != NULL &&
+		   (state->owner != owner || state->model_number != number))
 		state = state->next;
 	if (state == NULL)
 	{
 		state = MemoryContextAllocZero(site->context, sizeof(CallSiteState));
 		state->owner = owner;
+		state->model_number = number;
 		state->next = site->states;
 		site->states = state;
 	}
 	return &state->state;
+}
+
+void **
+call_site_state(FmgrInfo *flinfo, const void *owner)
+{
+	return call_site_state_of(flinfo, owner, NULL);
 }
 
 /* ---------- keys ---------- */
@@ -314,7 +335,8 @@ call_site_lookup(FunctionCallInfo fcinfo, Datum *result)
 	{
 		if (!other || !key_equals(latest, parts, count))
 			return false;
-		keep_result(site, parts, count, latest->result, latest->result_is_null);
+		keep_result(site, parts, count, latest->result,
+					latest->result_is_null);
 		if (!site->filled)
 			return false;
 		site->by_toast_pointer = toasted;

@@ -32,10 +32,11 @@ typedef struct CallSiteModel
 	Oid			user;
 } CallSiteModel;
 
-/* What is kept for one owner: see call_site_state */
+/* What is kept for one owner and model: see call_site_state */
 typedef struct CallSiteState
 {
 	const void *owner;
+	int			model_number;
 	void	   *state;
 	struct CallSiteState *next;
 } CallSiteState;

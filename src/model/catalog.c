@@ -11,7 +11,6 @@
  */
 #include "model/model_private.h"
 
-#include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/relation.h"
 #include "access/tableam.h"
@@ -24,7 +23,6 @@
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
 
@@ -56,6 +54,7 @@ find_argument(const Trigger *trigger, const char *name)
 	return NULL;
 }
 
+/* Those without a column of their own; losses are for embed_plot_training */
 static Datum
 remaining_arguments(const Trigger *trigger)
 {
@@ -65,7 +64,9 @@ remaining_arguments(const Trigger *trigger)
 	for (int i = 1; i < trigger->tgnargs; i++)
 	{
 		if (name_value_match(trigger->tgargs[i], "config") == NULL &&
-			name_value_match(trigger->tgargs[i], "dims") == NULL)
+			name_value_match(trigger->tgargs[i], "dims") == NULL &&
+			name_value_match(trigger->tgargs[i], "losses") == NULL &&
+			name_value_match(trigger->tgargs[i], MODEL_HISTORY) == NULL)
 			options[count++] = CStringGetTextDatum(trigger->tgargs[i]);
 	}
 	return PointerGetDatum(construct_array(options, count, TEXTOID, -1, false,
@@ -133,35 +134,33 @@ find_total(Relation table, const char *name)
 	return InvalidAttrNumber;
 }
 
-/* The totals in row 0, as far as there are any */
+/* One total, where the table has it */
+static void
+read_total(Relation table, HeapTuple header, const char *name, Datum *value,
+		   bool *isnull)
+{
+	AttrNumber	attribute = find_total(table, name);
+
+	if (attribute == InvalidAttrNumber)
+		return;
+	*value = heap_getattr(header, attribute, RelationGetDescr(table), isnull);
+}
+
+/* The totals in row 0, as far as there are any; without a key, none. */
 static void
 read_totals(Relation table, AttrNumber id, Datum *values, bool *nulls)
 {
-	AttrNumber	documents = find_total(table, "documents");
-	AttrNumber	occurrences = find_total(table, "occurrences");
-	Oid			key_index = model_primary_key(table, id);
-	ScanKeyData key;
-	SysScanDesc scan;
-	HeapTuple	tuple;
+	HeapTuple	header;
 
-	if (!OidIsValid(key_index))
+	if (!OidIsValid(model_primary_key(table, id)))
 		return;
-	ScanKeyInit(&key, id, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(0));
-	scan = systable_beginscan(table, key_index, true, GetActiveSnapshot(), 1,
-							  &key);
-	tuple = systable_getnext(scan);
-	if (HeapTupleIsValid(tuple) && documents != InvalidAttrNumber)
-		values[CONTENTS_DOCUMENTS] =
-			heap_getattr(tuple, documents, RelationGetDescr(table),
-						 &nulls[CONTENTS_DOCUMENTS]);
-	if (HeapTupleIsValid(tuple) && occurrences != InvalidAttrNumber)
-		values[CONTENTS_OCCURRENCES] =
-			heap_getattr(tuple, occurrences, RelationGetDescr(table),
-						 &nulls[CONTENTS_OCCURRENCES]);
-	for (int i = CONTENTS_DOCUMENTS; i <= CONTENTS_OCCURRENCES; i++)
-		values[i] = nulls[i] ? (Datum) 0 :
-			Int64GetDatum(DatumGetInt64(values[i]));
-	systable_endscan(scan);
+	header = model_find_header(table, id, GetActiveSnapshot());
+	if (header == NULL)
+		return;
+	read_total(table, header, "documents", &values[CONTENTS_DOCUMENTS],
+			   &nulls[CONTENTS_DOCUMENTS]);
+	read_total(table, header, "occurrences", &values[CONTENTS_OCCURRENCES],
+			   &nulls[CONTENTS_OCCURRENCES]);
 }
 
 /* Rows besides row 0 */

@@ -109,8 +109,8 @@ model_definition_float(ModelDefinition *definition, const char *option,
 					   double value)
 {
 	model_definition_text(definition, option,
-						  DatumGetCString(DirectFunctionCall1(float8out,
-															  Float8GetDatum(value))));
+						  DatumGetCString(DirectFunctionCall1(
+							  float8out, Float8GetDatum(value))));
 }
 
 void
@@ -138,9 +138,9 @@ model_definition_keep(ModelDefinition *definition,
 
 		if (declaration != NULL && declaration->kept &&
 			!model_option_given(definition->options, option->name))
-			definition->options = model_option_append(definition->options,
-													  option->name,
-													  model_option(from, option->name)->text);
+			definition->options =
+				model_option_append(definition->options, option->name,
+									model_option(from, option->name)->text);
 	}
 }
 
@@ -153,7 +153,8 @@ model_definition_keep(ModelDefinition *definition,
 static Oid
 find_target(const ModelDefinition *definition, Oid *schema, char **name)
 {
-	RangeVar   *range = makeRangeVarFromNameList(qualified_name_list(definition->name));
+	RangeVar   *range = makeRangeVarFromNameList(
+		  qualified_name_list(definition->name));
 	Oid			table;
 
 	if (range->schemaname != NULL && strcmp(range->schemaname, "pg_temp") == 0)
@@ -260,7 +261,9 @@ check_replacement(const ModelDefinition *definition, Oid table)
 
 	model_check_owner(table);
 	description = model_describe(table);
-	/* methods of one family, such as word2vec and glove, share their columns */
+	/*
+	 * methods of one family, such as word2vec and glove, share their columns
+	 */
 	if (description->method->columns != definition->method->columns)
 		model_require_method(description, definition->method->name);
 	relation = table_open(table, AccessShareLock);
@@ -366,10 +369,11 @@ set_storage(const ModelWriter *writer, const ModelMethod *method)
 	for (int i = 0; i < method->column_count; i++)
 	{
 		if (method->columns[i].uncompressed)
-			execute_command(psprintf("ALTER TABLE ONLY %s ALTER COLUMN %s SET STORAGE EXTERNAL",
-									 writer->name,
-									 quote_identifier(method->columns[i].name)),
-							SPI_OK_UTILITY);
+			execute_command(
+				psprintf(
+					"ALTER TABLE ONLY %s ALTER COLUMN %s SET STORAGE EXTERNAL",
+					writer->name, quote_identifier(method->columns[i].name)),
+				SPI_OK_UTILITY);
 	}
 }
 
@@ -567,12 +571,13 @@ model_write_row(ModelWriter *writer, Datum *values, bool *nulls)
 static char *
 create_trigger_command(const char *table, const char *arguments)
 {
-	return psprintf("CREATE TRIGGER %s AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON %s"
-					" FOR EACH STATEMENT EXECUTE FUNCTION %s(%s)",
-					MODEL_TRIGGER, table,
-					quote_qualified_identifier(get_namespace_name(extension_schema()),
-											   MODEL_TRIGGER),
-					arguments);
+	return psprintf(
+		"CREATE TRIGGER %s AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON %s"
+		" FOR EACH STATEMENT EXECUTE FUNCTION %s(%s)",
+		MODEL_TRIGGER, table,
+		quote_qualified_identifier(get_namespace_name(extension_schema()),
+								   MODEL_TRIGGER),
+		arguments);
 }
 
 /*
@@ -635,8 +640,10 @@ replace_trigger(ModelWriter *writer)
 	if (trigger_is_up_to_date(writer))
 		return;
 	execute_command(psprintf("DROP TRIGGER %s ON %s",
-							 quote_identifier(model_trigger_name(writer->table)),
-							 writer->name), SPI_OK_UTILITY);
+							 quote_identifier(
+								 model_trigger_name(writer->table)),
+							 writer->name),
+					SPI_OK_UTILITY);
 	model_create_trigger(writer->table, writer->arguments);
 }
 

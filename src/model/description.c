@@ -119,9 +119,11 @@ read_options(ModelDescription *description, const char *hint)
 	for (int i = 0; i < description->option_count; i++)
 	{
 		const ModelOption *option = &description->options[i];
-		const OptionDeclaration *declaration = option_require(declarations,
-															  option->name);
+		const OptionDeclaration *declaration;
 
+		if (strcmp(option->name, MODEL_HISTORY) == 0)
+			continue;
+		declaration = option_require(declarations, option->name);
 		if (!option_read(declaration, option->value,
 						 &description->values[declaration - declarations]))
 			report_bad_value(description, declaration, option->value, hint);

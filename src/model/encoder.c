@@ -24,8 +24,8 @@ EMBED_FUNCTION(embed);
 EMBED_FUNCTION(embed_array);
 EMBED_FUNCTION(embed_tokens);
 
-/* texts of an array that are encoded together */
-#define BATCH_TEXTS 64
+/* texts of an array that are encoded together: networks like many */
+#define BATCH_TEXTS 256
 
 /* ---------- the face ---------- */
 
@@ -42,7 +42,7 @@ encoder_open(OpenEncoder *open, FmgrInfo *flinfo, Model *model)
 						model->description->table_name),
 				 errdetail("It is a model of method \"%s\".", method->name),
 				 errhint("Use tfidf(), bm25_document() or count_vector() with a vocabulary.")));
-	state = call_site_state(flinfo, method->encoder);
+	state = call_site_state_of(flinfo, method->encoder, model);
 	open->encoder = method->encoder;
 	open->model = model;
 	open->dims = method->encoder->open(flinfo, model, state);
@@ -84,7 +84,7 @@ enum
 static EncoderRequest
 read_request(FunctionCallInfo fcinfo)
 {
-	EncoderRequest request = {NULL, NULL};
+	EncoderRequest request = {.layer = ENCODER_OUTPUT};
 
 	if (!PG_ARGISNULL(ARG_POOLING))
 		request.pooling = text_to_cstring(PG_GETARG_TEXT_PP(ARG_POOLING));
@@ -93,8 +93,8 @@ read_request(FunctionCallInfo fcinfo)
 	return request;
 }
 
-static Vector *
-vector_of_row(const float *row, int dims)
+Vector *
+encoder_vector(const float *row, int dims)
 {
 	Vector	   *vector = vector_create(dims);
 
@@ -136,7 +136,7 @@ embed(PG_FUNCTION_ARGS)
 	encoder_encode(&open, &request, 1, &input, row, &known);
 	fcinfo->isnull = !known;
 	if (known)
-		result = PointerGetDatum(vector_of_row(row, open.dims));
+		result = PointerGetDatum(encoder_vector(row, open.dims));
 	return call_site_store(fcinfo, result);
 }
 
@@ -147,7 +147,8 @@ static void
 encode_array(const OpenEncoder *open, const EncoderRequest *request,
 			 int count, Datum *values, bool *nulls)
 {
-	float	   *rows = palloc(sizeof(float) * Max(open->dims, 1) * BATCH_TEXTS);
+	float	   *rows = palloc(sizeof(float) * Max(open->dims, 1) *
+							  BATCH_TEXTS);
 	EncoderText texts[BATCH_TEXTS];
 	int			places[BATCH_TEXTS];
 	bool		known[BATCH_TEXTS];
@@ -173,7 +174,7 @@ encode_array(const OpenEncoder *open, const EncoderRequest *request,
 		{
 			nulls[places[n]] = !known[n];
 			values[places[n]] = !known[n] ? (Datum) 0 :
-				PointerGetDatum(vector_of_row(rows + (Size) n * open->dims,
+				PointerGetDatum(encoder_vector(rows + (Size) n * open->dims,
 											  open->dims));
 		}
 		batch = 0;
@@ -191,7 +192,8 @@ embed_array(PG_FUNCTION_ARGS)
 	Datum	   *values;
 	bool	   *nulls;
 	int			count;
-	Oid			vector_type = get_element_type(get_fn_expr_rettype(fcinfo->flinfo));
+	Oid			vector_type = get_element_type(
+				get_fn_expr_rettype(fcinfo->flinfo));
 
 	if (PG_ARGISNULL(ARG_MODEL) || PG_ARGISNULL(ARG_INPUT))
 		PG_RETURN_NULL();
@@ -228,30 +230,72 @@ add_token(void *argument, int position, const char *token, int length,
 	values[0] = Int32GetDatum(position);
 	values[1] = PointerGetDatum(cstring_to_text_with_len(token, length));
 	values[2] = vector == NULL ? (Datum) 0 :
-		PointerGetDatum(vector_of_row(vector, result->dims));
+		PointerGetDatum(encoder_vector(vector, result->dims));
 	set_result_add(result->set, values, nulls);
 	pfree(DatumGetPointer(values[1]));
 	if (vector != NULL)
 		pfree(DatumGetPointer(values[2]));
 }
 
-/* embed_tokens(model, input) -> (position, token, embedding) */
+/* arguments of embed_tokens(), in order */
+enum
+{
+	TOKENS_MODEL,
+	TOKENS_INPUT,
+	TOKENS_UNIT,
+	TOKENS_LAYER
+};
+
+static void
+read_token_request(FunctionCallInfo fcinfo, const OpenEncoder *open,
+				   EncoderRequest *request)
+{
+	const char *const *units = open->encoder->units;
+
+	request->unit = units[0];
+	if (!PG_ARGISNULL(TOKENS_UNIT))
+	{
+		char	   *unit = text_to_cstring(PG_GETARG_TEXT_PP(TOKENS_UNIT));
+
+		request->unit = units[choice_index("unit", unit, units)];
+	}
+	request->layer = ENCODER_OUTPUT;
+	if (PG_ARGISNULL(TOKENS_LAYER))
+		return;
+	request->layer = PG_GETARG_INT32(TOKENS_LAYER);
+	if (!open->encoder->takes_layers)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("model \"%s\" has no layers",
+						open->model->description->table_name)));
+	if (request->layer < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("layer must not be negative")));
+}
+
+/* embed_tokens(model, input, unit, layer) -> (position, token, embedding) */
 Datum
 embed_tokens(PG_FUNCTION_ARGS)
 {
-	EncoderRequest request = {NULL, NULL};
+	EncoderRequest request = {.layer = ENCODER_OUTPUT};
 	OpenEncoder open;
 	EncoderText input;
 	TokenResult result;
 	text	   *argument;
 
+	result.set = set_result_begin(fcinfo);
+	if (PG_ARGISNULL(TOKENS_MODEL) || PG_ARGISNULL(TOKENS_INPUT))
+		return (Datum) 0;
 	encoder_open(&open, fcinfo->flinfo,
-				 model_open(fcinfo->flinfo, PG_GETARG_OID(ARG_MODEL), NULL));
-	argument = PG_GETARG_TEXT_PP(ARG_INPUT);
+				 model_open(fcinfo->flinfo, PG_GETARG_OID(TOKENS_MODEL),
+							NULL));
+	read_token_request(fcinfo, &open, &request);
+	argument = PG_GETARG_TEXT_PP(TOKENS_INPUT);
 	input.text = VARDATA_ANY(argument);
 	input.length = VARSIZE_ANY_EXHDR(argument);
-	result.set = set_result_begin(fcinfo);
-	result.dims = open.dims;
+	result.dims = open.encoder->token_dims != NULL ?
+		open.encoder->token_dims(open.state) : open.dims;
 	open.encoder->tokens(open.state, &request, &input, add_token, &result);
 	return (Datum) 0;
 }

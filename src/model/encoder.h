@@ -19,7 +19,13 @@ typedef struct EncoderRequest
 {
 	const char *pooling;		/* one of the encoder's */
 	const char *prompt;			/* by its name */
+
+	/* of tokens only */
+	const char *unit;			/* one of the encoder's */
+	int			layer;			/* of a network, or ENCODER_OUTPUT */
 } EncoderRequest;
+
+#define ENCODER_OUTPUT (-1)
 
 typedef struct EncoderText
 {
@@ -39,12 +45,16 @@ typedef struct Encoder
 {
 	const char *const *poolings;	/* names, ended by NULL */
 	bool		takes_prompts;
+	const char *const *units;	/* of what tokens() gives, ended by NULL; the
+								 * first of them unless another is asked for */
+	bool		takes_layers;
 
 	/*
 	 * Called before each use, after model_open at the same call site.  *state
 	 * belongs to the encoder: NULL at first, kept with the call site, in
 	 * flinfo->fn_mcxt, beyond changes of the model, whose version tells of
-	 * them.  Returns the number of dimensions.
+	 * them; where a call opens several models, each has its own.  Returns
+	 * the number of dimensions.
 	 */
 	int			(*open) (FmgrInfo *flinfo, Model *model, void **state);
 
@@ -56,6 +66,8 @@ typedef struct Encoder
 						   int count, const EncoderText *texts,
 						   float *rows, bool *known);
 
+	/* token_dims: dimensions of these vectors; NULL: as those of texts */
+	int			(*token_dims) (void *state);
 	void		(*tokens) (void *state, const EncoderRequest *request,
 						   const EncoderText *text,
 						   EncoderReceiveToken receive, void *argument);
@@ -70,7 +82,7 @@ typedef struct OpenEncoder
 	int			dims;
 } OpenEncoder;
 
-/* The encoder of the model that model_open has just given for this call site */
+/* The encoder of a model that this call has opened, maybe among others */
 extern void encoder_open(OpenEncoder *open, FmgrInfo *flinfo, Model *model);
 
 /* Checks the request, then encodes; see Encoder. */
@@ -78,5 +90,8 @@ extern void encoder_encode(const OpenEncoder *open,
 						   const EncoderRequest *request, int count,
 						   const EncoderText *texts, float *rows,
 						   bool *known);
+
+/* A vector of a row; a number that is not finite is an error (22003). */
+extern struct Vector *encoder_vector(const float *row, int dims);
 
 #endif							/* MODEL_ENCODER_H */

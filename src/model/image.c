@@ -66,6 +66,7 @@ image_unmap(Image *image)
 	if (image->base != NULL)
 		(void) munmap(image->base, image->bytes);
 	image->base = NULL;
+	image->bytes = 0;			/* a builder may map it anew */
 	image->pages = NULL;
 }
 
@@ -300,6 +301,22 @@ use_image(Image *image, Relation table)
 /* ---------- attaching ---------- */
 
 /*
+ * What the system says of a file that cannot be used: an error, but of a base
+ * a reason to do without it.
+ */
+static const char *
+report_file(const char *action, const char *path, bool is_base)
+{
+	int			code = errno == ENOMEM ? ERRCODE_OUT_OF_MEMORY : 0;
+
+	if (is_base)
+		return "the system refuses it";
+	ereport(ERROR,
+			(code != 0 ? errcode(code) : errcode_for_file_access(),
+			 errmsg("could not %s file \"%s\": %m", action, path)));
+}
+
+/*
  * Map a file; NULL, or what is wrong with it.  A base that is not there stays
  * unmapped; it may be of any version.
  */
@@ -311,34 +328,27 @@ map_file(Image *image, const char *path, Relation table, bool is_base)
 	const char *fault = "it is too short";
 
 	if (file < 0)
-	{
-		if (errno == ENOENT)
-			return NULL;
-		ereport(ERROR,
-				(errcode_for_file_access(),
-				 errmsg("could not open file \"%s\": %m", path)));
-	}
+		return errno == ENOENT ? NULL : report_file("open", path, is_base);
 	if (fstat(file, &status) != 0)
-		ereport(ERROR,
-				(errcode_for_file_access(),
-				 errmsg("could not stat file \"%s\": %m", path)));
-	if (status.st_size >= sizeof(ImageHeader))
+		fault = report_file("stat", path, is_base);
+	else if (status.st_size >= sizeof(ImageHeader))
 	{
 		void	   *base = mmap(NULL, status.st_size, PROT_READ, MAP_SHARED,
 								file, 0);
 
 		if (base == MAP_FAILED)
-			ereport(ERROR,
-					(errcode_for_file_access(),
-					 errmsg("could not map file \"%s\": %m", path)));
-		image->base = base;
-		image->bytes = status.st_size;
-		if (is_base)
-			image->version = ((const ImageHeader *) base)->version;
-		fault = image_header_fault((ImageHeader *) base, image->bytes,
-								   &image->version,
-								   image->description->method,
-								   RelationGetNumberOfBlocks(table));
+			fault = report_file("map", path, is_base);
+		else
+		{
+			image->base = base;
+			image->bytes = status.st_size;
+			if (is_base)
+				image->version = ((const ImageHeader *) base)->version;
+			fault = image_header_fault((ImageHeader *) base, image->bytes,
+									   &image->version,
+									   image->description->method,
+									   RelationGetNumberOfBlocks(table));
+		}
 	}
 	CloseTransientFile(file);
 	if (fault != NULL)

@@ -142,7 +142,8 @@ image_begin_section(ImageBuilder *builder, int section)
 {
 	static const char zeros[IMAGE_ALIGNMENT] = {0};
 
-	if (section <= builder->section || section >= builder->header.section_count)
+	if (section <= builder->section ||
+		section >= builder->header.section_count)
 		elog(ERROR, "section %d of an image written out of order", section);
 	append_bytes(builder, zeros,
 				 TYPEALIGN(IMAGE_ALIGNMENT, builder->position) -
@@ -243,7 +244,8 @@ image_build_file(const char *path, const char *unfinished,
 		if (builder.failure == 0 && rename(unfinished, path) != 0)
 			builder.failure = errno;
 	}
-	PG_END_ENSURE_ERROR_CLEANUP(remove_unfinished, PointerGetDatum(unfinished));
+	PG_END_ENSURE_ERROR_CLEANUP(remove_unfinished,
+								PointerGetDatum(unfinished));
 	if (builder.failure != 0)
 		(void) unlink(unfinished);
 	errno = builder.failure;

@@ -71,7 +71,8 @@ image_header_fault(const ImageHeader *header, Size bytes,
 		return "it is too short";
 	if (memcmp(header->magic, IMAGE_MAGIC, sizeof(header->magic)) != 0)
 		return "it does not begin like an image";
-	if (header->layout != IMAGE_LAYOUT || header->format != method->image_format)
+	if (header->layout != IMAGE_LAYOUT ||
+		header->format != method->image_format)
 		return "it has another format";
 	if (header->checksum != header_checksum(header))
 		return "its header is damaged";

@@ -298,8 +298,8 @@ nothing_removed(const ChangedPages *changed, const ImagePages *pages,
 {
 	uint64		count;
 	int32	   *former = former_ids(changed, pages, &count);
-	int32	   *present = palloc_extended(sizeof(int32) * Max(now->id_count, 1),
-										  MCXT_ALLOC_HUGE);
+	int32	   *present = palloc_extended(
+			 sizeof(int32) * Max(now->id_count, 1), MCXT_ALLOC_HUGE);
 	uint64		at = 0;
 
 	memcpy(present, now->ids, sizeof(int32) * now->id_count);

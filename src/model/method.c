@@ -24,7 +24,7 @@ model_method_register(const ModelMethod *method)
 	if (method_count == MAX_METHODS)
 		elog(ERROR, "too many embedding methods");
 	Assert(method->column_count <= MODEL_MAX_COLUMNS);
-	Assert(method->image_sections <= MODEL_MAX_SECTIONS);
+	Assert(method->image_sections < MODEL_MAX_SECTIONS);	/* one is ours */
 	Assert(strcmp(method->columns[0].name, "id") == 0);
 	methods[method_count++] = method;
 }

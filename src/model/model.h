@@ -86,10 +86,10 @@ typedef struct ModelMethod
 	/*
 	 * Changes a copy of an older image into the present one, given the rows
 	 * of all pages that have changed: some are as they were, none of the ids
-	 * above 0 is gone, and ids below 0 are not in the image.  The sections
-	 * have a little room.  Where that is not enough, or a row is not as it
-	 * should be: false, in whatever state, and the image is built.  NULL: it
-	 * always is.
+	 * above 0 is gone; of those below 0 nobody says that they are gone.  The
+	 * sections have a little room.  Where that is not enough, or a row is not
+	 * as it should be: false, in whatever state, and the image is built.
+	 * NULL: it always is.
 	 */
 	bool		(*patch_image) (ImagePatch *patch, ModelReader *reader);
 	uint32		image_format;	/* raised whenever the sections change */
@@ -98,11 +98,23 @@ typedef struct ModelMethod
 	/* how texts become dense vectors (encoder.h); NULL: they do not */
 	const struct Encoder *encoder;
 
+	/* how texts are given labels (classifier.h); NULL: they are not */
+	const struct Classifier *classifier;
+
+	/* how it is fitted to examples (tunable.h); NULL: it is not */
+	const struct Tunable *tunable;
+
 	/*
 	 * Row 0 holds what the other rows cannot tell, such as the number of
 	 * documents, so that embed_refresh cannot make it.
 	 */
 	bool		header_needed;
+
+	/*
+	 * Writes anew what row 0 says of the other rows, for register_model and
+	 * embed_refresh; rows were changed on purpose.  NULL: it says nothing.
+	 */
+	void		(*refresh_header) (Oid table);
 } ModelMethod;
 
 extern void model_method_register(const ModelMethod *method);
@@ -115,6 +127,12 @@ typedef struct ModelOption
 	const char *name;
 	const char *value;
 } ModelOption;
+
+/*
+ * An option that models of every method may have: how the tuning went that
+ * made them.  Nothing that is computed depends on it.
+ */
+#define MODEL_HISTORY "tuning"
 
 struct ModelDescription
 {
@@ -134,6 +152,9 @@ struct ModelDescription
  */
 extern ModelDescription *model_describe(Oid table);
 extern ModelDescription *model_describe_relation(Relation table);
+
+/* The same, of a model that the caller may read. */
+extern ModelDescription *model_describe_readable(Oid table);
 extern void model_require_method(const ModelDescription *description,
 								 const char *method);
 
@@ -186,6 +207,20 @@ extern void model_definition_float(ModelDefinition *definition,
 extern void model_definition_bool(ModelDefinition *definition,
 								  const char *option, bool value);
 extern void model_definition_config(ModelDefinition *definition, Oid config);
+
+/*
+ * How the training went (losses.c): the loss in the course of it, of methods
+ * that declare MODEL_LOSSES.  NAN where there was none; more than a list of
+ * numbers holds are joined.  It costs the table some hundred bytes.
+ */
+#define MODEL_LOSSES OPTION_NUMBERS_OF("losses", -1e12, 1e12)
+
+extern void model_definition_losses(ModelDefinition *definition, int count,
+									const double *losses);
+
+/* Those, and how many: 0 where none were kept */
+extern int	model_losses(const ModelDescription *description,
+						 double losses[OPTION_MOST_NUMBERS]);
 
 /* Options that are the user's choice (kept), and not given anew, go on. */
 extern void model_definition_keep(ModelDefinition *definition,
@@ -311,5 +346,9 @@ extern Datum call_site_store(FunctionCallInfo fcinfo, Datum result);
  * something that only it has.
  */
 extern void **call_site_state(FmgrInfo *flinfo, const void *owner);
+
+/* the same for one of several models that this call has opened */
+extern void **call_site_state_of(FmgrInfo *flinfo, const void *owner,
+								 const Model *model);
 
 #endif							/* MODEL_MODEL_H */

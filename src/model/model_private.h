@@ -54,8 +54,9 @@ extern char *model_trigger_arguments(const ModelMethod *method,
 extern char *model_trigger_name(Oid table);
 extern Oid	model_column_type(const ModelColumn *column);
 
-extern ModelDescription *model_description_copy(const ModelDescription *description,
-												MemoryContext context);
+extern ModelDescription *
+model_description_copy(const ModelDescription *description,
+					   MemoryContext context);
 
 /* ---------- shape.c ---------- */
 
@@ -100,7 +101,8 @@ extern bool model_touch(Relation table);
 typedef struct ModelChanges
 {
 	uint64		serial;			/* of the last change; 0: none */
-	CommandId	command;		/* snapshots of later commands see the change */
+	CommandId	command;		/* snapshots of later commands see the
+								 * change */
 	int64		rows;			/* inserted, updated and deleted, or -1 */
 	bool		going_on;		/* a statement that is not over has changed
 								 * rows since */
@@ -123,7 +125,11 @@ extern uint64 model_last_change(void);
 /* that of the last change of a table in a transaction that is about to end */
 extern uint64 model_final_change(Oid table, LocalTransactionId transaction);
 
-/* ---------- open.c ---------- */
+/* ---------- header.c ---------- */
+
+/* a copy of row 0 as a snapshot sees it, or NULL */
+extern HeapTuple model_find_header(Relation table, AttrNumber id,
+								   Snapshot snapshot);
 
 /*
  * What identifies the contents that a snapshot sees: the place and the
@@ -158,12 +164,15 @@ extern bool model_read_header(Relation table, Snapshot snapshot,
 							  ModelVersion *version,
 							  Datum *header_values, bool *header_nulls);
 
+pg_noreturn extern void model_report_no_header(Relation table,
+								   const ModelMethod *method);
+
+/* ---------- open.c ---------- */
+
 /* everything that a reader must hold and pass, for the current user */
 extern ModelDescription *model_check_readable(Relation table,
 											  const ModelMethod *method,
 											  AttrNumber *attributes);
-pg_noreturn extern void model_report_no_header(Relation table,
-								   const ModelMethod *method);
 
 /* ---------- reader.c ---------- */
 
@@ -202,12 +211,11 @@ extern ModelReader *model_reader_create(Relation table, Snapshot snapshot,
 										const AttrNumber *attributes);
 
 /* the rows of some pages of a heap only; the list must stay */
-extern ModelReader *model_reader_create_for_blocks(Relation table,
-												   Snapshot snapshot,
-												   const ModelDescription *description,
-												   const AttrNumber *attributes,
-												   const BlockNumber *blocks,
-												   BlockNumber count);
+extern ModelReader *
+model_reader_create_for_blocks(Relation table, Snapshot snapshot,
+							   const ModelDescription *description,
+							   const AttrNumber *attributes,
+							   const BlockNumber *blocks, BlockNumber count);
 extern void model_reader_free(ModelReader *reader);
 
 /*

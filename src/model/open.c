@@ -6,14 +6,12 @@
  * What a call may see depends on its snapshot, its user and its model.  As
  * long as all three are those of the last call from the same place, the
  * answer is the same, and the call costs a comparison.  Otherwise rights are
- * checked and row 0 is read by primary key; its version names the image.
+ * checked and row 0 is read (header.c); its version names the image.
  *
  *-------------------------------------------------------------------------
  */
 #include "model/model_private.h"
 
-#include "access/genam.h"
-#include "access/htup_details.h"
 #include "access/relation.h"
 #include "access/xact.h"
 #include "model/call_site.h"
@@ -21,13 +19,10 @@
 #include "storage/proc.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
-#include "utils/datum.h"
-#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/relcache.h"
 #include "utils/snapmgr.h"
-#include "utils/syscache.h"
 
 EMBED_FUNCTION(model_version);
 
@@ -63,111 +58,6 @@ current_snapshot(void)
 		GetTransactionSnapshot();
 }
 
-/* ---------- row 0 ---------- */
-
-/* The index that finds row 0 */
-static Oid
-require_primary_key(Relation table, AttrNumber id)
-{
-	Oid			result = model_primary_key(table, id);
-
-	if (!OidIsValid(result))
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("embedding model \"%s\" has no primary key (id)",
-						RelationGetRelationName(table)),
-				 errdetail("Row 0 of a model, which identifies its contents, is found by primary key."),
-				 errhint("Use ALTER TABLE ... ADD PRIMARY KEY (id).")));
-	return result;
-}
-
-static void
-copy_header(HeapTuple tuple, TupleDesc shape,
-			const ModelDescription *description,
-			const AttrNumber *attributes, Datum *values, bool *nulls)
-{
-	for (int i = 0; i < description->method->column_count; i++)
-	{
-		Form_pg_attribute attribute = TupleDescAttr(shape, attributes[i] - 1);
-
-		values[i] = heap_getattr(tuple, attributes[i], shape, &nulls[i]);
-		if (!nulls[i])
-			values[i] = datumCopy(values[i], attribute->attbyval,
-								  attribute->attlen);
-	}
-}
-
-static TransactionId
-shape_xmin(Relation table, AttrNumber id)
-{
-	HeapTuple	tuple = SearchSysCache2(ATTNUM,
-										ObjectIdGetDatum(RelationGetRelid(table)),
-										Int16GetDatum(id));
-	TransactionId xmin;
-
-	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "cache lookup failed for attribute %d of relation %u", id,
-			 RelationGetRelid(table));
-	xmin = HeapTupleHeaderGetRawXmin(tuple->t_data);
-	ReleaseSysCache(tuple);
-	return xmin;
-}
-
-bool
-model_read_header(Relation table, Snapshot snapshot,
-				  const ModelDescription *description,
-				  const AttrNumber *attributes, ModelVersion *version,
-				  Datum *header_values, bool *header_nulls)
-{
-	ScanKeyData key;
-	SysScanDesc scan;
-	HeapTuple	tuple;
-	bool		found;
-
-	ScanKeyInit(&key, attributes[0], BTEqualStrategyNumber, F_INT4EQ,
-				Int32GetDatum(0));
-	scan = systable_beginscan(table, require_primary_key(table, attributes[0]),
-							  true, snapshot, 1, &key);
-	tuple = systable_getnext(scan);
-	found = HeapTupleIsValid(tuple);
-	if (found)
-	{
-		memset(version, 0, sizeof(ModelVersion));
-		version->table = RelationGetRelid(table);
-		version->file_number = table->rd_rel->relfilenode;
-		version->xmin = HeapTupleHeaderGetRawXmin(tuple->t_data);
-		version->block = ItemPointerGetBlockNumber(&tuple->t_self);
-		version->offset = ItemPointerGetOffsetNumber(&tuple->t_self);
-		version->description_hash = description->hash;
-		version->shape_xmin = shape_xmin(table, attributes[0]);
-		if (header_values != NULL)
-			copy_header(tuple, RelationGetDescr(table), description,
-						attributes, header_values, header_nulls);
-	}
-	systable_endscan(scan);
-	return found;
-}
-
-void
-model_report_no_header(Relation table, const ModelMethod *method)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-			 errmsg("embedding model \"%s\" has no row 0",
-					RelationGetRelationName(table)),
-			 errdetail("The row with id 0 holds the totals of a model and identifies its contents."),
-			 method->header_needed ?
-			 errhint("Load it with the other rows, or train the model again with replace => true.") :
-			 errhint("Load it with the other rows, or call embed_refresh().")));
-}
-
-char *
-model_version_text(const ModelVersion *version)
-{
-	return psprintf("%u.%08X%08X%04X", version->file_number, version->xmin,
-					version->block, version->offset);
-}
-
 /* ---------- rights ---------- */
 
 ModelDescription *
@@ -190,6 +80,18 @@ model_check_readable(Relation table, const ModelMethod *method,
 		model_require_method(description, method->name);
 	model_check_table(table);
 	model_check_columns(table, description->method, attributes);
+	return description;
+}
+
+ModelDescription *
+model_describe_readable(Oid table)
+{
+	Relation	relation = model_table_open(table, AccessShareLock);
+	AttrNumber	attributes[MODEL_MAX_COLUMNS];
+	ModelDescription *description = model_check_readable(relation, NULL,
+														 attributes);
+
+	relation_close(relation, NoLock);
 	return description;
 }
 

@@ -94,10 +94,40 @@ read_choice(const OptionDeclaration *declaration, const char *text,
 	return false;
 }
 
+/* Numbers with commas between them; -1 where they are not. */
+int
+option_numbers(const OptionDeclaration *declaration, const char *text,
+			   double numbers[OPTION_MOST_NUMBERS])
+{
+	int			count = 0;
+
+	for (;;)
+	{
+		char	   *end;
+		double		number;
+
+		errno = 0;
+		number = strtod(text, &end);
+		if (errno != 0 || end == text || !isfinite(number) ||
+			number < declaration->least || number > declaration->most ||
+			count == OPTION_MOST_NUMBERS)
+			return -1;
+		numbers[count++] = number;
+		while (*end == ' ')
+			end++;
+		if (*end == '\0')
+			return count;
+		if (*end != ',')
+			return -1;
+		text = end + 1;
+	}
+}
+
 bool
 option_read(const OptionDeclaration *declaration, const char *text,
 			OptionValue *value)
 {
+	double		numbers[OPTION_MOST_NUMBERS];
 	bool		boolean = false;
 	bool		good = true;
 
@@ -116,7 +146,11 @@ option_read(const OptionDeclaration *declaration, const char *text,
 			return good;
 		case OPTION_CHOICE:
 			return read_choice(declaration, text, value);
+		case OPTION_NUMBERS:
+			value->integer = option_numbers(declaration, text, numbers);
+			return value->integer > 0;
 		case OPTION_CONFIG:
+		case OPTION_MODEL:
 			return true;		/* looked up where it is used */
 	}
 	return false;
@@ -126,7 +160,8 @@ option_read(const OptionDeclaration *declaration, const char *text,
 static char *
 range_text(const OptionDeclaration *declaration)
 {
-	if (declaration->most >= (double) PG_INT32_MAX)
+	if (declaration->most >= (double) PG_INT32_MAX &&
+		declaration->least > -(double) PG_INT32_MAX)
 		return psprintf("at least %.15g", declaration->least);
 	return psprintf("between %.15g and %.15g", declaration->least,
 					declaration->most);
@@ -143,6 +178,9 @@ option_expectation(const OptionDeclaration *declaration)
 			return psprintf("an integer %s", range_text(declaration));
 		case OPTION_NUMBER:
 			return psprintf("a number %s", range_text(declaration));
+		case OPTION_NUMBERS:
+			return psprintf("up to %d numbers with commas between them, each %s",
+							OPTION_MOST_NUMBERS, range_text(declaration));
 		case OPTION_BOOLEAN:
 			return "a boolean";
 		case OPTION_CHOICE:
@@ -154,6 +192,8 @@ option_expectation(const OptionDeclaration *declaration)
 			return list.data;
 		case OPTION_CONFIG:
 			return "the name of a text search configuration";
+		case OPTION_MODEL:
+			return "the name of a model";
 	}
 	return "";
 }

@@ -22,8 +22,13 @@ typedef enum OptionKind
 	OPTION_NUMBER,				/* between least and most, finite */
 	OPTION_BOOLEAN,
 	OPTION_CHOICE,				/* one of choices, ended by NULL */
-	OPTION_CONFIG				/* name of a text search configuration */
+	OPTION_NUMBERS,				/* a list of numbers, each as OPTION_NUMBER */
+	OPTION_CONFIG,				/* name of a text search configuration */
+	OPTION_MODEL				/* name of another model */
 } OptionKind;
+
+/* A list of numbers is not longer. */
+#define OPTION_MOST_NUMBERS 64
 
 typedef struct OptionDeclaration
 {
@@ -52,26 +57,39 @@ typedef struct OptionDeclaration
 	{name, OPTION_CHOICE, 0, 0, choices, missing, false, false}
 #define OPTION_CHOICE_KEPT(name, choices, missing) \
 	{name, OPTION_CHOICE, 0, 0, choices, missing, false, true}
+#define OPTION_NUMBER_KEPT(name, least, most, missing) \
+	{name, OPTION_NUMBER, least, most, NULL, missing, false, true}
+#define OPTION_BOOLEAN_KEPT(name, missing) \
+	{name, OPTION_BOOLEAN, 0, 1, NULL, missing, false, true}
+#define OPTION_NUMBERS_KEPT(name, least, most) \
+	{name, OPTION_NUMBERS, least, most, NULL, 0, false, true}
+#define OPTION_NUMBERS_OF(name, least, most) \
+	{name, OPTION_NUMBERS, least, most, NULL, 0, false, false}
+#define OPTION_CONFIG_KEPT(name) \
+	{name, OPTION_CONFIG, 0, 0, NULL, 0, true, true}
 #define OPTION_CONFIG_REQUIRED(name) \
 	{name, OPTION_CONFIG, 0, 0, NULL, 0, true, false}
+#define OPTION_MODEL_OF(name) \
+	{name, OPTION_MODEL, 0, 0, NULL, 0, false, false}
 #define OPTIONS_END {NULL}
 
 /* A value, read: of the members that one which the kind says */
 typedef struct OptionValue
 {
 	bool		given;
-	int64		integer;		/* also a boolean, or the index of a choice */
+	int64		integer;		/* also a boolean, the index of a choice, or
+								 * how many numbers */
 	double		number;
 	const char *text;			/* as it was given, or NULL */
 } OptionValue;
 
 /* the declaration of this name, or NULL */
-extern const OptionDeclaration *option_find(const OptionDeclaration *declarations,
-											const char *name);
+extern const OptionDeclaration *
+option_find(const OptionDeclaration *declarations, const char *name);
 
 /* the same, with an error that lists the right names */
-extern const OptionDeclaration *option_require(const OptionDeclaration *declarations,
-											   const char *name);
+extern const OptionDeclaration *
+option_require(const OptionDeclaration *declarations, const char *name);
 
 /* the value of an option that is not given */
 extern OptionValue option_missing(const OptionDeclaration *declaration);
@@ -79,6 +97,11 @@ extern OptionValue option_missing(const OptionDeclaration *declaration);
 /* Read a value; false when it is not what the declaration says. */
 extern bool option_read(const OptionDeclaration *declaration,
 						const char *text, OptionValue *value);
+
+/* The numbers of a list that was read; returns how many. */
+extern int	option_numbers(const OptionDeclaration *declaration,
+						   const char *text,
+						   double numbers[OPTION_MOST_NUMBERS]);
 
 /* what the declaration says, as "an integer between 1 and 100" */
 extern char *option_expectation(const OptionDeclaration *declaration);

@@ -84,17 +84,21 @@ report_header_needed(Relation table, const ModelMethod *method)
 static void
 write_header(Relation table, const ModelMethod *method)
 {
+	Oid			oid = RelationGetRelid(table);
 	ModelCaller caller;
 
-	if (model_touch(table))
-		return;
-	if (method->header_needed)
-		report_header_needed(table, method);
-	model_become_writer(RelationGetRelid(table), &caller);
-	execute_command(psprintf("INSERT INTO %s (id) OVERRIDING SYSTEM VALUE VALUES (0)",
-							 qualified_relation_name(RelationGetRelid(table))),
-					SPI_OK_INSERT);
-	model_become_caller(&caller);
+	if (!model_touch(table))
+	{
+		if (method->header_needed)
+			report_header_needed(table, method);
+		model_become_writer(oid, &caller);
+		execute_command(psprintf("INSERT INTO %s (id) OVERRIDING SYSTEM VALUE VALUES (0)",
+								 qualified_relation_name(oid)),
+						SPI_OK_INSERT);
+		model_become_caller(&caller);
+	}
+	if (method->refresh_header != NULL)
+		method->refresh_header(oid);
 }
 
 /* ---------- register_model ---------- */
@@ -137,9 +141,9 @@ register_model(PG_FUNCTION_ARGS)
 		options = model_option_append(options, "config",
 									  model_config_name(PG_GETARG_OID(2)));
 	add_dims(&options, table, method, attributes);
-	description = model_describe_options(method, RelationGetRelationName(table),
-										 options,
-										 "Options are given as 'name=value', such as 'dims=65536'.");
+	description = model_describe_options(
+		method, RelationGetRelationName(table), options,
+		"Options are given as 'name=value', such as 'dims=65536'.");
 	if (has_config)
 		(void) model_option_config(description);
 	relation_close(table, NoLock);
@@ -161,7 +165,9 @@ embed_refresh(PG_FUNCTION_ARGS)
 	Relation	table;
 
 	model_check_owner(relation);
-	table = model_table_open(relation, RowExclusiveLock);
+	table = model_table_open(relation,
+							 description->method->refresh_header != NULL ?
+							 ShareRowExclusiveLock : RowExclusiveLock);
 	model_check_table(table);
 	write_header(table, description->method);
 	relation_close(table, NoLock);

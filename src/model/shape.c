@@ -84,9 +84,9 @@ column_list(const ModelMethod *method)
 
 	initStringInfo(&list);
 	for (int i = 0; i < method->column_count; i++)
-		appendStringInfo(&list, "%s%s %s", i == 0 ? "" : ", ",
-						 method->columns[i].name,
-						 format_type_be(model_column_type(&method->columns[i])));
+		appendStringInfo(
+			&list, "%s%s %s", i == 0 ? "" : ", ", method->columns[i].name,
+			format_type_be(model_column_type(&method->columns[i])));
 	return list.data;
 }
 

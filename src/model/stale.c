@@ -106,7 +106,9 @@ names_model(const char *argument, Oid model)
 		RelationIsVisible(model);
 }
 
-/* the arguments of a trigger, one after the other, each ended by a zero byte */
+/*
+ * the arguments of a trigger, one after the other, each ended by a zero byte
+ */
 static bool
 trigger_names_model(HeapTuple tuple, Relation triggers, Oid model)
 {

@@ -26,8 +26,6 @@
  */
 #include "model/model_private.h"
 
-#include "access/genam.h"
-#include "access/htup_details.h"
 #include "access/tableam.h"
 #include "access/xact.h"
 #include "commands/trigger.h"
@@ -36,35 +34,12 @@
 #include "miscadmin.h"
 #include "nodes/execnodes.h"
 #include "replication/logicalworker.h"
-#include "utils/fmgroids.h"
 #include "utils/guc.h"
 #include "utils/snapmgr.h"
 
 EMBED_FUNCTION(embed_model);
 
 /* ---------- row 0 ---------- */
-
-/*
- * Where the version of row 0 is that the active snapshot sees; false if
- * there is none.  Without a key the table is read, since a key may yet come.
- */
-static bool
-find_header(Relation table, AttrNumber id, ItemPointer place)
-{
-	Oid			key_index = model_primary_key(table, id);
-	ScanKeyData key;
-	SysScanDesc scan;
-	HeapTuple	tuple;
-
-	ScanKeyInit(&key, id, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(0));
-	scan = systable_beginscan(table, key_index, OidIsValid(key_index),
-							  GetActiveSnapshot(), 1, &key);
-	tuple = systable_getnext(scan);
-	if (HeapTupleIsValid(tuple))
-		*place = tuple->t_self;
-	systable_endscan(scan);
-	return HeapTupleIsValid(tuple);
-}
 
 /*
  * Lock the newest version of row 0, which comes into the slot.  False: it was
@@ -155,8 +130,7 @@ static bool
 touch_header(Relation table, AttrNumber id)
 {
 	TupleTableSlot *slot = table_slot_create(table, NULL);
-	ItemPointerData place;
-	bool		found;
+	HeapTuple	header;
 	bool		locked = false;
 
 	/* the statement that fired the trigger must be seen, and seen as past */
@@ -165,16 +139,16 @@ touch_header(Relation table, AttrNumber id)
 	{
 		CHECK_FOR_INTERRUPTS();
 		PushActiveSnapshot(GetTransactionSnapshot());
-		found = find_header(table, id, &place);
-		if (found)
-			locked = lock_header(table, id, &place, slot);
+		header = model_find_header(table, id, GetActiveSnapshot());
+		if (header != NULL)
+			locked = lock_header(table, id, &header->t_self, slot);
 		if (locked)
 			rewrite_header(table, slot);
 		PopActiveSnapshot();
-	} while (found && !locked);
+	} while (header != NULL && !locked);
 	ExecDropSingleTupleTableSlot(slot);
 	CommandCounterIncrement();
-	return found;
+	return header != NULL;
 }
 
 bool

@@ -8,6 +8,7 @@
 #include "server/name_value.h"
 
 #include "catalog/pg_type.h"
+#include "storage/shmem.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 

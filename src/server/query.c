@@ -62,7 +62,8 @@ explain_failure(const QueryDeclaration *declaration, MemoryContext caller)
 	MemoryContextSwitchTo(caller);
 	error = CopyErrorData();
 	FlushErrorState();
-	if (ERRCODE_TO_CATEGORY(error->sqlerrcode) != ERRCODE_OPERATOR_INTERVENTION)
+	if (ERRCODE_TO_CATEGORY(error->sqlerrcode) !=
+		ERRCODE_OPERATOR_INTERVENTION)
 	{
 		if (error->detail == NULL)
 			error->detail = psprintf("The query was to give the %s.",
@@ -317,6 +318,12 @@ int
 query_columns(const QueryReader *reader, int column)
 {
 	return reader->ranges[column].count;
+}
+
+QueryColumnKind
+query_kind(const QueryReader *reader, int column)
+{
+	return reader->fields[reader->ranges[column].first].kind;
 }
 
 int64

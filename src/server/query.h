@@ -38,7 +38,8 @@ typedef enum QueryColumnKind
 	QUERY_TEXT = 1,				/* text, varchar, char: text, length */
 	QUERY_CONFIG = 2,			/* regconfig: oid */
 	QUERY_VECTOR = 4,			/* vector, halfvec, sparsevec: datum, type */
-	QUERY_LABEL = 8,			/* text, integer, boolean, enum: text, length */
+	QUERY_LABEL = 8,			/* text, integer, boolean, enum: text,
+								 * length */
 	QUERY_SCORE = 16,			/* any number, finite: number */
 	QUERY_INTEGER = 32,			/* smallint, integer, bigint: integer */
 	QUERY_OID = 64,				/* oid or regclass: oid */
@@ -121,6 +122,9 @@ extern const QueryValue *query_value(const QueryReader *reader, int column);
 
 /* How many columns of the query are this one: 0 where it is left out */
 extern int	query_columns(const QueryReader *reader, int column);
+
+/* Which of the kinds declared a column has that the query has */
+extern QueryColumnKind query_kind(const QueryReader *reader, int column);
 
 /* Rows of the query so far, those left out included */
 extern int64 query_rows(const QueryReader *reader);

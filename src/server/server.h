@@ -17,10 +17,6 @@
 #if PG_VERSION_NUM >= 160000
 #include "varatt.h"				/* part of postgres.h before */
 #endif
-#if PG_VERSION_NUM >= 170000
-#include "common/file_utils.h"	/* PG_TEMP_FILES_DIR, before in storage/fd.h */
-#endif
-
 #if PG_VERSION_NUM >= 150000
 #include "access/xlogrecovery.h"	/* part of access/xlog.h before */
 #endif
@@ -61,12 +57,17 @@
 	object_ownercheck(RelationRelationId, relation, user)
 #define namespace_aclcheck(schema, user, mode) \
 	object_aclcheck(NamespaceRelationId, schema, user, mode)
+/* utils/acl.h, catalog/pg_proc.h */
+#define function_aclcheck(function, user, mode) \
+	object_aclcheck(ProcedureRelationId, function, user, mode)
 #else
 #define qualified_name_list(string) stringToQualifiedNameList(string)
 #define relation_ownercheck(relation, user) \
 	pg_class_ownercheck(relation, user)
 #define namespace_aclcheck(schema, user, mode) \
 	pg_namespace_aclcheck(schema, user, mode)
+#define function_aclcheck(function, user, mode) \
+	pg_proc_aclcheck(function, user, mode)
 #endif
 
 /*
@@ -89,6 +90,41 @@
 #define object_description(object) getObjectDescription(object)
 #endif
 
+/* tcop/tcopprot.h: analyze and rewrite, without parameters; and plan */
+#if PG_VERSION_NUM >= 150000
+#define analyze_statement(raw, text) \
+	pg_analyze_and_rewrite_fixedparams(raw, text, NULL, 0, NULL)
+#else
+#define analyze_statement(raw, text) \
+	pg_analyze_and_rewrite(raw, text, NULL, 0, NULL)
+#endif
+#define plan_statement(query, text) \
+	pg_plan_query(query, text, CURSOR_OPT_PARALLEL_OK, NULL)
+
+/* What get_ordering_op_properties() tells: from 18 on no btree strategy. */
+#if PG_VERSION_NUM >= 180000
+#include "access/cmptype.h"
+#define ORDERING_KIND CompareType
+#define ORDERING_GREATER COMPARE_GT
+#else
+#define ORDERING_KIND int16
+#define ORDERING_GREATER BTGreaterStrategyNumber	/* access/stratnum.h */
+#endif
+
+/* Names of waits, part of pgstat.h before 14. */
+#if PG_VERSION_NUM >= 140000
+#include "utils/wait_event.h"
+#else
+#include "pgstat.h"
+#endif
+
+/* parser/parser.h */
+#if PG_VERSION_NUM >= 140000
+#define parse_statements(sql) raw_parser(sql, RAW_PARSE_DEFAULT)
+#else
+#define parse_statements(sql) raw_parser(sql)
+#endif
+
 /* Query identifiers in pg_stat_activity came with 14 (pgstat.h). */
 #if PG_VERSION_NUM < 140000
 #define pgstat_get_my_query_id()	UINT64CONST(0)
@@ -102,7 +138,17 @@
 #endif
 
 #if PG_VERSION_NUM < 140000
-#define ROLE_PG_READ_SERVER_FILES DEFAULT_ROLE_READ_SERVER_FILES	/* catalog/pg_authid.h */
+/* catalog/pg_authid.h */
+#define ROLE_PG_READ_SERVER_FILES DEFAULT_ROLE_READ_SERVER_FILES
+#endif
+
+/* ExecutorRun_hook told until 17 whether it is called once (executor.h). */
+#if PG_VERSION_NUM >= 180000
+#define EXECUTOR_RUN_ONCE_PARAMETER
+#define EXECUTOR_RUN_ONCE_ARGUMENT
+#else
+#define EXECUTOR_RUN_ONCE_PARAMETER , bool once
+#define EXECUTOR_RUN_ONCE_ARGUMENT	, once
 #endif
 
 /*
@@ -166,7 +212,9 @@
 							  true, 0, false))	/* utils/guc.h */
 #endif
 
-/* Generated columns that are not stored came with 18 (catalog/pg_attribute.h). */
+/*
+ * Generated columns that are not stored came with 18 (catalog/pg_attribute.h).
+ */
 #if PG_VERSION_NUM >= 180000
 #define attribute_is_virtual(attribute) \
 	((attribute)->attgenerated == ATTRIBUTE_GENERATED_VIRTUAL)
@@ -174,9 +222,12 @@
 #define attribute_is_virtual(attribute) false
 #endif
 
-/* Names of settings with a prefix of ours can be kept from others from 15 on. */
+/*
+ * Names of settings with a prefix of ours can be kept from others from 15 on.
+ */
 #if PG_VERSION_NUM >= 150000
-#define reserve_settings(prefix) MarkGUCPrefixReserved(prefix)	/* utils/guc.h */
+/* utils/guc.h */
+#define reserve_settings(prefix) MarkGUCPrefixReserved(prefix)
 #else
 #define reserve_settings(prefix) EmitWarningsOnPlaceholders(prefix)
 #endif
@@ -188,7 +239,9 @@
 #define relation_is_counted(relation) ((relation)->pgstat_info != NULL)
 #endif
 
-/* Which file a relation is in, as the buffer manager names it (utils/rel.h). */
+/*
+ * Which file a relation is in, as the buffer manager names it (utils/rel.h).
+ */
 #if PG_VERSION_NUM >= 160000
 #define relation_locator(relation) ((relation)->rd_locator)
 #else

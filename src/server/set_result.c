@@ -13,6 +13,24 @@
 #include "funcapi.h"
 #include "miscadmin.h"
 
+/* A table of one column is, to the server, a set of that column's type. */
+static TupleDesc
+result_shape(FunctionCallInfo fcinfo)
+{
+	TupleDesc	shape;
+	Oid			type;
+	TypeFuncClass class = get_call_result_type(fcinfo, &type, &shape);
+
+	if (class == TYPEFUNC_SCALAR)
+	{
+		shape = CreateTemplateTupleDesc(1);
+		TupleDescInitEntry(shape, 1, "value", type, -1, 0);
+	}
+	else if (class != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	return shape;
+}
+
 ReturnSetInfo *
 set_result_begin(FunctionCallInfo fcinfo)
 {
@@ -26,8 +44,7 @@ set_result_begin(FunctionCallInfo fcinfo)
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("set-valued function called in context that cannot accept a set")));
 	caller = MemoryContextSwitchTo(result->econtext->ecxt_per_query_memory);
-	if (get_call_result_type(fcinfo, NULL, &shape) != TYPEFUNC_COMPOSITE)
-		elog(ERROR, "return type must be a row type");
+	shape = result_shape(fcinfo);
 	result->returnMode = SFRM_Materialize;
 	result->setDesc = BlessTupleDesc(shape);
 	result->setResult = tuplestore_begin_heap(true, false, work_mem);

@@ -47,7 +47,8 @@ block_read(SplitRule rule, bool fold, const unsigned char *bytes,
 
 	for (int i = 0; i < 4; i++)
 	{
-		__m128i		chunk = _mm_loadu_si128((const __m128i *) (bytes + 16 * i));
+		__m128i		chunk = _mm_loadu_si128(
+				(const __m128i *) (bytes + 16 * i));
 		__m128i		word;
 		uint64_t	high = (uint64_t) (unsigned int) _mm_movemask_epi8(chunk);
 
@@ -70,7 +71,8 @@ block_read(SplitRule rule, bool fold, const unsigned char *bytes,
 											   _mm_set1_epi8(0x20)));
 		_mm_storeu_si128((__m128i *) (copy + 16 * i), chunk);
 		block.candidates |=
-			((uint64_t) (unsigned int) _mm_movemask_epi8(word) | high) << (16 * i);
+			((uint64_t) (unsigned int) _mm_movemask_epi8(word) | high)
+			<< (16 * i);
 		block.high |= high << (16 * i);
 	}
 	return block;

@@ -171,7 +171,8 @@ chunk_words(const char *input, size_t length, size_t start,
 				return -1;
 			do
 				i++;
-			while (i < length && byte_kinds[(unsigned char) input[i]] == BYTE_LETTER);
+			while (i < length &&
+				   byte_kinds[(unsigned char) input[i]] == BYTE_LETTER);
 			words[count].start = word;
 			words[count++].length = i - word;
 			continue;

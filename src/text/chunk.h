@@ -23,9 +23,8 @@ extern size_t chunk_start(const char *input, size_t length, size_t from);
 extern size_t chunk_end(const char *input, size_t length, size_t from);
 
 /*
- * chunk_extend
- *	  The end of the chunk from "start" to "end", moved behind all tags that
- *	  begin in it: white space inside a tag cuts nothing.
+ * The end of the chunk from "start" to "end", moved behind all tags that
+ * begin in it: white space inside a tag cuts nothing.
  *
  * Returns length when that cannot be told without doing what the parser does.
  */
@@ -45,9 +44,8 @@ typedef struct ChunkWord
 #define CHUNK_WORD_TYPE 1
 
 /*
- * chunk_words
- *	  The words of the chunk at "start", if it is so simple that they are its
- *	  runs of ASCII letters: nothing else but some punctuation.
+ * The words of the chunk at "start", if it is so simple that they are its
+ * runs of ASCII letters: nothing else but some punctuation.
  *
  * Returns their number, at most CHUNK_WORDS, and the chunk's end; or -1.
  */

@@ -89,7 +89,8 @@ dictionaries_create(TokenStream *stream, TSConfigCacheEntry *config,
 									   ALLOCSET_DEFAULT_SIZES);
 	if (stream->way == WAY_PARSER)
 		d->chunks = !lexizer_takes(d->lexizer, PARSER_BLANK) &&
-			lookup_ts_parser_cache(stream->parser)->prsstart.fn_addr == prsd_start;
+					lookup_ts_parser_cache(stream->parser)->prsstart.fn_addr ==
+						prsd_start;
 	d->ready_capacity = 64;
 	d->ready = palloc(sizeof(Token) * d->ready_capacity);
 	d->lexeme_capacity = 16;
@@ -98,9 +99,8 @@ dictionaries_create(TokenStream *stream, TSConfigCacheEntry *config,
 }
 
 /*
- * open_window
- *	  Start the server's parser on a part of the text, with one byte of white
- *	  space on either side where there is any.
+ * Start the server's parser on a part of the text, with one byte of white
+ * space on either side where there is any.
  */
 static void
 open_window(Dictionaries *d, size_t start, size_t end)
@@ -117,9 +117,9 @@ open_window(Dictionaries *d, size_t start, size_t end)
 	d->context_free = lexizer_idle(d->lexizer) && end - start <= CHUNK_BYTES;
 	d->parser_offset = from;
 	caller = MemoryContextSwitchTo(d->parsing);
-	d->parser_state = DatumGetPointer(FunctionCall2(&d->parser->prsstart,
-													PointerGetDatum(d->stream->input + from),
-													Int32GetDatum(to - from)));
+	d->parser_state = DatumGetPointer(FunctionCall2(
+		&d->parser->prsstart, PointerGetDatum(d->stream->input + from),
+		Int32GetDatum(to - from)));
 	MemoryContextSwitchTo(caller);
 }
 
@@ -146,8 +146,7 @@ dictionaries_begin(Dictionaries *d)
 }
 
 /*
- * next_from_parser
- *	  The next token of the window; no type at its end.
+ * The next token of the window; no type at its end.
  *
  * Parsers point into their input as a rule, and then compound words and their
  * parts overlap.  One that returns copies is taken to cover its input.
@@ -187,7 +186,7 @@ next_from_scanner(Dictionaries *d, RawToken *token)
 	token->type = 0;
 	if (d->raw_count == 0)
 		return;
-	token->type = PARSER_WORD;
+	token->type = d->raw[d->raw_next].pair ? PARSER_PAIR : PARSER_WORD;
 	token->start = d->raw[d->raw_next].start;
 	token->length = d->raw[d->raw_next].source_length;
 	token->text = d->stream->input + token->start;
@@ -236,9 +235,8 @@ reserve_lexemes(Dictionaries *d, int count)
 }
 
 /*
- * collect
- *	  The tokens of one result, counted from the position and the byte before
- *	  it; returns their number.
+ * The tokens of one result, counted from the position and the byte before
+ * it; returns their number.
  *
  * The first takes a new position, the others share it unless the dictionary
  * says otherwise.  A stop word has none, but takes a position.
@@ -289,10 +287,7 @@ emit_copy(Dictionaries *d, const Normalized *result)
 	d->position += advance;
 }
 
-/*
- * take_word
- *	  Put one raw word through the dictionaries, or remember it.
- */
+/* Put one raw word through the dictionaries, or remember it. */
 static void
 take_word(Dictionaries *d, const RawToken *token)
 {
@@ -305,9 +300,11 @@ take_word(Dictionaries *d, const RawToken *token)
 	{
 		MemoEntry  *entry;
 
-		hash = hash_combine64(hash_bytes64(token->text, (size_t) token->length),
+		hash = hash_combine64(hash_bytes64(token->text,
+										   (size_t) token->length),
 							  (uint64) token->type);
-		entry = memo_find(d->memo, hash, token->type, token->text, token->length);
+		entry = memo_find(d->memo, hash, token->type, token->text,
+						  token->length);
 		if (entry != NULL)
 		{
 			emit(d, entry, token->start);
@@ -323,8 +320,8 @@ take_word(Dictionaries *d, const RawToken *token)
 		int			advance = 0;
 		int			count = found ? collect(d, &result, &advance) : 0;
 
-		entry = memo_add(d->memo, hash, token->type, token->text, token->length,
-						 d->lexemes, count, advance);
+		entry = memo_add(d->memo, hash, token->type, token->text,
+						 token->length, d->lexemes, count, advance);
 		if (entry != NULL)
 			emit(d, entry, token->start);
 		else if (found)
@@ -362,8 +359,9 @@ take_simple_chunk(Dictionaries *d, size_t start)
 {
 	ChunkWord	words[CHUNK_WORDS];
 	size_t		end;
-	int			count = chunk_words(d->stream->input, (size_t) d->stream->length,
-									start, words, &end);
+	int			count = chunk_words(d->stream->input,
+									(size_t) d->stream->length, start, words,
+									&end);
 
 	if (count < 0)
 		return false;
@@ -382,8 +380,7 @@ take_simple_chunk(Dictionaries *d, size_t start)
 }
 
 /*
- * next_window
- *	  Open the next window; false at the end of the text.
+ * Open the next window; false at the end of the text.
  *
  * For the default parser a window is a chunk between white space, and one met
  * before needs no window: its tokens are handed out at once.
@@ -452,7 +449,8 @@ close_window(Dictionaries *d)
 	}
 	memo_add(d->memo, hash_bytes64(chunk, (size_t) length),
 			 chunk_type(d, (size_t) d->window_start, (size_t) d->window_end),
-			 chunk, length, d->lexemes, count, d->position - d->window_position);
+			 chunk, length, d->lexemes, count,
+			 d->position - d->window_position);
 }
 
 /* Tell the dictionaries that nothing follows. */

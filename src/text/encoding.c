@@ -34,8 +34,7 @@ StaticAssertDecl(MAX_CONVERSION_GROWTH >= 4, "a server character has up to 4 byt
 static HTAB *characters = NULL;
 
 /*
- * convert
- *	  Convert a few bytes to or from UTF-8; false when there is no equivalent.
+ * Convert a few bytes to or from UTF-8; false when there is no equivalent.
  *
  * The conversion functions hold nothing when they raise the error, so it can
  * be put aside without a subtransaction.
@@ -89,11 +88,14 @@ encode(uint32_t code, unsigned char *out)
 	int			length = utf8_encode(code, utf8);
 	int			written;
 
-	return convert(true, utf8, length, out, CHARACTER_BYTES, &written) ? written : 0;
+	return convert(true, utf8, length, out, CHARACTER_BYTES, &written)
+			   ? written
+			   : 0;
 }
 
 static void
-describe_character(const unsigned char *bytes, int length, Character *character)
+describe_character(const unsigned char *bytes, int length,
+				   Character *character)
 {
 	unsigned char utf8[4 * CHARACTER_BYTES];
 	int			utf8_length;
@@ -127,7 +129,8 @@ static void
 read_server_character(CharacterSource *source, const unsigned char *p,
 					  size_t available, Character *character)
 {
-	int			length = pg_encoding_mblen(GetDatabaseEncoding(), (const char *) p);
+	int			length = pg_encoding_mblen(GetDatabaseEncoding(),
+										   (const char *) p);
 	unsigned char key[MAX_CONVERSION_GROWTH] = {0};
 	CharacterEntry *entry;
 	bool		found;

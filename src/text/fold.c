@@ -56,8 +56,7 @@ character_read(CharacterSource *source, const unsigned char *p,
 }
 
 /*
- * fold_append
- *	  Append the lower-case form of the next character of a word.
+ * Append the lower-case form of the next character of a word.
  *
  * A capital sigma is final when a cased letter precedes it and none follows,
  * characters that case ignores set aside.  What follows is not known yet: it

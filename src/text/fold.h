@@ -14,7 +14,8 @@ typedef struct FoldState
 {
 	unsigned char *out;			/* where the next character goes */
 	bool		cased;			/* the last letter that counts has case */
-	unsigned char *pending_sigma;	/* a final sigma that may prove not to be */
+	unsigned char *pending_sigma;	/* a final sigma that may prove not to
+									 * be */
 	int			sigma_length;
 	unsigned char sigma[CHARACTER_BYTES];	/* what it is then */
 } FoldState;

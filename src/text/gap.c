@@ -5,7 +5,8 @@
  *
  * Pure.  A paragraph ends at a blank line, a form feed or U+2029.  A sentence
  * ends at a terminator, whatever closing quotes and brackets follow it, and
- * white space; the terminators of Chinese and Japanese need no white space.
+ * white space; those that occur nowhere else (of Chinese and Japanese, Arabic,
+ * Devanagari, Khmer, Myanmar) need no white space.
  * A full stop does not end a sentence before a lower-case letter or after a
  * single capital (an initial).  No list of abbreviations: that would be one
  * for every language, and a cut after "Dr." costs little.
@@ -36,16 +37,9 @@ sign_of(uint32_t code)
 		case '?':
 		case 0x0589:			/* Armenian full stop */
 		case 0x061E:			/* Arabic triple dot */
-		case 0x061F:			/* Arabic question mark */
-		case 0x06D4:			/* Arabic full stop */
-		case 0x0964:			/* danda */
-		case 0x0965:			/* double danda */
-		case 0x104A:			/* Myanmar */
-		case 0x104B:
 		case 0x1362:			/* Ethiopic full stop */
 		case 0x1367:
 		case 0x1368:
-		case 0x17D4:			/* Khmer */
 		case 0x1803:			/* Mongolian */
 		case 0x2026:			/* horizontal ellipsis */
 		case 0x203C:
@@ -54,6 +48,14 @@ sign_of(uint32_t code)
 		case 0x2048:
 		case 0x2049:
 			return SIGN_TERMINATOR;
+		case 0x061F:			/* Arabic question mark */
+		case 0x06D4:			/* Arabic full stop */
+		case 0x0964:			/* danda */
+		case 0x0965:			/* double danda */
+		case 0x104A:			/* Myanmar */
+		case 0x104B:
+		case 0x17D4:			/* Khmer */
+		case 0x17D5:
 		case 0x3002:			/* ideographic full stop */
 		case 0xFF01:			/* fullwidth forms */
 		case 0xFF0E:
@@ -74,6 +76,8 @@ sign_of(uint32_t code)
 		case 0x300D:
 		case 0x300F:
 		case 0x3011:
+		case 0x3015:
+		case 0xFF63:
 		case 0xFF09:
 		case 0xFF3D:
 			return SIGN_CLOSER;
@@ -101,12 +105,15 @@ reader_look(Reader *reader)
 	return true;
 }
 
-/* A letter whose lower-case form it is itself: neither capital nor caseless. */
+/*
+ * A letter whose lower-case form it is itself: neither capital nor caseless.
+ */
 static bool
 is_small_letter(const Character *character)
 {
-	return (character->flags & CHARACTER_CASED) && character->code < CODE_LIMIT &&
-		unicode_lookup(character->code).lower == 0;
+	return (character->flags & CHARACTER_CASED) &&
+		   character->code < CODE_LIMIT &&
+		   unicode_lookup(character->code).lower == 0;
 }
 
 /* Is the character that ends before "offset" a capital standing alone? */
@@ -127,10 +134,7 @@ follows_initial(const Reader *reader, size_t offset)
 		last == '(';
 }
 
-/*
- * pass_space
- *	  Pass over white space; true if it ends a paragraph.
- */
+/* Pass over white space; true if it ends a paragraph. */
 static bool
 pass_space(Reader *reader, size_t stop)
 {
@@ -192,7 +196,8 @@ gap_examine(CharacterSource *source, const char *input, size_t length,
 				kind = GAP_SENTENCE;
 				if (ended == SIGN_FULL_STOP &&
 					(follows_initial(&reader, stop_at) ||
-					 (reader_look(&reader) && is_small_letter(&reader.character))))
+					 (reader_look(&reader) &&
+					  is_small_letter(&reader.character))))
 					kind = GAP_SPACE;
 			}
 			propose(&gap, kind, start, reader.offset);

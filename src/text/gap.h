@@ -30,8 +30,7 @@ typedef struct Gap
 #define GAP_BYTES	65536
 
 /*
- * gap_examine
- *	  Judge the gap between the byte offsets from and to of the input.
+ * Judge the gap between the byte offsets from and to of the input.
  *
  * The character after the gap is looked at as well: what ends in a full stop
  * and goes on in lower case is no sentence.

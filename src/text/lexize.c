@@ -137,8 +137,8 @@ lexizer_add(Lexizer *lexizer, const RawToken *token)
 	}
 	if (lexizer->tail == lexizer->capacity)
 	{
-		lexizer->words = repalloc_huge(lexizer->words,
-									   sizeof(RawToken) * lexizer->capacity * 2);
+		lexizer->words = repalloc_huge(
+			lexizer->words, sizeof(RawToken) * lexizer->capacity * 2);
 		lexizer->capacity *= 2;
 	}
 	lexizer->words[lexizer->tail++] = *token;
@@ -253,7 +253,8 @@ offer_phrase(Lexizer *lexizer, Normalized *result)
 	}
 	lexizer->state.isend = word->type == 0;
 	lexizer->state.getnext = false;
-	lexemes = ask(lexizer, lexizer->phrase_dictionary, word->text, word->length);
+	lexemes = ask(lexizer, lexizer->phrase_dictionary, word->text,
+				  word->length);
 	if (lexizer->state.getnext)
 	{
 		lexizer->cursor++;

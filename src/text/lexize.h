@@ -23,7 +23,8 @@ typedef struct RawToken
 /* What the dictionaries made of one word, or of a phrase. */
 typedef struct Normalized
 {
-	TSLexeme   *lexemes;		/* ends with a NULL lexeme; none: a stop word */
+	TSLexeme   *lexemes;		/* ends with a NULL lexeme; none: a stop
+								 * word */
 	int			start;			/* bytes of the input it stands for */
 	int			end;
 } Normalized;

@@ -90,7 +90,8 @@ memo_acquire(Oid config, uint64 generation)
 {
 	Memo	   *memo = spare;
 
-	if (memo != NULL && memo->config == config && memo->generation == generation)
+	if (memo != NULL && memo->config == config &&
+		memo->generation == generation)
 		spare = NULL;
 	else
 		memo = memo_create(config, generation);
@@ -144,14 +145,15 @@ grow(Memo *memo)
 	uint32		new_count = old_count ? old_count * 2 : FIRST_SLOTS;
 
 	/* nothing is changed before there is memory: the memo outlives errors */
-	memo->slots = MemoryContextAllocExtended(memo->context,
-											 sizeof(MemoSlot) * new_count,
-											 MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	memo->slots =
+		MemoryContextAllocExtended(memo->context, sizeof(MemoSlot) * new_count,
+								   MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	memo->slot_count = new_count;
 	for (uint32 i = 0; i < old_count; i++)
 		if (old[i].entry != NULL)
 			*find_slot(memo, old[i].hash, old[i].entry->type,
-					   entry_text(old[i].entry), old[i].entry->length) = old[i];
+					   entry_text(old[i].entry),
+					   old[i].entry->length) = old[i];
 	if (old != NULL)
 		pfree(old);
 	memo->bytes += sizeof(MemoSlot) * (memo->slot_count - old_count);
@@ -182,7 +184,8 @@ MemoEntry *
 memo_add(Memo *memo, uint64 hash, int type, const char *text, int length,
 		 const Token *tokens, int count, int advance)
 {
-	Size		size = offsetof(MemoEntry, lexemes) + sizeof(MemoLexeme) * count + length;
+	Size		size = offsetof(MemoEntry, lexemes) +
+					   sizeof(MemoLexeme) * count + length;
 	MemoEntry  *entry;
 	MemoSlot   *slot;
 	char	   *bytes;

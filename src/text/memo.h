@@ -38,24 +38,24 @@ typedef struct MemoEntry
 typedef struct Memo Memo;
 
 /*
- * memo_acquire
- *	  The memory of a configuration, until the current context is reset.
+ * The memory of a configuration, until the current context is reset.
  *
  * What is learnt outlives the stream: the one released last is kept, and used
  * again for the same configuration in the same generation.
  */
 extern Memo *memo_acquire(Oid config, uint64 generation);
 
-/* Forget everything when there is too much: only between two texts' batches. */
+/*
+ * Forget everything when there is too much: only between two texts' batches.
+ */
 extern void memo_trim(Memo *memo);
 
 extern MemoEntry *memo_find(Memo *memo, uint64 hash, int type,
 							const char *text, int length);
 
 /*
- * memo_add
- *	  Remember a word: its tokens, of which "start" and "position" count from
- *	  the word's start and from the position before it.
+ * Remember a word: its tokens, of which "start" and "position" count from
+ * the word's start and from the position before it.
  *
  * advance: how far the whole word takes the position.  Returns NULL when the
  * word is too large to be remembered.

@@ -5,8 +5,9 @@
  *
  * They only split: a parser that changed its tokens would break ts_headline,
  * which copies them back into the text.  The token types have the numbers of
- * the default parser's "word" and "blank", because ts_headline is left to
- * that parser's headline function, which goes by the numbers.
+ * the default parser's "word", "blank" and "hword", because ts_headline is
+ * left to that parser's headline function, which goes by the numbers: of a
+ * compound word it shows the parts only, and so of a pair its characters.
  *
  *-------------------------------------------------------------------------
  */
@@ -31,6 +32,7 @@ typedef struct ParserState
 	const char *input;
 	size_t		length;
 	size_t		offset;
+	bool		pair_done;		/* of the character at the offset */
 } ParserState;
 
 EMBED_FUNCTION(embed_words_start);
@@ -63,7 +65,32 @@ embed_whitespace_start(PG_FUNCTION_ARGS)
 	return parser_start(fcinfo, SPLIT_WHITESPACE);
 }
 
-/* Next token: its type, and its text in the two output arguments. */
+/*
+ * Where the word that starts at the offset ends: read in steps, since it may
+ * be as long as the text.
+ */
+static size_t
+end_of_word(const ParserState *state)
+{
+	size_t		end = state->offset;
+	size_t		stop = end + STEP_BYTES;
+
+	end = word_token_end(state->rule, state->source, state->input,
+						 state->length, end, stop);
+	while (end >= stop && end < state->length)
+	{
+		CHECK_FOR_INTERRUPTS();
+		stop = end + STEP_BYTES;
+		end = word_span_end(state->rule, state->source, state->input,
+							state->length, end, stop);
+	}
+	return end;
+}
+
+/*
+ * Next token: its type, and its text in the two output arguments.  A pair
+ * comes before its first character, and both start at the same place.
+ */
 Datum
 embed_parser_token(PG_FUNCTION_ARGS)
 {
@@ -71,6 +98,7 @@ embed_parser_token(PG_FUNCTION_ARGS)
 	char	  **text = (char **) PG_GETARG_POINTER(1);
 	int		   *length = (int *) PG_GETARG_POINTER(2);
 	size_t		start = state->offset;
+	size_t		end = 0;
 	int			type = PARSER_BLANK;
 
 	CHECK_FOR_INTERRUPTS();
@@ -78,19 +106,18 @@ embed_parser_token(PG_FUNCTION_ARGS)
 									state->length, start, start + STEP_BYTES);
 	if (state->offset == start && start < state->length)
 	{
-		size_t		stop;
-
-		type = PARSER_WORD;
-		do
-		{
-			CHECK_FOR_INTERRUPTS();
-			stop = state->offset + STEP_BYTES;
-			state->offset = word_span_end(state->rule, state->source, state->input,
-										  state->length, state->offset, stop);
-		} while (state->offset >= stop && state->offset < state->length);
+		if (!state->pair_done)
+			end = word_pair_end(state->rule, state->source, state->input,
+								state->length, start);
+		state->pair_done = end > 0;
+		type = end > 0 ? PARSER_PAIR : PARSER_WORD;
+		if (end == 0)
+			end = state->offset = end_of_word(state);
 	}
+	else
+		end = state->offset;
 	*text = unconstify(char *, state->input) + start;
-	*length = (int) (state->offset - start);
+	*length = (int) (end - start);
 	PG_RETURN_INT32(*length == 0 ? 0 : type);
 }
 
@@ -104,7 +131,7 @@ embed_parser_end(PG_FUNCTION_ARGS)
 Datum
 embed_parser_types(PG_FUNCTION_ARGS)
 {
-	LexDescr   *types = palloc0(sizeof(LexDescr) * 3);
+	LexDescr   *types = palloc0(sizeof(LexDescr) * 4);
 
 	types[0].lexid = PARSER_WORD;
 	types[0].alias = pstrdup("word");
@@ -112,5 +139,8 @@ embed_parser_types(PG_FUNCTION_ARGS)
 	types[1].lexid = PARSER_BLANK;
 	types[1].alias = pstrdup("blank");
 	types[1].descr = pstrdup("What lies between words");
+	types[2].lexid = PARSER_PAIR;
+	types[2].alias = pstrdup("pair");
+	types[2].descr = pstrdup("Two characters of a script without spaces");
 	PG_RETURN_POINTER(types);
 }

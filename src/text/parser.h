@@ -13,6 +13,7 @@
 /* numbers of the default parser's types, see parser.c */
 #define PARSER_WORD		2
 #define PARSER_BLANK	12
+#define PARSER_PAIR		17
 
 extern Datum embed_words_start(PG_FUNCTION_ARGS);
 extern Datum embed_whitespace_start(PG_FUNCTION_ARGS);

@@ -63,6 +63,9 @@ typedef struct ConfigTokens
 {
 	SplitTokens tokens;
 	TokenStream *stream;
+	const char *input;
+	CharacterSource *source;
+	bool		clusters;		/* see token_stream_clusters */
 	Token		batch[TOKEN_BATCH];
 	int			batch_count;
 	int			batch_next;
@@ -84,7 +87,8 @@ skip_space(Splitter *splitter, int from)
 
 	for (; from < splitter->length; from += character.length)
 	{
-		character_read(splitter->source, (const unsigned char *) splitter->input + from,
+		character_read(splitter->source,
+					   (const unsigned char *) splitter->input + from,
 					   (size_t) (splitter->length - from), &character);
 		if (!(character.flags & CHARACTER_SPACE))
 			break;
@@ -93,8 +97,7 @@ skip_space(Splitter *splitter, int from)
 }
 
 /*
- * trim_end
- *	  The length of the input without white space at its end.
+ * The length of the input without white space at its end.
  *
  * Characters of most encodings cannot be read backwards, so this goes back to
  * the last word's end and forward from there.
@@ -109,7 +112,8 @@ trim_end(Splitter *splitter, int word_end)
 	{
 		if ((i & 0xFFFF) == 0)
 			CHECK_FOR_INTERRUPTS();
-		character_read(splitter->source, (const unsigned char *) splitter->input + i,
+		character_read(splitter->source,
+					   (const unsigned char *) splitter->input + i,
 					   (size_t) (splitter->length - i), &character);
 		if (!(character.flags & CHARACTER_SPACE))
 			end = i + character.length;
@@ -134,6 +138,13 @@ next_of_config(SplitTokens *tokens, SplitToken *token)
 	found = &config->batch[config->batch_next++];
 	token->start = found->start;
 	token->end = found->start + found->source_length;
+
+	/* pairs overlap: what must not be cut is a character with its marks */
+	if (config->clusters &&
+		(unsigned char) config->input[found->start] >= 0x80)
+		token->end = (int) word_token_end(SPLIT_WORDS, config->source,
+										  config->input, token->end,
+										  found->start, token->end);
 	return true;
 }
 
@@ -147,8 +158,8 @@ add_unit(Splitter *splitter, const SplitToken *token)
 		/* move down, or double when that would not free much */
 		if (splitter->first < splitter->count)
 		{
-			splitter->units = repalloc_huge(splitter->units,
-											sizeof(Unit) * splitter->capacity * 2);
+			splitter->units = repalloc_huge(
+				splitter->units, sizeof(Unit) * splitter->capacity * 2);
 			splitter->capacity *= 2;
 		}
 		memmove(splitter->units, splitter->units + splitter->first,
@@ -162,7 +173,8 @@ add_unit(Splitter *splitter, const SplitToken *token)
 	if (splitter->count > 0)
 		unit->before = gap_examine(splitter->source, splitter->input,
 								   (size_t) splitter->length,
-								   (size_t) unit[-1].end, (size_t) unit->start);
+								   (size_t) unit[-1].end,
+								   (size_t) unit->start);
 	else
 		unit->before.right_start = skip_space(splitter, 0);
 	splitter->count++;
@@ -170,8 +182,7 @@ add_unit(Splitter *splitter, const SplitToken *token)
 }
 
 /*
- * read_units
- *	  Read tokens until the passage is known to be full, or the text ends.
+ * Read tokens until the passage is known to be full, or the text ends.
  *
  * The last unit may still grow, therefore one more is read.
  */
@@ -180,13 +191,15 @@ read_units(Splitter *splitter)
 {
 	while (!splitter->ended)
 	{
-		Unit	   *last = splitter->units + splitter->first + splitter->count - 1;
+		Unit	   *last = splitter->units + splitter->first +
+						   splitter->count - 1;
 		SplitToken	token;
 
 		if (splitter->count > 1 &&
 			splitter->tokens - last->tokens > splitter->max_tokens)
 			break;
-		if (!splitter->source_of_tokens->next(splitter->source_of_tokens, &token))
+		if (!splitter->source_of_tokens->next(splitter->source_of_tokens,
+											  &token))
 			splitter->ended = true;
 		else if (splitter->count > 0 && token.start < last->end)
 		{
@@ -200,8 +213,7 @@ read_units(Splitter *splitter)
 }
 
 /*
- * choose_end
- *	  How many units the passage takes.
+ * How many units the passage takes.
  *
  * Every choice keeps more tokens than the overlap, so that the next passage
  * starts behind this one.
@@ -212,13 +224,15 @@ choose_end(Splitter *splitter)
 	Unit	   *units = splitter->units + splitter->first;
 	int			best[GAP_PARAGRAPH + 1] = {0};
 	int			tokens = 0;
-	int			least = Max(splitter->overlap + 1, (splitter->max_tokens + 1) / 2);
+	int			least = Max(splitter->overlap + 1,
+							(splitter->max_tokens + 1) / 2);
 	int			taken = 0;
 
 	if (splitter->ended && splitter->tokens <= splitter->max_tokens)
 		return splitter->count;
-	while (taken < splitter->count &&
-		   (taken == 0 || tokens + units[taken].tokens <= splitter->max_tokens))
+	while (
+		taken < splitter->count &&
+		(taken == 0 || tokens + units[taken].tokens <= splitter->max_tokens))
 	{
 		tokens += units[taken++].tokens;
 		if (tokens >= least && taken < splitter->count)
@@ -304,6 +318,16 @@ fit(Splitter *splitter, int start, int taken)
 	return taken;
 }
 
+/* A text without any token is one passage, unless it is white space. */
+static bool
+whole_text(Splitter *splitter, int *start, int *end)
+{
+	splitter->done = true;
+	*start = skip_space(splitter, 0);
+	*end = trim_end(splitter, *start);
+	return *end > *start;
+}
+
 bool
 splitter_next(Splitter *splitter, int *start, int *end)
 {
@@ -313,7 +337,7 @@ splitter_next(Splitter *splitter, int *start, int *end)
 		return false;
 	read_units(splitter);
 	if (splitter->count == 0)
-		return false;			/* no token at all */
+		return whole_text(splitter, start, end);
 	*start = splitter->units[splitter->first].before.right_start;
 	taken = fit(splitter, *start, choose_end(splitter));
 	*end = end_of_passage(splitter, taken);
@@ -336,11 +360,22 @@ split_by_config(text *input, int max_tokens, int overlap, Oid config)
 									  &tokens->tokens);
 	tokens->tokens.next = next_of_config;
 	tokens->stream = token_stream_create(config);
+	tokens->input = bytes;
+	tokens->source = database_character_source();
+	tokens->clusters = token_stream_clusters(tokens->stream);
 	token_stream_begin(tokens->stream, bytes, length);
 	character_counter_begin(&split->counter, bytes);
 	return split;
 }
 
+/* NULL: a tenth of max_tokens */
+static int
+overlap_of_arguments(FunctionCallInfo fcinfo)
+{
+	return PG_ARGISNULL(2) ? PG_GETARG_INT32(1) / 10 : PG_GETARG_INT32(2);
+}
+
+/* split_text(input, max_tokens, overlap, config); NULLs: no passages */
 Datum
 split_text(PG_FUNCTION_ARGS)
 {
@@ -358,16 +393,21 @@ split_text(PG_FUNCTION_ARGS)
 	{
 		call = SRF_FIRSTCALL_INIT();
 		caller = MemoryContextSwitchTo(call->multi_call_memory_ctx);
-		if (get_call_result_type(fcinfo, NULL, &call->tuple_desc) != TYPEFUNC_COMPOSITE)
+		if (get_call_result_type(fcinfo, NULL, &call->tuple_desc) !=
+			TYPEFUNC_COMPOSITE)
 			elog(ERROR, "return type must be a row type");
 		call->tuple_desc = BlessTupleDesc(call->tuple_desc);
-		call->user_fctx = split_by_config(PG_GETARG_TEXT_P_COPY(0),
-										  PG_GETARG_INT32(1), PG_GETARG_INT32(2),
-										  PG_GETARG_OID(3));
+		if (!PG_ARGISNULL(0) && !PG_ARGISNULL(1) && !PG_ARGISNULL(3))
+			call->user_fctx = split_by_config(PG_GETARG_TEXT_P_COPY(0),
+											  PG_GETARG_INT32(1),
+											  overlap_of_arguments(fcinfo),
+											  PG_GETARG_OID(3));
 		MemoryContextSwitchTo(caller);
 	}
 	call = SRF_PERCALL_SETUP();
 	split = call->user_fctx;
+	if (split == NULL)
+		SRF_RETURN_DONE(call);
 
 	caller = MemoryContextSwitchTo(call->multi_call_memory_ctx);
 	found = splitter_next(split->splitter, &start, &end);
@@ -378,9 +418,10 @@ split_text(PG_FUNCTION_ARGS)
 	before = character_count(&split->counter, start);
 	values[0] = Int32GetDatum(++split->passages);
 	values[1] = Int32GetDatum(before + 1);
-	values[2] = Int32GetDatum(character_count_ahead(&split->counter, end) - before);
-	values[3] = PointerGetDatum(cstring_to_text_with_len(split->splitter->input + start,
-														 end - start));
+	values[2] = Int32GetDatum(character_count_ahead(&split->counter, end) -
+							  before);
+	values[3] = PointerGetDatum(
+		cstring_to_text_with_len(split->splitter->input + start, end - start));
 	SRF_RETURN_NEXT(call, HeapTupleGetDatum(heap_form_tuple(call->tuple_desc,
 															values, nulls)));
 }

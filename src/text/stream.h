@@ -31,6 +31,7 @@ struct TokenStream
 	CharacterSource *source;	/* NULL: UTF-8 */
 	WordScanner *scanner;		/* WAY_DIRECT, WAY_SCANNER */
 	Dictionaries *dictionaries; /* WAY_SCANNER, WAY_PARSER */
+	bool		cut_long;		/* see token_stream_cut_long */
 	bool		noticed;		/* said that words were left out */
 	const char *input;
 	int			length;

@@ -22,6 +22,7 @@
 #define SUBWORD_MAX_WORD 1000
 
 extern int	subword_buckets(const char *word, int length, int min_n, int max_n,
-							int32_t bucket_count, int32_t *buckets, int capacity);
+							int32_t bucket_count, int32_t *buckets,
+							int capacity);
 
 #endif							/* TEXT_SUBWORD_H */

@@ -109,12 +109,17 @@ text_table_bytes(const TextTable *table, Size capacity)
 		capacity * (table->element_size + 2 * sizeof(TextSlot));
 }
 
-/* A copy of a text in the arena; a long one has a piece of its own. */
-static char *
+/*
+ * A copy of a text in the arena; a long one has a piece of its own.  That of
+ * nothing is a place too: memcmp() and memcpy() may be given no NULL.
+ */
+static const char *
 keep_text(TextTable *table, const char *text, int length)
 {
 	char	   *copy;
 
+	if (length == 0)
+		return "";
 	if (length > ARENA_PIECE / 8)
 	{
 		copy = MemoryContextAllocHuge(table->arena, length);

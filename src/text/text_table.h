@@ -20,8 +20,9 @@
 
 /*
  * Most texts are known by eight bytes: a text never holds a zero byte, so up
- * to that length the bytes, padded with zeros, are as good as the text.  Longer
- * ones have their hash for a key, and equal keys leave the texts to compare.
+ * to that length the bytes, padded with zeros, are as good as the text.
+ * Longer ones have their hash for a key, and equal keys leave the texts to
+ * compare.
  */
 #define TEXT_KEY_BYTES	8
 

@@ -42,7 +42,8 @@ text_tokens(PG_FUNCTION_ARGS)
 
 		call = SRF_FIRSTCALL_INIT();
 		caller = MemoryContextSwitchTo(call->multi_call_memory_ctx);
-		if (get_call_result_type(fcinfo, NULL, &call->tuple_desc) != TYPEFUNC_COMPOSITE)
+		if (get_call_result_type(fcinfo, NULL, &call->tuple_desc) !=
+			TYPEFUNC_COMPOSITE)
 			elog(ERROR, "return type must be a row type");
 		call->tuple_desc = BlessTupleDesc(call->tuple_desc);
 		state = palloc0(sizeof(TextTokens));
@@ -60,9 +61,11 @@ text_tokens(PG_FUNCTION_ARGS)
 
 	if (state->next == state->count)
 	{
-		MemoryContext caller = MemoryContextSwitchTo(call->multi_call_memory_ctx);
+		MemoryContext caller = MemoryContextSwitchTo(
+			call->multi_call_memory_ctx);
 
-		state->count = token_stream_next(state->stream, state->batch, TOKEN_BATCH);
+		state->count = token_stream_next(state->stream, state->batch,
+										 TOKEN_BATCH);
 		state->next = 0;
 		MemoryContextSwitchTo(caller);
 		if (state->count == 0)
@@ -71,10 +74,13 @@ text_tokens(PG_FUNCTION_ARGS)
 	token = &state->batch[state->next++];
 	start = character_count(&state->counter, token->start);
 	values[0] = Int32GetDatum(token->position + 1);
-	values[1] = PointerGetDatum(cstring_to_text_with_len(token->text, token->length));
+	values[1] = PointerGetDatum(
+		cstring_to_text_with_len(token->text, token->length));
 	values[2] = Int32GetDatum(start + 1);
-	values[3] = Int32GetDatum(character_count_ahead(&state->counter,
-													token->start + token->source_length) - start);
+	values[3] = Int32GetDatum(
+		character_count_ahead(&state->counter,
+							  token->start + token->source_length) -
+		start);
 	SRF_RETURN_NEXT(call, HeapTupleGetDatum(heap_form_tuple(call->tuple_desc,
 															values, nulls)));
 }

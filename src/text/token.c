@@ -57,6 +57,14 @@ mapped_dictionaries(TSConfigCacheEntry *config, int type)
 	return type < config->lenmap ? config->map[type].len : 0;
 }
 
+/* Do the tokens of a type go through the dictionary of words, and no other? */
+static bool
+is_mapped_as_words(TSConfigCacheEntry *config, int type)
+{
+	return mapped_dictionaries(config, type) == 1 &&
+		config->map[type].dictIds[0] == config->map[PARSER_WORD].dictIds[0];
+}
+
 /*
  * Find out which way the configuration takes, and prepare for it.  The
  * generation is set last: a stream outlives an error that somebody catches,
@@ -71,6 +79,7 @@ resolve(TokenStream *stream)
 	TSParserCacheEntry *parser;
 	SplitRule	rule;
 	bool		fold = false;
+	bool		pairs;
 
 	stream->generation = 0;
 	MemoryContextReset(stream->resolved);
@@ -93,12 +102,17 @@ resolve(TokenStream *stream)
 	if (is_our_parser(parser, &rule) &&
 		mapped_dictionaries(config, PARSER_BLANK) == 0)
 	{
+		pairs = mapped_dictionaries(config, PARSER_PAIR) > 0;
 		stream->way = WAY_SCANNER;
 		if (mapped_dictionaries(config, PARSER_WORD) == 1 &&
-			is_our_dictionary(config->map[PARSER_WORD].dictIds[0], &fold))
+			is_our_dictionary(config->map[PARSER_WORD].dictIds[0], &fold) &&
+			(!pairs || is_mapped_as_words(config, PARSER_PAIR)))
 			stream->way = WAY_DIRECT;
 		stream->scanner = palloc(sizeof(WordScanner));
 		word_scanner_init(stream->scanner, rule, fold, stream->source);
+		stream->scanner->pairs &= pairs;
+		stream->scanner->cut_long = stream->cut_long &&
+									stream->way == WAY_DIRECT;
 	}
 	if (stream->way != WAY_DIRECT)
 		stream->dictionaries = dictionaries_create(stream, config, generation);
@@ -119,6 +133,14 @@ token_stream_create(Oid config)
 											 ALLOCSET_SMALL_SIZES);
 	resolve(stream);
 	return stream;
+}
+
+void
+token_stream_cut_long(TokenStream *stream)
+{
+	stream->cut_long = true;
+	if (stream->way == WAY_DIRECT)
+		stream->scanner->cut_long = true;
 }
 
 void
@@ -158,7 +180,7 @@ token_stream_scan(TokenStream *stream, Token *batch, int capacity)
 		CHECK_FOR_INTERRUPTS();
 		count = word_scanner_next(stream->scanner, batch, capacity);
 	}
-	if (stream->scanner->too_long > 0)
+	if (stream->scanner->too_long > 0 && !stream->scanner->cut_long)
 		token_stream_too_long(stream);
 	return count;
 }
@@ -169,4 +191,10 @@ token_stream_next(TokenStream *stream, Token *batch, int capacity)
 	if (stream->way == WAY_DIRECT)
 		return token_stream_scan(stream, batch, capacity);
 	return dictionaries_next(stream->dictionaries, batch, capacity);
+}
+
+bool
+token_stream_clusters(const TokenStream *stream)
+{
+	return stream->scanner != NULL && stream->scanner->rule == SPLIT_WORDS;
 }

@@ -26,21 +26,32 @@ typedef struct TokenStream TokenStream;
 #define TOKEN_BATCH 256
 
 /*
- * token_stream_create
- *	  In CurrentMemoryContext, which owns all it needs; for any number of
- *	  texts, one at a time.  Follows changes of the configuration.
+ * In CurrentMemoryContext, which owns all it needs; for any number of
+ * texts, one at a time.  Follows changes of the configuration.
  */
 extern TokenStream *token_stream_create(Oid config);
+
+/*
+ * From now on a long word is cut, where it becomes too long, instead of left
+ * out: for who reads only the beginning of a word.  Where dictionaries look at
+ * words, it is left out as before.
+ */
+extern void token_stream_cut_long(TokenStream *stream);
 
 /* Begin with a text in the server encoding; it must stay until the end. */
 extern void token_stream_begin(TokenStream *stream, const char *input,
 							   int length);
 
 /*
- * token_stream_next
- *	  Fill a batch; 0 at the end.  Texts of tokens are valid until the next
- *	  call.  May be interrupted.
+ * Fill a batch; 0 at the end.  Texts of tokens are valid until the next
+ * call.  May be interrupted.
  */
 extern int	token_stream_next(TokenStream *stream, Token *batch, int capacity);
+
+/*
+ * Whether tokens that begin with a character of a script without spaces are
+ * pairs and single characters, so that a text may be cut between any two.
+ */
+extern bool token_stream_clusters(const TokenStream *stream);
 
 #endif							/* TEXT_TOKEN_H */

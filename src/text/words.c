@@ -16,6 +16,7 @@
 
 #include "math/hash.h"
 #include "text/block.h"
+#include "text/cluster.h"
 #include "text/fold.h"
 #include "text/unicode.h"
 #include "text/words.h"
@@ -31,6 +32,7 @@ word_scanner_init(WordScanner *scanner, SplitRule rule, bool fold,
 	memset(scanner, 0, offsetof(WordScanner, arena));
 	scanner->rule = rule;
 	scanner->fold = fold;
+	scanner->pairs = rule == SPLIT_WORDS;
 	scanner->source = source;
 }
 
@@ -42,20 +44,22 @@ word_scanner_begin(WordScanner *scanner, const char *input, size_t length)
 	scanner->offset = 0;
 	scanner->position = 0;
 	scanner->skipping = false;
+	scanner->pair_done = false;
 	scanner->used = 0;
 }
 
 /* Does a character go on with a word, or start one? */
 static inline bool
-continues_word(SplitRule rule, uint8_t flags)
+continues_word(SplitRule rule, uint16_t flags)
 {
 	if (rule == SPLIT_WORDS)
-		return (flags & (CHARACTER_WORD | CHARACTER_MARK)) != 0;
+		return (flags & (CHARACTER_WORD | CHARACTER_MARK)) != 0 &&
+			!(flags & CHARACTER_PAIRED);
 	return !(flags & CHARACTER_SPACE);
 }
 
 static inline bool
-starts_word(SplitRule rule, uint8_t flags)
+starts_word(SplitRule rule, uint16_t flags)
 {
 	if (rule == SPLIT_WORDS)
 		return (flags & CHARACTER_WORD) != 0;
@@ -63,11 +67,11 @@ starts_word(SplitRule rule, uint8_t flags)
 }
 
 /*
- * scan_word
- *	  Read the word at scanner->offset character by character.
+ * Read the word at scanner->offset character by character.
  *
  * "character" holds its first character.  Leaves the offset behind the word.
- * Returns false when the word is too long, with the offset inside it.
+ * When the word is too long the offset is left inside it, and the token is
+ * what precedes the offset, if that is wanted; else the result is false.
  */
 static bool
 scan_word(WordScanner *scanner, Character *character, Token *token)
@@ -84,7 +88,10 @@ scan_word(WordScanner *scanner, Character *character, Token *token)
 		{
 			scanner->too_long++;
 			scanner->skipping = true;
-			return false;
+			if (!scanner->cut_long)
+				return false;
+			scanner->offset -= (size_t) character->length;
+			break;
 		}
 		if (scanner->fold)
 			fold_append(&state, scanner->source, character);
@@ -110,12 +117,63 @@ scan_word(WordScanner *scanner, Character *character, Token *token)
 	}
 	token->hash = hash_bytes64(token->text, (size_t) token->length);
 	token->position = scanner->position++;
+	token->pair = false;
 	return true;
 }
 
 /*
- * scan_characters
- *	  Read a run of candidate bytes slowly: until an ASCII separator.
+ * Give out a part of the input as it is: clusters have no case.
+ */
+static void
+take_cluster(WordScanner *scanner, size_t end, Token *token)
+{
+	token->start = (int32_t) scanner->offset;
+	token->source_length = token->length = (int32_t) (end - scanner->offset);
+	token->text = (const char *) scanner->input + scanner->offset;
+	token->hash = hash_bytes64(token->text, (size_t) token->length);
+	token->position = scanner->position++;
+}
+
+/*
+ * Give out the pair at scanner->offset, or its first character, which leaves
+ * the offset behind it.
+ */
+static void
+scan_cluster(WordScanner *scanner, const Character *character,
+			 ClusterKind kind, Token *token)
+{
+	const char *input = (const char *) scanner->input;
+	size_t		end = 0;
+
+	if (kind == CLUSTER_PAIRED && scanner->pairs && !scanner->pair_done)
+		end = word_pair_end(scanner->rule, scanner->source, input,
+							scanner->length, scanner->offset);
+	token->pair = scanner->pair_done = end > 0;
+	if (token->pair)
+	{
+		take_cluster(scanner, end, token);
+		return;
+	}
+	end = cluster_end(scanner->source, input, scanner->length,
+					  scanner->offset, character, kind);
+	take_cluster(scanner, end, token);
+	scanner->offset = end;
+}
+
+/* Does a cluster start at scanner->offset? */
+static inline ClusterKind
+kind_of_cluster(const WordScanner *scanner, const Character *character)
+{
+	if (scanner->rule != SPLIT_WORDS ||
+		!(character->flags & (CHARACTER_PAIRED | CHARACTER_EMOJI |
+							  CHARACTER_PICTOGRAPH)))
+		return CLUSTER_NONE;
+	return cluster_kind(scanner->source, (const char *) scanner->input,
+						scanner->length, scanner->offset, character);
+}
+
+/*
+ * Read a run of candidate bytes slowly: until an ASCII separator.
  *
  * Returns the number of tokens found, at most "capacity".
  */
@@ -129,10 +187,14 @@ scan_characters(WordScanner *scanner, Token *batch, int capacity)
 		   scanner->used + WORD_FOLDED_MAX <= WORD_ARENA)
 	{
 		Character	character;
+		ClusterKind	cluster;
 
 		character_read(scanner->source, scanner->input + scanner->offset,
 					   scanner->length - scanner->offset, &character);
-		if (starts_word(scanner->rule, character.flags))
+		cluster = kind_of_cluster(scanner, &character);
+		if (cluster != CLUSTER_NONE)
+			scan_cluster(scanner, &character, cluster, batch + count++);
+		else if (starts_word(scanner->rule, character.flags))
 			count += scan_word(scanner, &character, batch + count);
 		else
 		{
@@ -146,10 +208,7 @@ scan_characters(WordScanner *scanner, Token *batch, int capacity)
 	return count;
 }
 
-/*
- * scan_block
- *	  Take the words of one block; leaves the offset where to go on.
- */
+/* Take the words of one block; leaves the offset where to go on. */
 static inline __attribute__((always_inline)) int
 scan_block(WordScanner *scanner, Token *batch, int capacity,
 		   SplitRule rule, bool fold)
@@ -207,6 +266,7 @@ scan_block(WordScanner *scanner, Token *batch, int capacity,
 		token->start = (int32_t) (base + (size_t) start);
 		token->position = scanner->position++;
 		token->hash = hash_bytes64_padded(token->text, (size_t) length);
+		token->pair = false;
 		runs = end == BLOCK_BYTES ? 0 : runs & (~UINT64_C(0) << end);
 	}
 	scanner->offset = base + (rest < BLOCK_BYTES ? rest : BLOCK_BYTES);
@@ -243,7 +303,8 @@ word_scanner_next(WordScanner *scanner, Token *batch, int capacity)
 
 		scanner->offset = word_span_end(scanner->rule, scanner->source,
 										(const char *) scanner->input,
-										scanner->length, scanner->offset, stop);
+										scanner->length, scanner->offset,
+										stop);
 		if (scanner->offset >= stop)
 			return 0;
 		scanner->skipping = false;
@@ -265,7 +326,11 @@ word_span_start(SplitRule rule, CharacterSource *source, const char *input,
 	{
 		character_read(source, (const unsigned char *) input + from,
 					   length - from, &character);
-		if (starts_word(rule, character.flags))
+		if (starts_word(rule, character.flags) ||
+			(rule == SPLIT_WORDS &&
+			 (character.flags & (CHARACTER_EMOJI | CHARACTER_PICTOGRAPH)) &&
+			 cluster_kind(source, input, length, from,
+						  &character) != CLUSTER_NONE))
 			break;
 	}
 	return from;
@@ -285,4 +350,46 @@ word_span_end(SplitRule rule, CharacterSource *source, const char *input,
 			break;
 	}
 	return from;
+}
+
+/* Read the cluster that starts at "start"; 0: none does. */
+static size_t
+read_cluster(CharacterSource *source, const char *input, size_t length,
+			 size_t start, ClusterKind *kind)
+{
+	Character	first;
+
+	if (start >= length)
+		return 0;
+	character_read(source, (const unsigned char *) input + start,
+				   length - start, &first);
+	*kind = cluster_kind(source, input, length, start, &first);
+	return *kind == CLUSTER_NONE ? 0 :
+		cluster_end(source, input, length, start, &first, *kind);
+}
+
+size_t
+word_token_end(SplitRule rule, CharacterSource *source, const char *input,
+			   size_t length, size_t start, size_t stop)
+{
+	ClusterKind kind;
+	size_t		end = rule != SPLIT_WORDS ? 0 :
+		read_cluster(source, input, length, start, &kind);
+
+	return end > 0 ? end :
+		word_span_end(rule, source, input, length, start, stop);
+}
+
+size_t
+word_pair_end(SplitRule rule, CharacterSource *source, const char *input,
+			  size_t length, size_t start)
+{
+	ClusterKind kind;
+	size_t		end = rule != SPLIT_WORDS ? 0 :
+		read_cluster(source, input, length, start, &kind);
+
+	if (end == 0 || kind != CLUSTER_PAIRED)
+		return 0;
+	end = read_cluster(source, input, length, end, &kind);
+	return end > 0 && kind == CLUSTER_PAIRED ? end : 0;
 }

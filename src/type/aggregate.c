@@ -91,13 +91,10 @@ check_sums(const double *sums, int dims)
 		float_overflow_error();
 }
 
-/*
- * dense_accumulate
- *	  Add a row.  The two aggregates name a wrong length in different words.
- */
+/* Add a row.  The two aggregates name a wrong length in different words. */
 static Datum
-dense_accumulate(FunctionCallInfo fcinfo, const VectorType *type, const char *caller,
-				 bool is_sum)
+dense_accumulate(FunctionCallInfo fcinfo, const VectorType *type,
+				 const char *caller, bool is_sum)
 {
 	SumState	state = sum_state(PG_GETARG_ARRAYTYPE_P(0), caller);
 	ArgumentBuffer buffer;
@@ -126,7 +123,8 @@ dense_accumulate(FunctionCallInfo fcinfo, const VectorType *type, const char *ca
 		{
 			int			count = Min((int) lengthof(wide), row->dims - start);
 
-			half_to_float_kernel(count, ((const HalfVector *) row)->x + start, wide);
+			half_to_float_kernel(count, ((const HalfVector *) row)->x + start,
+								 wide);
 			sum_add_floats(state.sums + start, wide, count);
 		}
 	}
@@ -190,7 +188,8 @@ vector_combine(PG_FUNCTION_ARGS)
 
 /* The mean of the rows, or NULL where there were none. */
 static Datum
-dense_average(FunctionCallInfo fcinfo, const VectorType *type, const char *caller)
+dense_average(FunctionCallInfo fcinfo, const VectorType *type,
+			  const char *caller)
 {
 	SumState	state = sum_state(PG_GETARG_ARRAYTYPE_P(0), caller);
 	float	   *means;

@@ -48,7 +48,8 @@ argument_fetch(FunctionCallInfo fcinfo, int n)
 
 	VARATT_EXTERNAL_GET_POINTER(pointer, datum);
 	if (site->fn_extra == NULL)
-		site->fn_extra = MemoryContextAllocZero(site->fn_mcxt, sizeof(ArgumentCache));
+		site->fn_extra = MemoryContextAllocZero(site->fn_mcxt,
+												sizeof(ArgumentCache));
 	seen = &((ArgumentCache *) site->fn_extra)->seen[n];
 
 	if (memcmp(&seen->pointer, &pointer, sizeof(pointer)) == 0 &&

@@ -66,7 +66,8 @@ argument_copy(FunctionCallInfo fcinfo, int n, ArgumentBuffer *buffer)
 }
 
 static inline void
-argument_free(FunctionCallInfo fcinfo, int n, const void *value, ArgumentBuffer *buffer)
+argument_free(FunctionCallInfo fcinfo, int n, const void *value,
+			  ArgumentBuffer *buffer)
 {
 	if (unlikely(value != PG_GETARG_POINTER(n) && value != buffer->bytes))
 		pfree(unconstify(void *, value));

@@ -26,8 +26,8 @@ typedef enum ElementOperation
 } ElementOperation;
 
 static void
-operate_floats(ElementOperation operation, int dims, const float *a, const float *b,
-			   float *result)
+operate_floats(ElementOperation operation, int dims, const float *a,
+			   const float *b, float *result)
 {
 	switch (operation)
 	{
@@ -58,7 +58,8 @@ product_lost(int dims, const float *a, const float *b, const float *result)
 }
 
 static Datum
-dense_operate(FunctionCallInfo fcinfo, const VectorType *type, ElementOperation operation)
+dense_operate(FunctionCallInfo fcinfo, const VectorType *type,
+			  ElementOperation operation)
 {
 	ArgumentBuffer a_buffer;
 	ArgumentBuffer b_buffer;
@@ -84,7 +85,8 @@ dense_operate(FunctionCallInfo fcinfo, const VectorType *type, ElementOperation 
 	}
 	if (!floats_finite(values, dims))
 		float_overflow_error();
-	if (operation == ELEMENT_MULTIPLY && product_lost(dims, a_values, b_values, values))
+	if (operation == ELEMENT_MULTIPLY &&
+		product_lost(dims, a_values, b_values, values))
 		float_underflow_error();
 	PG_RETURN_POINTER(result);
 }
@@ -99,7 +101,8 @@ dense_concat(FunctionCallInfo fcinfo, const VectorType *type)
 	Vector	   *result = dense_allocate(type, (int) a->dims + (int) b->dims);
 
 	memcpy(result->x, a->x, a->dims * dense_element_size(type));
-	memcpy(dense_element(type, result, a->dims), b->x, b->dims * dense_element_size(type));
+	memcpy(dense_element(type, result, a->dims), b->x,
+		   b->dims * dense_element_size(type));
 	PG_RETURN_POINTER(result);
 }
 
@@ -126,8 +129,8 @@ static Datum
 dense_dims(FunctionCallInfo fcinfo, const VectorType *type)
 {
 	/* the header is enough, wherever the elements are */
-	Vector	   *header = (Vector *) PG_DETOAST_DATUM_SLICE(PG_GETARG_DATUM(0), 0,
-														   offsetof(Vector, x) - VARHDRSZ);
+	Vector	   *header = (Vector *) PG_DETOAST_DATUM_SLICE(
+			PG_GETARG_DATUM(0), 0, offsetof(Vector, x) - VARHDRSZ);
 
 	PG_RETURN_INT32(header->dims);
 }
@@ -169,7 +172,8 @@ dense_normalize(FunctionCallInfo fcinfo, const VectorType *type)
 	double		norm = norm_floats(a->dims, values);
 	double		scale = norm > 0 ? 1.0 / norm : 1.0;
 	Vector	   *result = dense_allocate(type, a->dims);
-	float	   *scaled = type->half ? palloc(sizeof(float) * a->dims) : result->x;
+	float	   *scaled = type->half ? palloc(sizeof(float) * a->dims)
+									: result->x;
 
 	for (int i = 0; i < a->dims; i++)
 		scaled[i] = (float) (values[i] * scale);
@@ -231,7 +235,8 @@ sparsevec_l2_normalize(PG_FUNCTION_ARGS)
 		{ \
 			memcpy(group, (values) + i, sizeof(group)); \
 			(bits)[i / 8] = (group[0] > 0) << 7 | (group[1] > 0) << 6 | \
-				(group[2] > 0) << 5 | (group[3] > 0) << 4 | (group[4] > 0) << 3 | \
+				(group[2] > 0) << 5 | (group[3] > 0) << 4 | \
+				(group[4] > 0) << 3 | \
 				(group[5] > 0) << 2 | (group[6] > 0) << 1 | (group[7] > 0); \
 		} \
 		if (i < (dims)) \

@@ -31,8 +31,8 @@ coerce_dense(FunctionCallInfo fcinfo)
 
 	if (typmod != -1)
 	{
-		Vector	   *header = (Vector *) PG_DETOAST_DATUM_SLICE(PG_GETARG_DATUM(0), 0,
-															   offsetof(Vector, x) - VARHDRSZ);
+		Vector	   *header = (Vector *) PG_DETOAST_DATUM_SLICE(
+				PG_GETARG_DATUM(0), 0, offsetof(Vector, x) - VARHDRSZ);
 
 		check_typmod(typmod, header->dims, NULL);
 	}
@@ -83,7 +83,8 @@ read_numeric_array(ArrayType *array, float *values)
 	while (array_iterate(iterator, &element, &isnull))
 	{
 		CHECK_FOR_INTERRUPTS();
-		*values++ = DatumGetFloat4(DirectFunctionCall1(numeric_float4, element));
+		*values++ = DatumGetFloat4(
+			DirectFunctionCall1(numeric_float4, element));
 	}
 	array_free_iterator(iterator);
 }
@@ -91,7 +92,8 @@ read_numeric_array(ArrayType *array, float *values)
 static float *
 read_array(ArrayType *array, int count)
 {
-	float	   *values = palloc_extended((Size) count * sizeof(float), MCXT_ALLOC_HUGE);
+	float	   *values = palloc_extended((Size) count * sizeof(float),
+										 MCXT_ALLOC_HUGE);
 	const char *data = ARR_DATA_PTR(array);
 
 	switch (ARR_ELEMTYPE(array))
@@ -204,7 +206,8 @@ halfvec_to_float4(PG_FUNCTION_ARGS)
 }
 
 static Datum
-dense_to_dense(FunctionCallInfo fcinfo, const VectorType *from, const VectorType *to)
+dense_to_dense(FunctionCallInfo fcinfo, const VectorType *from,
+			   const VectorType *to)
 {
 	ArgumentBuffer buffer;
 	const Vector *a = argument_get(fcinfo, 0, &buffer);
@@ -261,7 +264,8 @@ Datum
 array_to_sparsevec(PG_FUNCTION_ARGS)
 {
 	ArrayType  *array = PG_GETARG_ARRAYTYPE_P(0);
-	int			count = count_array(&sparsevec_type, array, PG_GETARG_INT32(1));
+	int			count = count_array(&sparsevec_type, array,
+									PG_GETARG_INT32(1));
 	float	   *values = read_array(array, count);
 	SparseVector *result = sparse_from_floats(count, values);
 

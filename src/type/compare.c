@@ -126,7 +126,8 @@ halfvec_hash_value(const HalfVector *a, uint64 seed)
 static uint64
 sparsevec_hash_value(const SparseVector *a, uint64 seed)
 {
-	seed = hash_bytes_extended((const unsigned char *) &a->dims, sizeof(a->dims), seed);
+	seed = hash_bytes_extended((const unsigned char *) &a->dims,
+							   sizeof(a->dims), seed);
 	seed = hash_bytes_extended((const unsigned char *) a->index,
 							   a->count * sizeof(int32), seed);
 	return hash_floats(SPARSEVEC_VALUES(a), a->count, seed);
@@ -172,7 +173,8 @@ sparsevec_hash_value(const SparseVector *a, uint64 seed)
 	COMPARISON(name##_gt, name, Struct, PG_RETURN_BOOL, order > 0) \
 	COMPARISON(name##_cmp, name, Struct, PG_RETURN_INT32, order) \
 	HASH(name##_hash, name, Struct, 0, PG_RETURN_UINT32) \
-	HASH(name##_hash_extended, name, Struct, (uint64) PG_GETARG_INT64(1), PG_RETURN_UINT64)
+	HASH(name##_hash_extended, name, Struct, (uint64) PG_GETARG_INT64(1), \
+		 PG_RETURN_UINT64)
 
 DEFINE_COMPARISONS(vector, Vector)
 DEFINE_COMPARISONS(halfvec, HalfVector)

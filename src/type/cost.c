@@ -50,7 +50,8 @@ bytes_of_dims(const VectorType *type, int32 dims)
 		return 0;
 	if (type == NULL)
 		return VARHDRSZ + sizeof(int32) + dims / 8.0;
-	return type->half ? HALFVEC_SIZE((double) dims) : VECTOR_SIZE((double) dims);
+	return type->half ? HALFVEC_SIZE((double) dims)
+					  : VECTOR_SIZE((double) dims);
 }
 
 /*
@@ -64,7 +65,8 @@ column_size(PlannerInfo *root, const VectorType *type, Var *column)
 	RangeTblEntry *table;
 	HeapTuple	tuple;
 
-	if (root == NULL || column->varlevelsup != 0 || IS_SPECIAL_VARNO(column->varno))
+	if (root == NULL || column->varlevelsup != 0 ||
+		IS_SPECIAL_VARNO(column->varno))
 		return size;
 	table = planner_rt_fetch(column->varno, root);
 	if (table->rtekind != RTE_RELATION)
@@ -75,7 +77,8 @@ column_size(PlannerInfo *root, const VectorType *type, Var *column)
 							Int16GetDatum(column->varattno));
 	if (HeapTupleIsValid(tuple))
 	{
-		char		storage = ((Form_pg_attribute) GETSTRUCT(tuple))->attstorage;
+		char		storage =
+				   ((Form_pg_attribute) GETSTRUCT(tuple))->attstorage;
 
 		size.fetched = size.bytes > TOAST_TUPLE_TARGET &&
 			(storage == TYPSTORAGE_EXTERNAL || storage == TYPSTORAGE_EXTENDED);
@@ -94,7 +97,8 @@ argument_size(PlannerInfo *root, const VectorType *type, Node *argument)
 	if (IsA(argument, Const))
 	{
 		if (!((Const *) argument)->constisnull)
-			size.bytes = (double) toast_raw_datum_size(((Const *) argument)->constvalue);
+			size.bytes = (double) toast_raw_datum_size(
+				((Const *) argument)->constvalue);
 	}
 	else
 		size.bytes = bytes_of_dims(type, exprTypmod(argument));

@@ -30,10 +30,7 @@ literal_elements(const VectorType *type, const char *literal)
 	return count;
 }
 
-/*
- * dense_read
- *	  Parse a literal; NULL after a soft error.
- */
+/* Parse a literal; NULL after a soft error. */
 static Vector *
 dense_read(VectorReader *reader, int32 typmod)
 {
@@ -110,7 +107,8 @@ dense_out(FunctionCallInfo fcinfo, const VectorType *type)
 {
 	Vector	   *vector = PG_GETARG_VECTOR(0);
 	const float *values = dense_floats(type, vector);
-	char	   *text = palloc((Size) vector->dims * FLOAT_SHORTEST_DECIMAL_LEN + 3);
+	char	   *text = palloc(
+			  (Size) vector->dims * FLOAT_SHORTEST_DECIMAL_LEN + 3);
 	char	   *end = text;
 
 	*end++ = '[';
@@ -147,13 +145,16 @@ dense_recv(FunctionCallInfo fcinfo, const VectorType *type)
 	{
 		for (int i = 0; i < dims; i++)
 		{
-			((HalfVector *) result)->x[i] = (half) pq_getmsgint(message, sizeof(half));
+			((HalfVector *) result)->x[i] = (half) pq_getmsgint(message,
+																sizeof(half));
 			check_finite(type, dense_get(type, result, i), NULL);
 		}
 	}
 	else
 	{
-		/* all at once: a query's parameter is often longer than the rest of it */
+		/*
+		 * all at once: a query's parameter is often longer than the rest of it
+		 */
 		const char *numbers = pq_getmsgbytes(message, sizeof(float) * dims);
 
 		for (int i = 0; i < dims; i++)

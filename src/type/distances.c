@@ -123,8 +123,10 @@ sparsevec_cosine(const SparseVector *a, const SparseVector *b)
 	CosineSums	sums;
 
 	sums.inner = sparsevec_inner(a, b);
-	sums.norm_a = vector_inner_kernel(a->count, SPARSEVEC_VALUES(a), SPARSEVEC_VALUES(a));
-	sums.norm_b = vector_inner_kernel(b->count, SPARSEVEC_VALUES(b), SPARSEVEC_VALUES(b));
+	sums.norm_a = vector_inner_kernel(a->count, SPARSEVEC_VALUES(a),
+									  SPARSEVEC_VALUES(a));
+	sums.norm_b = vector_inner_kernel(b->count, SPARSEVEC_VALUES(b),
+									  SPARSEVEC_VALUES(b));
 	return sums;
 }
 
@@ -158,7 +160,8 @@ name##_precise_distance(const Struct *a, const Struct *b) \
 	norm_b = 1 / sqrt(norm_b); \
 	for (int i = 0; i < a->dims; i++) \
 	{ \
-		double		difference = AS_FLOAT(a->x[i]) * norm_a - AS_FLOAT(b->x[i]) * norm_b; \
+		double		difference = AS_FLOAT(a->x[i]) * norm_a - \
+			AS_FLOAT(b->x[i]) * norm_b; \
 		\
 		sum += difference * difference; \
 	} \
@@ -259,7 +262,8 @@ hamming_distance(PG_FUNCTION_ARGS)
 	const VarBit *b = argument_get(fcinfo, 1, &b_buffer);
 
 	check_same_length(a, b);
-	PG_RETURN_FLOAT8((double) bit_hamming_kernel(VARBITBYTES(a), VARBITS(a), VARBITS(b)));
+	PG_RETURN_FLOAT8(
+		(double) bit_hamming_kernel(VARBITBYTES(a), VARBITS(a), VARBITS(b)));
 }
 
 EMBED_FUNCTION(jaccard_distance);
@@ -272,5 +276,6 @@ jaccard_distance(PG_FUNCTION_ARGS)
 	const VarBit *b = argument_get(fcinfo, 1, &b_buffer);
 
 	check_same_length(a, b);
-	PG_RETURN_FLOAT8(bit_jaccard_kernel(VARBITBYTES(a), VARBITS(a), VARBITS(b)));
+	PG_RETURN_FLOAT8(
+		bit_jaccard_kernel(VARBITBYTES(a), VARBITS(a), VARBITS(b)));
 }

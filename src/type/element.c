@@ -197,7 +197,8 @@ compare_elements(const void *a, const void *b)
 }
 
 SparseVector *
-sparsevec_build_soft(int64 dims, SparseElement *elements, int count, Node *context)
+sparsevec_build_soft(int64 dims, SparseElement *elements, int count,
+					 Node *context)
 {
 	int			nonzeros = 0;
 	bool		ascending = true;
@@ -248,7 +249,8 @@ sparsevec_build(int dims, SparseElement *elements, int count)
 void
 reader_skip_space(VectorReader *reader)
 {
-	while (*reader->cursor == ' ' || (*reader->cursor >= '\t' && *reader->cursor <= '\r'))
+	while (*reader->cursor == ' ' ||
+		   (*reader->cursor >= '\t' && *reader->cursor <= '\r'))
 		reader->cursor++;
 }
 
@@ -264,8 +266,7 @@ reader_syntax_error(VectorReader *reader, const char *detail)
 }
 
 /*
- * read_decimal
- *	  Read an ordinary decimal number, several times as fast as strtof.
+ * Read an ordinary decimal number, several times as fast as strtof.
  *
  * Where the digits make an integer below 2^53 and the power of ten is at most
  * 22, both are exact doubles and their quotient or product is rounded once
@@ -321,23 +322,22 @@ read_decimal(const char *text, float *value)
 	if (exponent < -22 || exponent > 22 || *text == 'x' || *text == 'X')
 		return NULL;
 
-	number = exponent < 0 ? (double) digits / powers[-exponent] : (double) digits * powers[exponent];
+	number = exponent < 0 ? (double) digits / powers[-exponent]
+						  : (double) digits * powers[exponent];
 	if (digits != 0 && (number < FLT_MIN || number > FLT_MAX))
 		return NULL;
 
 	/* a float drops 29 bits; the middle is the highest of them alone */
 	memcpy(&bits, &number, sizeof(bits));
 	bits &= (UINT64CONST(1) << 29) - 1;
-	if (bits >= (UINT64CONST(1) << 28) - 1 && bits <= (UINT64CONST(1) << 28) + 1)
+	if (bits >= (UINT64CONST(1) << 28) - 1 &&
+		bits <= (UINT64CONST(1) << 28) + 1)
 		return NULL;
 	*value = (float) (negative ? -number : number);
 	return text;
 }
 
-/*
- * reader_number
- *	  Read one element of the type, which must be finite and in range.
- */
+/* Read one element of the type, which must be finite and in range. */
 bool
 reader_number(VectorReader *reader, float *value)
 {
@@ -365,7 +365,8 @@ reader_number(VectorReader *reader, float *value)
 		ereturn(reader->context, false,
 				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
 				 errmsg("\"%s\" is out of range for type %s",
-						pnstrdup(reader->cursor, end - reader->cursor), type->name)));
+						pnstrdup(reader->cursor, end - reader->cursor),
+						type->name)));
 	reader->cursor = end;
 	return true;
 }
@@ -375,7 +376,8 @@ int32
 read_typmod(const VectorType *type, Datum array)
 {
 	int			count;
-	int32	   *modifiers = ArrayGetIntegerTypmods(DatumGetArrayTypeP(array), &count);
+	int32	   *modifiers = ArrayGetIntegerTypmods(DatumGetArrayTypeP(array),
+												   &count);
 
 	if (count != 1)
 		ereport(ERROR,

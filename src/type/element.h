@@ -96,13 +96,19 @@ extern bool check_typmod(int32 typmod, int dims, Node *context);
 extern bool check_finite(const VectorType *type, float value, Node *context);
 extern bool check_nonzeros(int64 count, Node *context);
 extern void check_same_dims(const VectorType *type, int a, int b);
-pg_noreturn extern void raise_out_of_range(const VectorType *type, float value);
+pg_noreturn extern void raise_out_of_range(const VectorType *type,
+										   float value);
 
 /* Raises the error for the first that is not finite. */
-extern void check_finite_floats(const VectorType *type, const float *values, int count);
+extern void check_finite_floats(const VectorType *type, const float *values,
+								int count);
 
-/* A vector of finite floats; one that overflows the half is an error naming it. */
-extern Vector *dense_from_floats(const VectorType *type, const float *values, int dims);
+/*
+ * A vector of finite floats; one that overflows the half is an error naming
+ * it.
+ */
+extern Vector *dense_from_floats(const VectorType *type, const float *values,
+								 int dims);
 
 /* Is the index, counted from 0, within the dimensions? */
 extern bool check_index(int64 index, int64 dims, Node *context);
@@ -121,8 +127,8 @@ extern bool reader_syntax_error(VectorReader *reader, const char *detail);
 extern bool reader_number(VectorReader *reader, float *value);
 
 /* sparsevec_build with soft errors: returns NULL after saving one. */
-extern SparseVector *sparsevec_build_soft(int64 dims, SparseElement *elements, int count,
-										  Node *context);
+extern SparseVector *sparsevec_build_soft(int64 dims, SparseElement *elements,
+										  int count, Node *context);
 
 extern int32 read_typmod(const VectorType *type, Datum array);
 

@@ -24,7 +24,8 @@ static void
 require_free_name(const char *name, Oid schema)
 {
 	Oid			type = GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid,
-									   CStringGetDatum(name), ObjectIdGetDatum(schema));
+									   CStringGetDatum(name),
+									   ObjectIdGetDatum(schema));
 	Oid			extension;
 
 	if (!OidIsValid(type))

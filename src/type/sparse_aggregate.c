@@ -64,7 +64,8 @@ sparse_sum_create(FunctionCallInfo fcinfo, int32 dims, uint32 entries)
 static uint32
 sparse_sum_limit(void)
 {
-	int64		limit = work_mem * INT64CONST(1024) / (3 * (int64) sizeof(SumEntry));
+	int64		limit = work_mem * INT64CONST(1024) /
+						(3 * (int64) sizeof(SumEntry));
 
 	return (uint32) Min(Max(limit, 4 * SPARSEVEC_MAX_NONZEROS), PG_INT32_MAX);
 }
@@ -90,7 +91,8 @@ EMBED_FUNCTION(sparsevec_accum);
 Datum
 sparsevec_accum(PG_FUNCTION_ARGS)
 {
-	SparseSum  *state = PG_ARGISNULL(0) ? NULL : (SparseSum *) PG_GETARG_POINTER(0);
+	SparseSum  *state = PG_ARGISNULL(0) ? NULL
+										: (SparseSum *) PG_GETARG_POINTER(0);
 	ArgumentBuffer buffer;
 	const SparseVector *row;
 	const float *values;
@@ -117,8 +119,12 @@ EMBED_FUNCTION(sparsevec_combine);
 Datum
 sparsevec_combine(PG_FUNCTION_ARGS)
 {
-	SparseSum  *a = PG_ARGISNULL(0) ? NULL : (SparseSum *) PG_GETARG_POINTER(0);
-	SparseSum  *b = PG_ARGISNULL(1) ? NULL : (SparseSum *) PG_GETARG_POINTER(1);
+	SparseSum  *a = PG_ARGISNULL(0)
+						? NULL
+						: (SparseSum *) PG_GETARG_POINTER(0);
+	SparseSum  *b = PG_ARGISNULL(1)
+						? NULL
+						: (SparseSum *) PG_GETARG_POINTER(1);
 	sums_iterator iterator;
 	SumEntry   *entry;
 
@@ -172,7 +178,8 @@ sparsevec_deserialize(PG_FUNCTION_ARGS)
 	uint32		entries;
 
 	initStringInfo(&message);
-	appendBinaryStringInfo(&message, VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes));
+	appendBinaryStringInfo(&message, VARDATA_ANY(bytes),
+						   VARSIZE_ANY_EXHDR(bytes));
 	rows = pq_getmsgint64(&message);
 	dims = (int32) pq_getmsgint(&message, sizeof(int32));
 	entries = pq_getmsgint(&message, sizeof(uint32));
@@ -194,7 +201,8 @@ sparsevec_deserialize(PG_FUNCTION_ARGS)
 static Datum
 sparse_sum_finish(SparseSum *state, double divisor)
 {
-	SparseElement *elements = palloc(sizeof(SparseElement) * ((Size) state->sums->members + 1));
+	SparseElement *elements = palloc(sizeof(SparseElement) *
+									 ((Size) state->sums->members + 1));
 	int			count = 0;
 	sums_iterator iterator;
 	SumEntry   *entry;

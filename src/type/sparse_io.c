@@ -44,7 +44,9 @@ reader_expect(VectorReader *reader, char expected, const char *detail_at_end)
 {
 	reader_skip_space(reader);
 	if (*reader->cursor != expected)
-		return reader_syntax_error(reader, *reader->cursor == '\0' ? detail_at_end : NULL);
+		return reader_syntax_error(reader, *reader->cursor == '\0'
+											   ? detail_at_end
+											   : NULL);
 	reader->cursor++;
 	reader_skip_space(reader);
 	return true;
@@ -84,8 +86,8 @@ sparse_read_element(VectorReader *reader, SparseElements *elements)
 	if (!check_nonzeros((int64) elements->count + 1, reader->context))
 		return false;
 	if (elements->count > 0 && (elements->count & (elements->count - 1)) == 0)
-		elements->element = repalloc(elements->element,
-									 2 * elements->count * sizeof(SparseElement));
+		elements->element = repalloc(
+			elements->element, 2 * elements->count * sizeof(SparseElement));
 	elements->element[elements->count].index = index;
 	elements->element[elements->count].value = value;
 	elements->count++;
@@ -145,7 +147,8 @@ sparse_read(VectorReader *reader, int32 typmod)
 		!check_index(elements.lowest, dims, reader->context) ||
 		!check_index(elements.highest, dims, reader->context))
 		return NULL;
-	result = sparsevec_build_soft(dims, elements.element, elements.count, reader->context);
+	result = sparsevec_build_soft(dims, elements.element, elements.count,
+								  reader->context);
 	pfree(elements.element);
 	if (result == NULL || !check_typmod(typmod, dims, reader->context))
 		return NULL;
@@ -176,7 +179,8 @@ sparsevec_out(PG_FUNCTION_ARGS)
 	const float *values = SPARSEVEC_VALUES(vector);
 
 	/* per element: comma, index of at most 10 digits, colon, number */
-	char	   *text = palloc((Size) vector->count * (FLOAT_SHORTEST_DECIMAL_LEN + 12) + 16);
+	char	   *text = palloc(
+			  (Size) vector->count * (FLOAT_SHORTEST_DECIMAL_LEN + 12) + 16);
 	char	   *end = text;
 
 	*end++ = '{';
@@ -184,14 +188,14 @@ sparsevec_out(PG_FUNCTION_ARGS)
 	{
 		if (i > 0)
 			*end++ = ',';
-		end += pg_ltoa(vector->index[i] + 1, end);
+		pg_ltoa(vector->index[i] + 1, end);
+		end += strlen(end);
 		*end++ = ':';
 		end += float_to_shortest_decimal_bufn(values[i], end);
 	}
 	*end++ = '}';
 	*end++ = '/';
-	end += pg_ltoa(vector->dims, end);
-	*end = '\0';
+	pg_ltoa(vector->dims, end);
 	PG_FREE_IF_COPY(vector, 0);
 	PG_RETURN_CSTRING(text);
 }

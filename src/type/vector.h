@@ -51,7 +51,7 @@ StaticAssertDecl(offsetof(HalfVector, x) == 8, "halfvec layout");
 StaticAssertDecl(offsetof(SparseVector, index) == 16, "sparsevec layout");
 
 #define VECTOR_SIZE(dims)		(offsetof(Vector, x) + sizeof(float) * (dims))
-#define HALFVEC_SIZE(dims)		(offsetof(HalfVector, x) + sizeof(half) * (dims))
+#define HALFVEC_SIZE(dims) (offsetof(HalfVector, x) + sizeof(half) * (dims))
 #define SPARSEVEC_SIZE(count) \
 	(offsetof(SparseVector, index) + (sizeof(int32) + sizeof(float)) * (count))
 #define SPARSEVEC_VALUES(v)		((float *) ((v)->index + (v)->count))
@@ -82,6 +82,7 @@ typedef struct SparseElement
  * drops zeros.  Indices out of bounds, duplicates, values that are not finite
  * and more than SPARSEVEC_MAX_NONZEROS non-zeros raise an error.
  */
-extern SparseVector *sparsevec_build(int dims, SparseElement *elements, int count);
+extern SparseVector *sparsevec_build(int dims, SparseElement *elements,
+									 int count);
 
 #endif							/* TYPE_VECTOR_H */

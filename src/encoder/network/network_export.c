@@ -48,9 +48,8 @@ collect(const Datum *values, const bool *nulls, void *argument)
 	MemoryContextSwitchTo(caller);
 }
 
-/* The files of a model that the caller may read. */
-static FolderFile *
-files_of_model(Oid model, char **name, int *count)
+FolderFile *
+network_files_of_model(Oid model, char **name, int *count)
 {
 	ModelDescription *description = model_describe(model);
 	Collection	collection;
@@ -88,7 +87,8 @@ write_object(int object, const void *bytes, size_t length)
 }
 
 static void
-read_file(const char *model, const FolderFile *file, uint64 offset, void *bytes, size_t length)
+read_file(const char *model, const FolderFile *file, uint64 offset,
+		  void *bytes, size_t length)
 {
 	FormatFault fault = {0};
 
@@ -100,7 +100,8 @@ read_file(const char *model, const FolderFile *file, uint64 offset, void *bytes,
 }
 
 static void
-write_file(int object, const char *model, const FolderFile *file, unsigned char *buffer)
+write_file(int object, const char *model, const FolderFile *file,
+		   unsigned char *buffer)
 {
 	unsigned char *head = palloc(TAR_MAX_HEAD);
 	size_t		length = tar_write_head(head, file->name, file->file.size, 0);
@@ -128,10 +129,12 @@ export_model(PG_FUNCTION_ARGS)
 {
 	char	   *model;
 	int			count;
-	FolderFile *files = files_of_model(PG_GETARG_OID(0), &model, &count);
-	Datum		oid = DirectFunctionCall1(be_lo_create, ObjectIdGetDatum(InvalidOid));
-	int			object = DatumGetInt32(DirectFunctionCall2(be_lo_open, oid,
-														   Int32GetDatum(INV_WRITE)));
+	FolderFile *files = network_files_of_model(PG_GETARG_OID(0), &model,
+											   &count);
+	Datum		oid = DirectFunctionCall1(be_lo_create,
+										  ObjectIdGetDatum(InvalidOid));
+	int			object = DatumGetInt32(DirectFunctionCall2(
+				be_lo_open, oid, Int32GetDatum(INV_WRITE)));
 	unsigned char *buffer = palloc(PIECE_BYTES);
 
 	for (int i = 0; i < count; i++)
@@ -149,13 +152,16 @@ model_files(PG_FUNCTION_ARGS)
 {
 	char	   *model;
 	int			count;
-	FolderFile *files = files_of_model(PG_GETARG_OID(0), &model, &count);
+	FolderFile *files = network_files_of_model(PG_GETARG_OID(0), &model,
+											   &count);
 	struct ReturnSetInfo *set = set_result_begin(fcinfo);
 
 	for (int i = 0; i < count; i++)
 	{
 		size_t		size = files[i].file.size;
-		char	   *name = pg_any_to_server(files[i].name, (int) strlen(files[i].name), PG_UTF8);
+		char	   *name = pg_any_to_server(files[i].name,
+											(int) strlen(files[i].name),
+											PG_UTF8);
 		Datum		values[2];
 		bool		nulls[2] = {false, false};
 		bytea	   *data;
@@ -169,7 +175,8 @@ model_files(PG_FUNCTION_ARGS)
 		data = palloc(VARHDRSZ + size);
 		SET_VARSIZE(data, VARHDRSZ + size);
 		for (size_t at = 0; at < size; at += PIECE_BYTES)
-			read_file(model, &files[i], at, VARDATA(data) + at, Min(size - at, (size_t) PIECE_BYTES));
+			read_file(model, &files[i], at, VARDATA(data) + at,
+					  Min(size - at, (size_t) PIECE_BYTES));
 		values[0] = CStringGetTextDatum(name);
 		values[1] = PointerGetDatum(data);
 		set_result_add(set, values, nulls);

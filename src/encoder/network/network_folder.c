@@ -31,7 +31,8 @@ allocate(void *context, size_t size)
 
 	if (size > MaxAllocHugeSize - ARENA_ALIGNMENT)
 		return NULL;
-	block = MemoryContextAllocExtended((MemoryContext) context, size + ARENA_ALIGNMENT,
+	block = MemoryContextAllocExtended((MemoryContext) context,
+									   size + ARENA_ALIGNMENT,
 									   MCXT_ALLOC_HUGE | MCXT_ALLOC_NO_OOM);
 	if (block == NULL)
 		return NULL;
@@ -50,12 +51,6 @@ void
 network_arena_begin(Arena *arena, MemoryContext context, size_t limit)
 {
 	arena_begin(arena, allocate, release, context, limit);
-}
-
-static void
-look_for_interrupts(void *context)
-{
-	CHECK_FOR_INTERRUPTS();
 }
 
 static int
@@ -84,7 +79,8 @@ errcode_of_fault(const NetworkFolder *network, FormatStatus status)
  * about a file that is missing or a limit.
  */
 pg_noreturn void
-network_folder_fault(const NetworkFolder *network, const char *file, const FormatFault *fault)
+network_folder_fault(const NetworkFolder *network, const char *file,
+					 const FormatFault *fault)
 {
 	StringInfoData detail;
 
@@ -107,7 +103,8 @@ network_folder_fault(const NetworkFolder *network, const char *file, const Forma
 }
 
 pg_noreturn void
-network_folder_refuse(const NetworkFolder *network, FormatStatus status, const char *detail)
+network_folder_refuse(const NetworkFolder *network, FormatStatus status,
+					  const char *detail)
 {
 	FormatFault fault = {0};
 
@@ -125,8 +122,8 @@ network_folder_read(NetworkFolder *network)
 	network->context = AllocSetContextCreate(CurrentMemoryContext, "embed folder",
 											 ALLOCSET_DEFAULT_SIZES);
 	network_arena_begin(&network->arena, network->context, FOLDER_MEMORY);
-	if (!folder_read(&network->folder, &network->arena, network->files, network->count,
-					 look_for_interrupts, NULL, &fault))
+	if (!folder_read(&network->folder, &network->arena, network->files,
+					 network->count, network_check_interrupts, NULL, &fault))
 		network_folder_fault(network, network->folder.file, &fault);
 }
 
@@ -162,20 +159,21 @@ network_folder_text(const NetworkFolder *network, int file, size_t *length)
 /* ---------- values ---------- */
 
 static void
-read_piece(const NetworkFolder *network, const Tensor *tensor, uint64 at, void *bytes,
-		   size_t count)
+read_piece(const NetworkFolder *network, const Tensor *tensor, uint64 at,
+		   void *bytes, size_t count)
 {
 	const FolderFile *file = &network->files[tensor->file];
 	FormatFault fault = {0};
 
 	CHECK_FOR_INTERRUPTS();
-	if (!format_file_read(&file->file, tensor->offset + at, bytes, count, &fault))
+	if (!format_file_read(&file->file, tensor->offset + at, bytes, count,
+						  &fault))
 		network_folder_fault(network, file->name, &fault);
 }
 
 void
-network_folder_floats(const NetworkFolder *network, const Tensor *tensor, NetworkReceive receive,
-					  void *argument)
+network_folder_floats(const NetworkFolder *network, const Tensor *tensor,
+					  NetworkReceive receive, void *argument)
 {
 	size_t		block_bytes = tensor_block_bytes(tensor->type);
 	size_t		block_elements = tensor_block_elements(tensor->type);
@@ -197,9 +195,13 @@ network_folder_floats(const NetworkFolder *network, const Tensor *tensor, Networ
 			FormatFault fault = {0};
 
 			format_fault(&fault, FORMAT_NOT_FINITE,
-						 tensor->offset + at + wrong / block_elements * block_bytes, 0,
-						 "Tensor \"%.100s\" has a value that is not finite.", tensor->name);
-			network_folder_fault(network, network->files[tensor->file].name, &fault);
+						 tensor->offset + at +
+							 wrong / block_elements * block_bytes,
+						 0,
+						 "Tensor \"%.100s\" has a value that is not finite.",
+						 tensor->name);
+			network_folder_fault(network, network->files[tensor->file].name,
+								 &fault);
 		}
 		receive(argument, values, elements);
 		at += count;
@@ -226,7 +228,9 @@ integer_of(TensorType type, const unsigned char *bytes)
 		case TENSOR_U32:
 			return format_read_uint32(bytes);
 		default:
-			/* a U64 above the largest int64 is negative, and so out of range */
+			/*
+			 * a U64 above the largest int64 is negative, and so out of range
+			 */
 			return (int64) format_read_uint64(bytes);
 	}
 }
@@ -238,9 +242,11 @@ network_folder_integers(const NetworkFolder *network, const Tensor *tensor)
 	int64	   *values;
 	unsigned char *bytes = palloc(PIECE_BYTES);
 
-	if (tensor->elements > MaxAllocHugeSize / sizeof(int64) || tensor->elements > PG_INT32_MAX)
+	if (tensor->elements > MaxAllocHugeSize / sizeof(int64) ||
+		tensor->elements > PG_INT32_MAX)
 		network_folder_refuse(network, FORMAT_TOO_LARGE, "A tensor of whole numbers is too large.");
-	values = palloc_extended(Max(tensor->elements, 1) * sizeof(int64), MCXT_ALLOC_HUGE);
+	values = palloc_extended(Max(tensor->elements, 1) * sizeof(int64),
+							 MCXT_ALLOC_HUGE);
 	for (uint64 at = 0; at < tensor->bytes;)
 	{
 		size_t		count = Min(tensor->bytes - at, (uint64) PIECE_BYTES);

@@ -46,14 +46,18 @@ open_source(FunctionCallInfo fcinfo, const char *model)
 				 errdetail("%d are given.", given),
 				 errhint("Use one of directory, file, large_object, data, files.")));
 	if (!PG_ARGISNULL(ARG_DIRECTORY))
-		return source_of_directory(model, text_to_cstring(PG_GETARG_TEXT_PP(ARG_DIRECTORY)));
+		return source_of_directory(model, text_to_cstring(PG_GETARG_TEXT_PP(
+											  ARG_DIRECTORY)));
 	if (!PG_ARGISNULL(ARG_FILE))
-		return source_of_file(model, text_to_cstring(PG_GETARG_TEXT_PP(ARG_FILE)));
+		return source_of_file(model,
+							  text_to_cstring(PG_GETARG_TEXT_PP(ARG_FILE)));
 	if (!PG_ARGISNULL(ARG_LARGE_OBJECT))
 		return source_of_object(model, PG_GETARG_OID(ARG_LARGE_OBJECT));
 	if (!PG_ARGISNULL(ARG_DATA))
-		return source_of_data(model, (struct varlena *) PG_GETARG_BYTEA_PP(ARG_DATA));
-	return source_of_query(model, text_to_cstring(PG_GETARG_TEXT_PP(ARG_FILES)));
+		return source_of_data(model,
+							  (struct varlena *) PG_GETARG_BYTEA_PP(ARG_DATA));
+	return source_of_query(model,
+						   text_to_cstring(PG_GETARG_TEXT_PP(ARG_FILES)));
 }
 
 static void
@@ -61,7 +65,8 @@ read_request(FunctionCallInfo fcinfo, NetworkRequest *request)
 {
 	int			precision;
 
-	if (PG_ARGISNULL(ARG_MODEL) || PG_ARGISNULL(ARG_PRECISION) || PG_ARGISNULL(ARG_REPLACE))
+	if (PG_ARGISNULL(ARG_MODEL) || PG_ARGISNULL(ARG_PRECISION) ||
+		PG_ARGISNULL(ARG_REPLACE))
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("%s must not be null",
@@ -70,7 +75,9 @@ read_request(FunctionCallInfo fcinfo, NetworkRequest *request)
 	precision = choice_index("precision", text_to_cstring(PG_GETARG_TEXT_PP(ARG_PRECISION)),
 							 network_precisions);
 	request->precision = network_precisions[precision];
-	request->max_tokens = PG_ARGISNULL(ARG_MAX_TOKENS) ? 0 : PG_GETARG_INT32(ARG_MAX_TOKENS);
+	request->max_tokens = PG_ARGISNULL(ARG_MAX_TOKENS)
+							  ? 0
+							  : PG_GETARG_INT32(ARG_MAX_TOKENS);
 	if (!PG_ARGISNULL(ARG_MAX_TOKENS) &&
 		(request->max_tokens < 1 || request->max_tokens > NETWORK_MOST_TOKENS))
 		ereport(ERROR,
@@ -105,9 +112,10 @@ contents_of(const NetworkSource *source)
 }
 
 static Datum
-hand_over(FunctionCallInfo fcinfo, NetworkSource *source, const NetworkRequest *request)
+hand_over(FunctionCallInfo fcinfo, NetworkSource *source,
+		  const NetworkRequest *request)
 {
-	LOCAL_FCINFO(call, 7);
+	LOCAL_FCINFO(call, 8);
 	char	   *schema = get_namespace_name(extension_schema());
 	Oid			config = get_ts_config_oid(list_make2(makeString(schema),
 													  makeString("embed_whitespace")), false);
@@ -121,11 +129,13 @@ hand_over(FunctionCallInfo fcinfo, NetworkSource *source, const NetworkRequest *
 						   source->files[0].name)));
 	if (source->path == NULL && !OidIsValid(source->object) && data == NULL)
 		data = contents_of(source);
-	InitFunctionCallInfoData(*call, NULL, 7, InvalidOid, NULL, NULL);
+	InitFunctionCallInfoData(*call, NULL, 8, InvalidOid, NULL, NULL);
 	call->args[0].value = PG_GETARG_DATUM(ARG_MODEL);
 	call->args[0].isnull = false;
 	call->args[1].isnull = source->path == NULL;
-	call->args[1].value = source->path == NULL ? (Datum) 0 : CStringGetTextDatum(source->path);
+	call->args[1].value = source->path == NULL
+							  ? (Datum) 0
+							  : CStringGetTextDatum(source->path);
 	call->args[2].isnull = !OidIsValid(source->object);
 	call->args[2].value = ObjectIdGetDatum(source->object);
 	call->args[3].isnull = data == NULL;
@@ -135,29 +145,17 @@ hand_over(FunctionCallInfo fcinfo, NetworkSource *source, const NetworkRequest *
 	call->args[5].isnull = true;
 	call->args[6].value = PG_GETARG_DATUM(ARG_REPLACE);
 	call->args[6].isnull = false;
+	call->args[7].value = CStringGetTextDatum("stop");
+	call->args[7].isnull = false;
 	source_close(source);
 	return import_word_vectors(call);
 }
 
 /* ---------- networks ---------- */
 
-static const NetworkMethod *
-require_method(const NetworkFolder *network)
-{
-	const NetworkMethod *method = network_method_of(network->folder.kind);
-
-	if (method == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("could not import model \"%s\": models of kind %s are not supported",
-						network->model, folder_kind_name(network->folder.kind)),
-				 errhint("Static models (model2vec, StaticEmbedding), tokenizers and word vectors can be imported.")));
-	return method;
-}
-
 static void
-tell(const NetworkFolder *network, const NetworkMethod *method, const StorePlan *plan,
-	 const char *found)
+tell(const NetworkFolder *network, const NetworkMethod *method,
+	 const StorePlan *plan, const char *found)
 {
 	StringInfoData left_out;
 
@@ -165,10 +163,36 @@ tell(const NetworkFolder *network, const NetworkMethod *method, const StorePlan 
 	if (plan->left_out_count > 0)
 		appendStringInfo(&left_out, "; left out: %d files of " UINT64_FORMAT " bytes with weights in other forms",
 						 plan->left_out_count, plan->left_out_bytes);
-	ereport(NOTICE,
-			(errmsg("model \"%s\": %s, %s; %d files of " UINT64_FORMAT " bytes%s", network->model,
-					folder_kind_name(method->kind), found,
-					network->count - plan->left_out_count, plan->bytes, left_out.data)));
+	ereport(NOTICE, (errmsg("model \"%s\": %s, %s; %d files of " UINT64_FORMAT
+							" bytes%s",
+							network->model, folder_kind_name(method->kind),
+							found, network->count - plan->left_out_count,
+							plan->bytes, left_out.data)));
+}
+
+Oid
+network_create(const NetworkFolder *network, const NetworkRequest *request,
+			   bool replace, Progress *progress)
+{
+	const NetworkMethod *method = network_method_require(network);
+	ModelDefinition definition;
+	ModelWriter *writer;
+	StorePlan  *plan;
+	StringInfoData found;
+	Oid			table;
+
+	model_definition_init(&definition, network->model, method->method,
+						  replace);
+	model_check_creation(&definition);
+	plan = store_plan(network);
+	initStringInfo(&found);
+	method->take(network, request, &definition, &found);
+	progress_phase(progress, "writing rows", (double) plan->bytes);
+	writer = model_create(&definition);
+	store_folder(network, plan, writer, progress);
+	table = model_finish(writer);
+	tell(network, method, plan, found.data);
+	return table;
 }
 
 Datum
@@ -177,12 +201,7 @@ import_model(PG_FUNCTION_ARGS)
 	NetworkFolder network = {0};
 	NetworkRequest request;
 	NetworkSource *source;
-	const NetworkMethod *method;
-	ModelDefinition definition;
-	ModelWriter *writer;
-	StorePlan  *plan;
 	Progress   *progress;
-	StringInfoData found;
 	Oid			table;
 
 	read_request(fcinfo, &request);
@@ -194,20 +213,10 @@ import_model(PG_FUNCTION_ARGS)
 	if (network.folder.kind == FOLDER_OTHER)
 		return hand_over(fcinfo, source, &request);
 
-	method = require_method(&network);
-	model_definition_init(&definition, network.model, method->method,
-						  PG_GETARG_BOOL(ARG_REPLACE));
-	model_check_creation(&definition);
 	progress = progress_begin(psprintf("importing model \"%s\"", network.model), "bytes");
-	plan = store_plan(&network);
-	initStringInfo(&found);
-	method->take(&network, &request, &definition, &found);
-	progress_phase(progress, "writing rows", (double) plan->bytes);
-	writer = model_create(&definition);
-	store_folder(&network, plan, writer, progress);
-	table = model_finish(writer);
+	table = network_create(&network, &request, PG_GETARG_BOOL(ARG_REPLACE),
+						   progress);
 	source_close(source);
 	progress_end(progress);
-	tell(&network, method, plan, found.data);
 	PG_RETURN_OID(table);
 }

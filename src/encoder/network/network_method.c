@@ -24,8 +24,10 @@ network_method_register(const NetworkMethod *method)
 	model_method_register(method->method);
 }
 
-const NetworkMethod *
-network_method_of(FolderKind kind)
+/* ---------- which method a folder is for ---------- */
+
+static const NetworkMethod *
+method_of_kind(FolderKind kind)
 {
 	for (int i = 0; i < method_count; i++)
 	{
@@ -33,6 +35,77 @@ network_method_of(FolderKind kind)
 			return methods[i];
 	}
 	return NULL;
+}
+
+static bool
+takes_architecture(const NetworkMethod *method, const char *architecture)
+{
+	for (int i = 0; method->architectures != NULL &&
+		 method->architectures[i] != NULL; i++)
+	{
+		if (strcmp(method->architectures[i], architecture) == 0)
+			return true;
+	}
+	return false;
+}
+
+pg_noreturn static void
+refuse_architecture(const NetworkFolder *network, const char *architecture)
+{
+	StringInfoData known;
+
+	initStringInfo(&known);
+	for (int i = 0; i < method_count; i++)
+	{
+		for (int k = 0; methods[i]->architectures != NULL &&
+			 methods[i]->architectures[k] != NULL; k++)
+			appendStringInfo(&known, "%s%s", known.len > 0 ? ", " : "",
+							 methods[i]->architectures[k]);
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+			 errmsg("could not import model \"%s\": the architecture \"%s\" is not supported",
+					network->model, architecture),
+			 errhint("Architectures of GGUF files that are supported: %s.  A GGUF file of a vocabulary alone becomes a tokenizer.",
+					 known.len > 0 ? known.data : "none")));
+}
+
+/* A GGUF file without tensors is a vocabulary. */
+static const NetworkMethod *
+method_of_gguf(const NetworkFolder *network)
+{
+	const char *architecture = network_gguf_architecture(network);
+
+	if (network->folder.weights.count == 0)
+		return method_of_kind(FOLDER_TOKENIZER);
+	for (int i = 0; i < method_count; i++)
+	{
+		if (takes_architecture(methods[i], architecture))
+			return methods[i];
+	}
+	refuse_architecture(network, architecture);
+}
+
+const NetworkMethod *
+network_method_require(const NetworkFolder *network)
+{
+	const NetworkMethod *method;
+	StringInfoData known;
+
+	if (network->folder.kind == FOLDER_GGUF)
+		return method_of_gguf(network);
+	method = method_of_kind(network->folder.kind);
+	if (method != NULL)
+		return method;
+	initStringInfo(&known);
+	for (int i = 0; i < method_count; i++)
+		appendStringInfo(&known, "%s, ", folder_kind_name(methods[i]->kind));
+	ereport(ERROR,
+			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+			 errmsg("could not import model \"%s\": models of kind %s are not supported",
+					network->model, folder_kind_name(network->folder.kind)),
+			 errhint("Kinds that can be imported: %sword vectors.",
+					 known.data)));
 }
 
 void
@@ -54,17 +127,21 @@ static const OptionDeclaration tokenizer_options[] = {
 
 /* Whoever gives a length wants it; otherwise what the file itself says. */
 static int
-tokenizer_limit(const NetworkFolder *network, const Tokenizer *tokenizer, int64 given)
+tokenizer_limit(const NetworkFolder *network, const Tokenizer *tokenizer,
+				int64 given)
 {
 	if (given > 0)
 		return (int) given;
+	if (network->folder.kind == FOLDER_GGUF)
+		return (int) network_gguf_max_tokens(network);
 	if (network->folder.max_tokens > 0)
 		return (int) network->folder.max_tokens;
 	return (int) Min(tokenizer_max_length(tokenizer), NETWORK_MOST_TOKENS);
 }
 
 static void
-open_compiled(const NetworkFolder *network, TokenizerImage *image, Tokenizer *tokenizer)
+open_compiled(const NetworkFolder *network, TokenizerImage *image,
+			  Tokenizer *tokenizer)
 {
 	network_folder_compile(network, image);
 	if (!tokenizer_open(tokenizer, image->bytes, image->size))
@@ -79,11 +156,17 @@ take_tokenizer(const NetworkFolder *network, const NetworkRequest *request,
 	Tokenizer	tokenizer;
 	int			limit;
 
+	if (strcmp(request->precision, "float32") != 0 &&
+		strcmp(request->precision, "auto") != 0)
+		network_folder_refuse(network, FORMAT_UNSUPPORTED,
+							  "A tokenizer has no weights, to which a precision could apply.");
 	open_compiled(network, &image, &tokenizer);
 	if (request->max_tokens > 0)
 		model_definition_int(definition, "max_tokens", request->max_tokens);
 	limit = tokenizer_limit(network, &tokenizer, request->max_tokens);
-	appendStringInfo(notice, "%u tokens", tokenizer_size(&tokenizer));
+	appendStringInfo(notice, "%s of %u tokens",
+					 tokenizer_model_name(&tokenizer),
+					 tokenizer_size(&tokenizer));
 	if (limit > 0)
 		appendStringInfo(notice, ", at most %d in a text", limit);
 	pfree(image.bytes);
@@ -111,6 +194,7 @@ static const ModelMethod tokenizer_method = {
 	.column_count = NETWORK_COLUMNS,
 	.options = tokenizer_options,
 	.build_image = build_tokenizer,
+	.refresh_header = network_sums_refresh,
 	.image_format = 1,
 	.image_sections = NETWORK_SECTIONS
 };

@@ -63,7 +63,8 @@ source_add(NetworkSource *source, const char *name, FormatFile file)
 	if (source->count == source->capacity)
 	{
 		source->capacity *= 2;
-		source->files = repalloc(source->files, sizeof(FolderFile) * source->capacity);
+		source->files = repalloc(source->files,
+								 sizeof(FolderFile) * source->capacity);
 	}
 	source->files[source->count].name = name;
 	source->files[source->count++].file = file;
@@ -109,7 +110,8 @@ read_server_file(void *context, uint64_t offset, void *buffer, size_t length)
 		if (source->descriptor >= 0)
 			CloseTransientFile(source->descriptor);
 		source->open_path = NULL;
-		source->descriptor = OpenTransientFile(file->path, O_RDONLY | PG_BINARY);
+		source->descriptor = OpenTransientFile(file->path,
+											   O_RDONLY | PG_BINARY);
 		if (source->descriptor < 0)
 			ereport(ERROR,
 					(errcode_for_file_access(),
@@ -121,7 +123,8 @@ read_server_file(void *context, uint64_t offset, void *buffer, size_t length)
 		ssize_t		count;
 
 		CHECK_FOR_INTERRUPTS();
-		count = pread(source->descriptor, to, Min(length, (size_t) PIECE_BYTES), (off_t) offset);
+		count = pread(source->descriptor, to,
+					  Min(length, (size_t) PIECE_BYTES), (off_t) offset);
 		if (count < 0 && errno == EINTR)
 			continue;
 		if (count < 0)
@@ -140,13 +143,15 @@ read_server_file(void *context, uint64_t offset, void *buffer, size_t length)
 }
 
 static void
-add_server_file(NetworkSource *source, const char *name, const char *path, uint64 size)
+add_server_file(NetworkSource *source, const char *name, const char *path,
+				uint64 size)
 {
 	ServerFile *file = palloc(sizeof(ServerFile));
 
 	file->source = source;
 	file->path = pstrdup(path);
-	source_add(source, pstrdup(name), format_file(read_server_file, file, size));
+	source_add(source, pstrdup(name),
+			   format_file(read_server_file, file, size));
 }
 
 /*
@@ -154,7 +159,8 @@ add_server_file(NetworkSource *source, const char *name, const char *path, uint6
  * neither a file nor a directory is passed over.
  */
 static void
-add_directory(NetworkSource *source, const char *path, const char *prefix, int depth)
+add_directory(NetworkSource *source, const char *path, const char *prefix,
+			  int depth)
 {
 	DIR		   *directory = AllocateDir(path);
 	struct dirent *entry;
@@ -187,7 +193,8 @@ add_directory(NetworkSource *source, const char *path, const char *prefix, int d
 static int
 compare_names(const void *left, const void *right)
 {
-	return strcmp(((const FolderFile *) left)->name, ((const FolderFile *) right)->name);
+	return strcmp(((const FolderFile *) left)->name,
+				  ((const FolderFile *) right)->name);
 }
 
 NetworkSource *
@@ -221,7 +228,8 @@ ends_with(const char *text, const char *end)
 {
 	size_t		length = strlen(text);
 
-	return length >= strlen(end) && strcmp(text + length - strlen(end), end) == 0;
+	return length >= strlen(end) &&
+		   strcmp(text + length - strlen(end), end) == 0;
 }
 
 /* "model-00001-of-00003.gguf": the length of the common start, or 0. */
@@ -259,7 +267,8 @@ add_parts(NetworkSource *source, const char *directory, const char *name)
 
 		if (length_before_part(entry->d_name) == common &&
 			strncmp(entry->d_name, name, common) == 0 &&
-			strcmp(entry->d_name + strlen(name) - 9, name + strlen(name) - 9) == 0 &&
+			strcmp(entry->d_name + strlen(name) - 9,
+				   name + strlen(name) - 9) == 0 &&
 			stat(full, &status) == 0 && S_ISREG(status.st_mode))
 			add_server_file(source, entry->d_name, full, status.st_size);
 	}
@@ -311,13 +320,15 @@ read_object(void *context, uint64_t offset, void *buffer, size_t length)
 	char	   *to = buffer;
 
 	DirectFunctionCall3(be_lo_lseek64, Int32GetDatum(descriptor),
-						Int64GetDatum((int64) offset), Int32GetDatum(SEEK_SET));
+						Int64GetDatum((int64) offset),
+						Int32GetDatum(SEEK_SET));
 	while (length > 0)
 	{
 		int			count;
 
 		CHECK_FOR_INTERRUPTS();
-		count = lo_read(descriptor, to, (int) Min(length, (size_t) PIECE_BYTES));
+		count = lo_read(descriptor, to,
+						(int) Min(length, (size_t) PIECE_BYTES));
 		if (count <= 0)
 			return false;
 		to += count;
@@ -332,11 +343,12 @@ source_object(NetworkSource *source, Oid object)
 	int		   *descriptor = palloc(sizeof(int));
 	int64		size;
 
-	*descriptor = DatumGetInt32(DirectFunctionCall2(be_lo_open, ObjectIdGetDatum(object),
-													Int32GetDatum(INV_READ)));
+	*descriptor = DatumGetInt32(DirectFunctionCall2(
+		be_lo_open, ObjectIdGetDatum(object), Int32GetDatum(INV_READ)));
 	source->objects[source->object_count++] = *descriptor;
-	size = DatumGetInt64(DirectFunctionCall3(be_lo_lseek64, Int32GetDatum(*descriptor),
-											 Int64GetDatum(0), Int32GetDatum(SEEK_END)));
+	size = DatumGetInt64(
+		DirectFunctionCall3(be_lo_lseek64, Int32GetDatum(*descriptor),
+							Int64GetDatum(0), Int32GetDatum(SEEK_END)));
 	return format_file(read_object, descriptor, (uint64) size);
 }
 
@@ -397,7 +409,8 @@ spool(NetworkSource *source, const char *bytes, size_t length)
 	for (size_t at = 0; at < length; at += PIECE_BYTES)
 	{
 		CHECK_FOR_INTERRUPTS();
-		BufFileWrite(source->spool, (char *) bytes + at, Min(length - at, (size_t) PIECE_BYTES));
+		BufFileWrite(source->spool, (char *) bytes + at,
+					 Min(length - at, (size_t) PIECE_BYTES));
 	}
 	whole = format_file(read_spool, source, source->spooled + length);
 	file = format_file_part(&whole, source->spooled, length);
@@ -453,8 +466,9 @@ source_of_query(const char *model, const char *query)
 		const QueryValue *name = query_value(reader, 0);
 
 		source_add(source, check_name(name->text, name->length),
-				   value->kind == QUERY_BYTES ? spool(source, value->text, value->length) :
-				   source_object(source, value->oid));
+				   value->kind == QUERY_BYTES
+					   ? spool(source, value->text, value->length)
+					   : source_object(source, value->oid));
 	}
 	query_close(reader);
 	if (source->count == 0)

@@ -44,7 +44,8 @@ extern void source_close(NetworkSource *source);
 
 /* Between the files that make sources. */
 extern NetworkSource *source_create(const char *model);
-extern void source_add(NetworkSource *source, const char *name, FormatFile file);
+extern void source_add(NetworkSource *source, const char *name,
+					   FormatFile file);
 extern FormatFile source_object(NetworkSource *source, Oid object);
 
 /*

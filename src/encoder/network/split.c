@@ -99,7 +99,8 @@ fits_model(SplitTokens *tokens, int start, int end, int max_tokens)
 	ModelTokens *model = (ModelTokens *) tokens;
 	TokenizerEncoding encoding = whole_text();
 	int			length = end - start;
-	const char *utf8 = network_text(model->tokenizer, model->input + start, &length);
+	const char *utf8 = network_text(model->tokenizer, model->input + start,
+									&length);
 	TokenizerTokens found;
 
 	network_encode(model->tokenizer, utf8, length, &encoding, &found);
@@ -129,7 +130,8 @@ find_places(ModelTokens *model, int length)
 
 	encoding.offsets = converted ? TOKENIZER_CHARACTERS : TOKENIZER_BYTES;
 	network_encode(model->tokenizer, utf8, bytes, &encoding, &found);
-	model->places = palloc_extended(sizeof(SplitToken) * Max(found.count, 1), MCXT_ALLOC_HUGE);
+	model->places = palloc_extended(sizeof(SplitToken) * Max(found.count, 1),
+									MCXT_ALLOC_HUGE);
 	for (uint32 i = 0; i < found.count; i++)
 	{
 		const TokenizerToken *token = &found.tokens[i];
@@ -208,8 +210,8 @@ split_text_by_model(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("model must not be null")));
-	model.tokenizer = network_tokenizer(fcinfo->flinfo,
-										model_open(fcinfo->flinfo, PG_GETARG_OID(1), NULL));
+	model.tokenizer = network_tokenizer(
+		fcinfo->flinfo, model_open(fcinfo->flinfo, PG_GETARG_OID(1), NULL));
 	max_tokens = passage_tokens(model.tokenizer, !PG_ARGISNULL(2),
 								PG_ARGISNULL(2) ? 0 : PG_GETARG_INT32(2));
 	set = set_result_begin(fcinfo);
@@ -218,7 +220,8 @@ split_text_by_model(PG_FUNCTION_ARGS)
 	input = PG_GETARG_TEXT_PP(0);
 	bytes = VARSIZE_ANY_EXHDR(input);
 	model.input = VARDATA_ANY(input);
-	splitter = splitter_create(model.input, bytes, max_tokens, PG_GETARG_INT32(3), &model.tokens);
+	splitter = splitter_create(model.input, bytes, max_tokens,
+							   PG_GETARG_INT32(3), &model.tokens);
 	find_places(&model, bytes);
 	character_counter_begin(&counter, model.input);
 	while (splitter_next(splitter, &start, &end))
@@ -229,8 +232,10 @@ split_text_by_model(PG_FUNCTION_ARGS)
 
 		values[0] = Int32GetDatum(++passages);
 		values[1] = Int32GetDatum(before + 1);
-		values[2] = Int32GetDatum(character_count_ahead(&counter, end) - before);
-		values[3] = PointerGetDatum(cstring_to_text_with_len(model.input + start, end - start));
+		values[2] = Int32GetDatum(character_count_ahead(&counter, end) -
+								  before);
+		values[3] = PointerGetDatum(
+			cstring_to_text_with_len(model.input + start, end - start));
 		set_result_add(set, values, nulls);
 		pfree(DatumGetPointer(values[3]));
 	}

@@ -11,6 +11,8 @@
  */
 #include "encoder/network/store.h"
 
+#include "encoder/network/sums.h"
+
 #include <math.h>
 
 #include "catalog/pg_type.h"
@@ -33,6 +35,7 @@ typedef struct Store
 	int32		id;
 	bytea	   *part;			/* room for one */
 	float	   *values;			/* of a piece */
+	NetworkSums sums;			/* of the rows written */
 } Store;
 
 static bool
@@ -40,7 +43,8 @@ ends_with(const char *text, const char *end)
 {
 	size_t		length = strlen(text);
 
-	return length >= strlen(end) && strcmp(text + length - strlen(end), end) == 0;
+	return length >= strlen(end) &&
+		   strcmp(text + length - strlen(end), end) == 0;
 }
 
 /* Is it a file that the tensors of the model are read from? */
@@ -54,8 +58,10 @@ has_weights(const ModelFolder *folder, int file)
 	}
 	for (int i = 0; i < folder->module_count; i++)
 	{
-		if ((folder->modules[i].weight != NULL && folder->modules[i].weight->file == file) ||
-			(folder->modules[i].bias != NULL && folder->modules[i].bias->file == file))
+		if ((folder->modules[i].weight != NULL &&
+			 folder->modules[i].weight->file == file) ||
+			(folder->modules[i].bias != NULL &&
+			 folder->modules[i].bias->file == file))
 			return true;
 	}
 	return false;
@@ -73,7 +79,9 @@ is_other_form(const NetworkFolder *network, int file)
 	};
 	const char *name = network->files[file].name;
 
-	if (network->folder.weights.count == 0 || has_weights(&network->folder, file))
+	if (network->folder.weights.count == 0 ||
+		has_weights(&network->folder, file) ||
+		strncmp(name, NETWORK_ADAPTER, strlen(NETWORK_ADAPTER)) == 0)
 		return false;
 	if (strncmp(name, "onnx/", 5) == 0 || strncmp(name, "openvino/", 9) == 0)
 		return true;
@@ -107,9 +115,11 @@ store_plan(const NetworkFolder *network)
 		{
 			FormatFault fault = {0};
 
-			format_fault(&fault, FORMAT_TOO_LARGE, 0, 0,
-						 "It has %llu bytes; files that are no weights may have %llu.",
-						 (unsigned long long) size, (unsigned long long) FILE_MOST_BYTES);
+			format_fault(
+				&fault, FORMAT_TOO_LARGE, 0, 0,
+				"It has %llu bytes; files that are no weights may have %llu.",
+				(unsigned long long) size,
+				(unsigned long long) FILE_MOST_BYTES);
 			network_folder_fault(network, network->files[i].name, &fault);
 		}
 	}
@@ -118,6 +128,7 @@ store_plan(const NetworkFolder *network)
 
 /* ---------- rows ---------- */
 
+/* Row 0, which speaks of all the others. */
 static void
 write_header(Store *store)
 {
@@ -127,31 +138,40 @@ write_header(Store *store)
 	memset(nulls, true, sizeof(nulls));
 	nulls[NETWORK_ID] = false;
 	values[NETWORK_ID] = Int32GetDatum(0);
+	nulls[NETWORK_DATA] = false;
+	values[NETWORK_DATA] = PointerGetDatum(network_sums_value(&store->sums));
 	model_write_row(store->writer, values, nulls);
 }
 
 /* What is not finite is found before it is in the table. */
 static void
-check_values(Store *store, const Tensor *tensor, const char *bytes, size_t length, uint64 offset)
+check_values(Store *store, const Tensor *tensor, const char *bytes,
+			 size_t length, uint64 offset)
 {
 	size_t		block = tensor_block_bytes(tensor->type);
-	size_t		elements = length / block * tensor_block_elements(tensor->type);
+	size_t		elements = length / block *
+						   tensor_block_elements(tensor->type);
 	FormatFault fault = {0};
+	int			wrong;
 
 	if (tensor->type >= TENSOR_I8 && tensor->type <= TENSOR_BOOL)
 		return;
 	tensor_to_floats(tensor->type, bytes, elements, store->values);
-	if (format_first_not_finite(store->values, (int) elements) < 0)
+	wrong = format_first_not_finite(store->values, (int) elements);
+	if (wrong < 0)
 		return;
+	offset += wrong / tensor_block_elements(tensor->type) * block;
 	format_fault(&fault, FORMAT_NOT_FINITE, offset, 0,
 				 "Tensor \"%.100s\" has a value that is not finite.", tensor->name);
-	network_folder_fault(store->network, store->network->files[tensor->file].name, &fault);
+	network_folder_fault(store->network,
+						 store->network->files[tensor->file].name, &fault);
 }
 
 /* Bytes of a file as the parts of one thing. */
 static void
-write_parts(Store *store, int file, uint64 offset, uint64 length, const char *name,
-			const char *element, ArrayType *shape, const Tensor *tensor)
+write_parts(Store *store, int file, uint64 offset, uint64 length,
+			const char *name, const char *element, ArrayType *shape,
+			const Tensor *tensor)
 {
 	const FolderFile *source = &store->network->files[file];
 	size_t		block = tensor == NULL ? 1 : tensor_block_bytes(tensor->type);
@@ -159,7 +179,8 @@ write_parts(Store *store, int file, uint64 offset, uint64 length, const char *na
 	size_t		piece = PIECE_BYTES / block * block;
 	Datum		values[NETWORK_COLUMNS];
 	bool		nulls[NETWORK_COLUMNS] = {false};
-	char	   *converted = pg_any_to_server(name, (int) strlen(name), PG_UTF8);
+	char	   *converted = pg_any_to_server(name, (int) strlen(name),
+											 PG_UTF8);
 	uint64		at = 0;
 	int32		part = 0;
 
@@ -176,7 +197,8 @@ write_parts(Store *store, int file, uint64 offset, uint64 length, const char *na
 			size_t		count = Min(size - done, piece);
 			char	   *bytes = VARDATA(store->part) + done;
 
-			if (!format_file_read(&source->file, offset + at + done, bytes, count, &fault))
+			if (!format_file_read(&source->file, offset + at + done, bytes,
+								  count, &fault))
 				network_folder_fault(store->network, source->name, &fault);
 			if (tensor != NULL)
 				check_values(store, tensor, bytes, count, offset + at + done);
@@ -189,12 +211,15 @@ write_parts(Store *store, int file, uint64 offset, uint64 length, const char *na
 		values[NETWORK_PART] = Int32GetDatum(++part);
 		values[NETWORK_DATA] = PointerGetDatum(store->part);
 		model_write_row(store->writer, values, nulls);
+		network_sums_add(&store->sums, store->id,
+						 network_sum(VARDATA(store->part), size));
 		at += size;
 	} while (at < length);
 }
 
 static ArrayType *
-shape_of(const NetworkFolder *network, const uint64 *numbers, int count, const char *name)
+shape_of(const NetworkFolder *network, const uint64 *numbers, int count,
+		 const char *name)
 {
 	Datum		elements[TENSOR_MAX_RANK];
 
@@ -206,11 +231,13 @@ shape_of(const NetworkFolder *network, const uint64 *numbers, int count, const c
 										   PG_INT32_MAX));
 		elements[i] = Int32GetDatum((int32) numbers[i]);
 	}
-	return construct_array(elements, count, INT4OID, sizeof(int32), true, TYPALIGN_INT);
+	return construct_array(elements, count, INT4OID, sizeof(int32), true,
+						   TYPALIGN_INT);
 }
 
 static void
-write_bytes(Store *store, int file, uint64 offset, uint64 length, const char *element)
+write_bytes(Store *store, int file, uint64 offset, uint64 length,
+			const char *element)
 {
 	const char *name = store->network->files[file].name;
 
@@ -239,7 +266,9 @@ write_weights(Store *store, int file, const TensorList *list)
 		head_written = true;
 		write_parts(store, file, tensor->offset, tensor->bytes, tensor->name,
 					tensor_type_name(tensor->type),
-					shape_of(store->network, tensor->shape, tensor->rank, tensor->name), tensor);
+					shape_of(store->network, tensor->shape, tensor->rank,
+							 tensor->name),
+					tensor);
 		end = tensor->offset + tensor->bytes;
 	}
 	if (end < size)
@@ -263,8 +292,8 @@ write_safetensors(Store *store, int file)
 }
 
 void
-store_folder(const NetworkFolder *network, const StorePlan *plan, ModelWriter *writer,
-			 Progress *progress)
+store_folder(const NetworkFolder *network, const StorePlan *plan,
+			 ModelWriter *writer, Progress *progress)
 {
 	Store		store = {0};
 
@@ -274,18 +303,21 @@ store_folder(const NetworkFolder *network, const StorePlan *plan, ModelWriter *w
 	store.part = palloc(VARHDRSZ + NETWORK_PART_BYTES);
 	/* the most elements that a piece has: two in a byte and more */
 	store.values = palloc(sizeof(float) * PIECE_BYTES * 2);
-	write_header(&store);
+	network_sums_begin(&store.sums);
 	for (int i = 0; i < network->count; i++)
 	{
 		if (plan->left_out[i])
 			continue;
 		if (!has_weights(&network->folder, i))
-			write_bytes(&store, i, 0, network->files[i].file.size, ELEMENT_FILE);
+			write_bytes(&store, i, 0, network->files[i].file.size,
+						ELEMENT_FILE);
 		else if (ends_with(network->files[i].name, ".safetensors"))
 			write_safetensors(&store, i);
 		else
 			write_weights(&store, i, &network->folder.weights);
 	}
+	write_header(&store);
 	pfree(store.part);
 	pfree(store.values);
+	pfree(store.sums.data);
 }

@@ -14,6 +14,8 @@
  */
 #include "encoder/network/network.h"
 
+#include "encoder/network/sums.h"
+
 #include "access/detoast.h"
 #include "catalog/pg_type.h"
 #include "mb/pg_wchar.h"
@@ -84,8 +86,8 @@ network_table_begin(const char *model)
 	return table;
 }
 
-static void report_row(const NetworkTable *table, int32 id, const char *detail,...)
-			pg_attribute_printf(3, 4);
+static void report_row(const NetworkTable *table, int32 id, const char *detail,
+					   ...) pg_attribute_printf(3, 4);
 
 static void
 report_row(const NetworkTable *table, int32 id, const char *detail,...)
@@ -140,12 +142,12 @@ read_element(const NetworkTable *table, Row *row, Datum datum)
 	else
 	{
 		row->kind = ROW_TENSOR;
-		for (row->type = 0; row->type < TENSOR_TYPES; row->type++)
+		for (row->type = 0; row->type < TENSOR_TYPE_COUNT; row->type++)
 		{
 			if (strcmp(tensor_type_name(row->type), element) == 0)
 				break;
 		}
-		if (row->type == TENSOR_TYPES)
+		if (row->type == TENSOR_TYPE_COUNT)
 			report_row(table, row->id, "Its element \"%.100s\" is not known.", element);
 	}
 	pfree(element);
@@ -161,7 +163,8 @@ network_table_add(NetworkTable *table, const Datum *values, const bool *nulls)
 	if (table->count == table->capacity)
 	{
 		table->capacity *= 2;
-		table->rows = repalloc_huge(table->rows, sizeof(Row) * table->capacity);
+		table->rows = repalloc_huge(table->rows,
+									sizeof(Row) * table->capacity);
 	}
 	row = &table->rows[table->count++];
 	memset(row, 0, sizeof(Row));
@@ -208,8 +211,8 @@ count_parts(const NetworkTable *table, int first, uint64 *bytes)
 	{
 		const Row  *next = &table->rows[first + count];
 
-		if (next->part != count + 1 || next->kind != row->kind || next->type != row->type ||
-			strcmp(next->name, row->name) != 0)
+		if (next->part != count + 1 || next->kind != row->kind ||
+			next->type != row->type || strcmp(next->name, row->name) != 0)
 			break;
 		if (next->rank != row->rank ||
 			memcmp(next->shape, row->shape, sizeof(int32) * row->rank) != 0)
@@ -340,7 +343,8 @@ fetch_row(NetworkTable *table, const Row *row)
 
 /* Part of a row's data. */
 static void
-read_row(NetworkTable *table, const Row *row, uint64 offset, char *buffer, size_t length)
+read_row(NetworkTable *table, const Row *row, uint64 offset, char *buffer,
+		 size_t length)
 {
 	struct varlena *data;
 
@@ -354,7 +358,8 @@ read_row(NetworkTable *table, const Row *row, uint64 offset, char *buffer, size_
 			VARATT_EXTERNAL_GET_POINTER(pointer, row->data);
 			if (!VARATT_EXTERNAL_IS_COMPRESSED(pointer))
 			{
-				data = detoast_attr_slice(row->data, (int32) offset, (int32) length);
+				data = detoast_attr_slice(row->data, (int32) offset,
+										  (int32) length);
 				if (VARSIZE(data) - VARHDRSZ != length)
 					report_row(table, row->id, "Its data is shorter than the server says.");
 				memcpy(buffer, VARDATA(data), length);
@@ -430,9 +435,11 @@ check_tensor(const NetworkTable *table, const Tensor *tensor)
 	for (; low < file->count && rows[low].offset == tensor->offset; low++)
 	{
 		const Row  *row = &rows[low];
-		bool		equal = row->type == tensor->type && row->rank == tensor->rank;
+		bool		equal = row->type == tensor->type &&
+							row->rank == tensor->rank;
 
-		if (row->kind != ROW_TENSOR || row->part != 1 || strcmp(row->name, tensor->name) != 0)
+		if (row->kind != ROW_TENSOR || row->part != 1 ||
+			strcmp(row->name, tensor->name) != 0)
 			continue;
 		for (int k = 0; equal && k < row->rank; k++)
 			equal = (uint64) row->shape[k] == tensor->shape[k];
@@ -461,6 +468,56 @@ network_table_check(const NetworkTable *table, const NetworkFolder *network)
 	}
 }
 
+/* ---------- checksums ---------- */
+
+pg_noreturn static void
+report_sum(const NetworkTable *table, int32 id, const char *what)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_DATA_EXCEPTION),
+			 errmsg("row %d of embedding model \"%s\" is not as it was written", id, table->model),
+			 errdetail("%s", what),
+			 errhint("Import the model again with replace => true.  After a change on purpose, call embed_refresh().")));
+}
+
+/* Rows and checksums both go up by their ids. */
+static void
+check_sums(const NetworkTable *table, const bytea *sums)
+{
+	int			count = network_sums_count(sums);
+	int			next = 0;
+
+	if (count < 0)
+		report_row(table, 0, "Its data is no list of checksums.");
+	for (int i = 0; i < table->count || next < count; next++, i++)
+	{
+		int32		id = PG_INT32_MAX;
+		uint32		sum = 0;
+
+		if (next < count)
+			network_sums_get(sums, next, &id, &sum);
+		if (i == table->count || (next < count && id < table->rows[i].id))
+			report_sum(table, id, "It is missing.");
+		if (next == count || id > table->rows[i].id)
+			report_sum(table, table->rows[i].id,
+					   "Row 0 has no checksum of it.");
+		if (network_sum_value(table->rows[i].data) != sum)
+			report_sum(table, id, "Its data has another checksum than row 0 says.");
+	}
+}
+
+/* A table made by hand has none. */
+static void
+check_sums_of_header(const NetworkTable *table, ModelReader *reader)
+{
+	Datum		values[NETWORK_COLUMNS];
+	bool		nulls[NETWORK_COLUMNS];
+
+	model_reader_header(reader, values, nulls);
+	if (!nulls[NETWORK_DATA])
+		check_sums(table, DatumGetByteaPP(values[NETWORK_DATA]));
+}
+
 NetworkFolder *
 network_folder_of_table(ModelReader *reader)
 {
@@ -477,5 +534,6 @@ network_folder_of_table(ModelReader *reader)
 	network->files = network_table_finish(table, &network->count);
 	network_folder_read(network);
 	network_table_check(table, network);
+	check_sums_of_header(table, reader);
 	return network;
 }

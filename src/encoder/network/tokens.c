@@ -25,6 +25,12 @@ EMBED_FUNCTION(count_tokens);
 
 static const char tokenizer_owner = 0;
 
+void
+network_check_interrupts(void *context)
+{
+	CHECK_FOR_INTERRUPTS();
+}
+
 static void *
 resize(void *context, void *block, size_t size)
 {
@@ -39,10 +45,21 @@ resize(void *context, void *block, size_t size)
 	return repalloc_huge(block, size);
 }
 
-static void
-look_for_interrupts(void *context)
+void
+network_scratch_begin(TokenizerScratch *scratch, MemoryContext context)
 {
-	CHECK_FOR_INTERRUPTS();
+	tokenizer_scratch_begin(scratch, resize, context,
+							network_check_interrupts, NULL);
+}
+
+pg_noreturn static void
+report_no_tokenizer(const ModelDescription *description)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+			 errmsg("embedding model \"%s\" has no tokenizer", description->table_name),
+			 errdetail("It is a model of method \"%s\".", description->method->name),
+			 errhint("text_tokens() shows what a text search configuration makes of a text.")));
 }
 
 NetworkTokenizer *
@@ -55,23 +72,21 @@ network_tokenizer(FmgrInfo *flinfo, Model *model)
 	const void *image;
 
 	if (description->method->columns != network_columns)
-		ereport(ERROR,
-				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
-				 errmsg("embedding model \"%s\" has no tokenizer", description->table_name),
-				 errdetail("It is a model of method \"%s\".", description->method->name),
-				 errhint("text_tokens() shows what a text search configuration makes of a text.")));
+		report_no_tokenizer(description);
 	(void) database_character_source();	/* not without an encoding */
-	state = call_site_state(flinfo, &tokenizer_owner);
+	state = call_site_state_of(flinfo, &tokenizer_owner, model);
 	if (*state == NULL)
 	{
-		tokenizer = MemoryContextAllocZero(flinfo->fn_mcxt, sizeof(NetworkTokenizer));
-		tokenizer_scratch_begin(&tokenizer->scratch, resize, flinfo->fn_mcxt,
-								look_for_interrupts, NULL);
+		tokenizer = MemoryContextAllocZero(flinfo->fn_mcxt,
+										   sizeof(NetworkTokenizer));
+		network_scratch_begin(&tokenizer->scratch, flinfo->fn_mcxt);
 		*state = tokenizer;
 	}
 	tokenizer = *state;
 	tokenizer->limits = model_section(model, NETWORK_SECTION_LIMITS, &bytes);
 	image = model_section(model, NETWORK_SECTION_TOKENIZER, &bytes);
+	if (bytes == 0)
+		report_no_tokenizer(description);
 	if (tokenizer->model != NULL && tokenizer->version == model->version &&
 		tokenizer->tokenizer.bytes == image)
 	{
@@ -102,8 +117,8 @@ network_text(NetworkTokenizer *tokenizer, const char *text, int *length)
 	if (converted == text)
 		return text;
 	*length = (int) strlen(converted);
-	tokenizer->converted = MemoryContextStrdup((MemoryContext) tokenizer->scratch.resize_context,
-											   converted);
+	tokenizer->converted = MemoryContextStrdup(
+		(MemoryContext) tokenizer->scratch.resize_context, converted);
 	pfree(converted);
 	return tokenizer->converted;
 }
@@ -133,21 +148,24 @@ network_encode(NetworkTokenizer *tokenizer, const char *text, int length,
 
 	if (tokenizer->scratch.buffers[BUFFER_TOKENS].size > LONG_TEXT)
 		tokenizer_scratch_trim(&tokenizer->scratch);
-	status = tokenizer_encode(&tokenizer->tokenizer, text, (size_t) length, encoding,
-							  &tokenizer->scratch, tokens);
+	status = tokenizer_encode(&tokenizer->tokenizer, text, (size_t) length,
+							  encoding, &tokenizer->scratch, tokens);
 	if (status != TOKENIZER_OK)
-		ereport(ERROR,
-				(errcode(errcode_of_status(status)),
-				 errmsg("could not split a text into tokens of model \"%s\": %s",
-						tokenizer->model->description->table_name, tokenizer_message(status))));
+		ereport(
+			ERROR,
+			(errcode(errcode_of_status(status)),
+			 errmsg("could not split a text into tokens of model \"%s\": %s",
+					tokenizer->model->description->table_name,
+					tokenizer_message(status))));
 }
 
 char *
-network_token_text(const NetworkTokenizer *tokenizer, const TokenizerTokens *tokens, int number,
-				   int *length)
+network_token_text(const NetworkTokenizer *tokenizer,
+				   const TokenizerTokens *tokens, int number, int *length)
 {
 	size_t		bytes;
-	const char *text = tokenizer_token_text(&tokenizer->tokenizer, tokens, number, &bytes);
+	const char *text = tokenizer_token_text(&tokenizer->tokenizer, tokens,
+											number, &bytes);
 	char	   *copy = pnstrdup(text, bytes);
 	char	   *converted = pg_any_to_server(copy, (int) bytes, PG_UTF8);
 
@@ -205,7 +223,9 @@ model_tokens(PG_FUNCTION_ARGS)
 	return (Datum) 0;
 }
 
-/* count_tokens(model, input) -> integer: of the whole text, whatever is read */
+/*
+ * count_tokens(model, input) -> integer: of the whole text, whatever is read
+ */
 Datum
 count_tokens(PG_FUNCTION_ARGS)
 {

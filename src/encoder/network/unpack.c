@@ -17,13 +17,14 @@ pg_noreturn static void
 report_archive(const NetworkSource *source, const FormatFault *fault)
 {
 	ereport(ERROR,
-			(errcode(fault->status == FORMAT_READ_FAILED ? ERRCODE_IO_ERROR :
-					 fault->status == FORMAT_UNSUPPORTED ? ERRCODE_FEATURE_NOT_SUPPORTED :
-					 ERRCODE_INVALID_BINARY_REPRESENTATION),
+			(errcode(fault->status == FORMAT_READ_FAILED ? ERRCODE_IO_ERROR
+					 : fault->status == FORMAT_UNSUPPORTED
+						 ? ERRCODE_FEATURE_NOT_SUPPORTED
+						 : ERRCODE_INVALID_BINARY_REPRESENTATION),
 			 errmsg("could not import model \"%s\": %s", source->model,
 					format_message(fault->status)),
-			 errdetail("%s Byte " UINT64_FORMAT " of the archive.", fault->detail,
-					   (uint64) fault->offset)));
+			 errdetail("%s Byte " UINT64_FORMAT " of the archive.",
+					   fault->detail, (uint64) fault->offset)));
 }
 
 /* The length of "folder/" if all names begin with it, or 0. */
@@ -67,7 +68,8 @@ unpack_tar(NetworkSource *source)
 					 errhint("Use tar --dereference.")));
 		if (reader->kind == TAR_FILE)
 			source_add(source, pstrdup(reader->name),
-					   format_file_part(archive, reader->offset, reader->size));
+					   format_file_part(archive, reader->offset,
+										reader->size));
 	}
 	if (event == TAR_FAULT)
 		report_archive(source, &reader->fault);
@@ -98,7 +100,8 @@ name_of_contents(const unsigned char *bytes, size_t length)
 	if (length >= at + 6 && memcmp(bytes + at, "[PAD]", 5) == 0 &&
 		(bytes[at + 5] == '\n' || bytes[at + 5] == '\r'))
 		return "vocab.txt";
-	while (at < length && (bytes[at] == ' ' || (bytes[at] >= '\t' && bytes[at] <= '\r')))
+	while (at < length &&
+		   (bytes[at] == ' ' || (bytes[at] >= '\t' && bytes[at] <= '\r')))
 		at++;
 	if (at < length && bytes[at] == '{')
 		return "tokenizer.json";
@@ -125,7 +128,9 @@ source_unpack(NetworkSource *source)
 		return;
 	}
 	name = name_of_contents(bytes, length);
-	if (strcmp(file->name, "vocab.txt") != 0 && name != NULL)
+	/* GGUF is known by its contents, whatever its name */
+	if (name != NULL && strcmp(file->name, "vocab.txt") != 0 &&
+		(file->name[0] == '\0' || strcmp(name, "model.gguf") != 0))
 		file->name = name;
 	else if (file->name[0] == '\0')
 		file->name = "data";

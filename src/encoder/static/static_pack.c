@@ -13,7 +13,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "encoder/static/static.h"
+#include "encoder/static/static_precision.h"
 
 #include <math.h>
 
@@ -59,9 +59,11 @@ check_shapes(const NetworkFolder *network, const Tokenizer *tokenizer)
 	uint32		tokens = tokenizer_size(tokenizer);
 
 	if (dims > VECTOR_MAX_DIMS || rows > PG_INT32_MAX)
-		network_folder_refuse(network, FORMAT_TOO_LARGE,
-							  psprintf("It has " UINT64_FORMAT " rows of " UINT64_FORMAT " dimensions, the most are %d of %d.",
-									   rows, dims, PG_INT32_MAX, VECTOR_MAX_DIMS));
+		network_folder_refuse(
+			network, FORMAT_TOO_LARGE,
+			psprintf("It has " UINT64_FORMAT " rows of " UINT64_FORMAT
+					 " dimensions, the most are %d of %d.",
+					 rows, dims, PG_INT32_MAX, VECTOR_MAX_DIMS));
 	if (tokens == 0)
 		network_folder_refuse(network, FORMAT_MALFORMED, "Its tokenizer has no tokens.");
 	if (folder->token_rows == NULL && tokens > rows)
@@ -69,13 +71,20 @@ check_shapes(const NetworkFolder *network, const Tokenizer *tokenizer)
 							  psprintf("The tokenizer has ids up to %u, but there are only " UINT64_FORMAT " vectors.",
 									   tokens - 1, rows));
 	if (folder->token_rows != NULL && tokens > folder->token_rows->elements)
-		network_folder_refuse(network, FORMAT_MALFORMED,
-							  psprintf("The tokenizer has ids up to %u, but \"mapping\" has only " UINT64_FORMAT " entries.",
-									   tokens - 1, (uint64) folder->token_rows->elements));
-	if (folder->token_weights != NULL && tokens > folder->token_weights->elements)
-		network_folder_refuse(network, FORMAT_MALFORMED,
-							  psprintf("The tokenizer has ids up to %u, but \"weights\" has only " UINT64_FORMAT " entries.",
-									   tokens - 1, (uint64) folder->token_weights->elements));
+		network_folder_refuse(
+			network, FORMAT_MALFORMED,
+			psprintf(
+				"The tokenizer has ids up to %u, but \"mapping\" has only " UINT64_FORMAT
+				" entries.",
+				tokens - 1, (uint64) folder->token_rows->elements));
+	if (folder->token_weights != NULL &&
+		tokens > folder->token_weights->elements)
+		network_folder_refuse(
+			network, FORMAT_MALFORMED,
+			psprintf(
+				"The tokenizer has ids up to %u, but \"weights\" has only " UINT64_FORMAT
+				" entries.",
+				tokens - 1, (uint64) folder->token_weights->elements));
 }
 
 /* ---------- the tokens ---------- */
@@ -94,7 +103,8 @@ static int32
 median_length(const Tokenizer *tokenizer)
 {
 	uint32		tokens = tokenizer_size(tokenizer);
-	int32	   *lengths = palloc_extended(sizeof(int32) * tokens, MCXT_ALLOC_HUGE);
+	int32	   *lengths = palloc_extended(sizeof(int32) * tokens,
+										  MCXT_ALLOC_HUGE);
 	int			count = 0;
 	int32		median;
 
@@ -113,7 +123,8 @@ median_length(const Tokenizer *tokenizer)
 	if (count == 0)
 		return 0;
 	qsort(lengths, count, sizeof(int32), compare_lengths);
-	median = count % 2 ? lengths[count / 2] : (lengths[count / 2 - 1] + lengths[count / 2]) / 2;
+	median = count % 2 ? lengths[count / 2]
+					   : (lengths[count / 2 - 1] + lengths[count / 2]) / 2;
 	pfree(lengths);
 	return median;
 }
@@ -136,8 +147,8 @@ configured_length(const NetworkFolder *network)
 }
 
 static void
-set_limits(const NetworkFolder *network, const Tokenizer *tokenizer, int64 given,
-		   StaticModel *model)
+set_limits(const NetworkFolder *network, const Tokenizer *tokenizer,
+		   int64 given, StaticModel *model)
 {
 	int64		length = given > 0 ? given : -1;
 	int64		characters;
@@ -145,11 +156,13 @@ set_limits(const NetworkFolder *network, const Tokenizer *tokenizer, int64 given
 	model->settings.unknown = -1;
 	if (!is_model2vec(&network->folder))
 	{
-		length = Max(length, Min((int64) tokenizer_max_length(tokenizer), NETWORK_MOST_TOKENS));
+		length = Max(length, Min((int64) tokenizer_max_length(tokenizer),
+								 NETWORK_MOST_TOKENS));
 		model->limits.max_tokens = given > 0 ? (int32) given : (int32) length;
 		return;
 	}
-	model->settings.unknown = (int32) tokenizer_special(tokenizer, TOKENIZER_UNK);
+	model->settings.unknown = (int32) tokenizer_special(tokenizer,
+														TOKENIZER_UNK);
 	if (length < 0)
 		length = configured_length(network);
 	if (length < 0)
@@ -186,7 +199,8 @@ read_weights(const NetworkFolder *network, StaticModel *model)
 	if (network->folder.token_weights == NULL)
 		return;
 	sink.values = palloc_extended(sizeof(float) * sink.most, MCXT_ALLOC_HUGE);
-	network_folder_floats(network, network->folder.token_weights, take_floats, &sink);
+	network_folder_floats(network, network->folder.token_weights, take_floats,
+						  &sink);
 	model->weights = sink.values;
 }
 
@@ -199,13 +213,17 @@ read_rows(const NetworkFolder *network, StaticModel *model)
 	if (tensor == NULL)
 		return;
 	values = network_folder_integers(network, tensor);
-	model->rows = palloc_extended(sizeof(int32) * model->settings.tokens, MCXT_ALLOC_HUGE);
+	model->rows = palloc_extended(sizeof(int32) * model->settings.tokens,
+								  MCXT_ALLOC_HUGE);
 	for (uint64 i = 0; i < tensor->elements; i++)
 	{
 		if (values[i] < 0 || values[i] >= model->settings.rows)
 			network_folder_refuse(network, FORMAT_MALFORMED,
-								  psprintf("Entry " UINT64_FORMAT " of \"mapping\" is " INT64_FORMAT ", but there are %d vectors.",
-										   i, values[i], model->settings.rows));
+								  psprintf("Entry " UINT64_FORMAT
+										   " of \"mapping\" is " INT64_FORMAT
+										   ", but there are %d vectors.",
+										   i, values[i],
+										   model->settings.rows));
 		if (i < (uint64) model->settings.tokens)
 			model->rows[i] = (int32) values[i];
 	}
@@ -239,48 +257,43 @@ static_read(const NetworkFolder *network, int64 max_tokens, StaticModel *model)
 typedef struct MatrixSink
 {
 	ImageBuilder *builder;
-	float	   *row;			/* stride floats */
-	int			filled;
 	const StaticSettings *settings;
+	bool		whole;
+	void	   *narrow;
+	float	   *scales;			/* of each row, or NULL */
+	int			rows;
 } MatrixSink;
 
 static void
-take_matrix(void *argument, const float *values, size_t count)
+append_row(void *argument, const float *row)
 {
 	MatrixSink *sink = argument;
+	int			stride = sink->settings->stride;
+	float		scale = static_narrow(sink->settings->precision, sink->whole,
+									  stride, row, sink->narrow);
 
-	while (count > 0)
-	{
-		size_t		taken = Min(count, (size_t) (sink->settings->dims - sink->filled));
-
-		memcpy(sink->row + sink->filled, values, sizeof(float) * taken);
-		sink->filled += (int) taken;
-		values += taken;
-		count -= taken;
-		if (sink->filled == sink->settings->dims)
-		{
-			image_append(sink->builder, sink->row, sizeof(float) * sink->settings->stride);
-			sink->filled = 0;
-		}
-	}
+	if (sink->scales != NULL)
+		sink->scales[sink->rows++] = scale;
+	image_append(sink->builder, sink->narrow, (Size) stride *
+				 static_element_bytes(sink->settings->precision));
 }
 
-/* Names and texts of prompts; where the default's text begins goes to settings. */
-static StringInfo
-write_prompts(const ModelFolder *folder, StaticSettings *settings)
+static void
+append_matrix(ImageBuilder *builder, const NetworkFolder *network,
+			  const StaticSettings *settings)
 {
-	StringInfo	buffer = makeStringInfo();
+	MatrixSink	sink = {builder, settings};
 
-	for (int i = 0; i < folder->prompt_count; i++)
-	{
-		const FolderPrompt *prompt = &folder->prompts[i];
-
-		appendBinaryStringInfo(buffer, prompt->name, (int) strlen(prompt->name) + 1);
-		if (folder->default_prompt != NULL && strcmp(prompt->name, folder->default_prompt) == 0)
-			settings->default_prompt = buffer->len;
-		appendBinaryStringInfo(buffer, prompt->text, (int) prompt->length + 1);
-	}
-	return buffer;
+	sink.whole = static_is_whole(network);
+	sink.narrow = palloc(sizeof(float) * settings->stride);
+	if (static_has_scales(settings->precision))
+		sink.scales = palloc_extended(sizeof(float) * settings->rows,
+									  MCXT_ALLOC_HUGE);
+	image_begin_section(builder, STATIC_SECTION_MATRIX);
+	static_read_matrix(network, settings, append_row, &sink);
+	image_begin_section(builder, STATIC_SECTION_SCALES);
+	if (sink.scales != NULL)
+		image_append(builder, sink.scales, sizeof(float) * sink.rows);
 }
 
 void
@@ -289,28 +302,30 @@ static_build_image(ImageBuilder *builder, ModelReader *reader)
 	const ModelDescription *description = model_reader_description(reader);
 	NetworkFolder *network = network_folder_of_table(reader);
 	StaticModel model;
-	MatrixSink	sink = {builder};
 	StringInfo	prompts;
 
 	if (network->folder.kind != FOLDER_STATIC)
-		network_folder_refuse(network, FORMAT_UNSUPPORTED,
-							  psprintf("Its files are those of a %s, not of a static model.",
-									   folder_kind_name(network->folder.kind)));
+		network_folder_refuse(
+			network, FORMAT_UNSUPPORTED,
+			psprintf("Its files are those of a %s, not of a static model.",
+					 folder_kind_name(network->folder.kind)));
 	static_read(network, model_option_int(description, "max_tokens"), &model);
-	prompts = write_prompts(&network->folder, &model.settings);
+	model.settings.precision = (int32) model_option_int(description,
+														"precision");
+	prompts = network_prompts_write(&network->folder,
+									&model.settings.default_prompt);
 	network_build_tokenizer(builder, &model.image, &model.limits);
 	image_begin_section(builder, STATIC_SECTION_SETTINGS);
 	image_append(builder, &model.settings, sizeof(StaticSettings));
-	image_begin_section(builder, STATIC_SECTION_MATRIX);
-	sink.settings = &model.settings;
-	sink.row = palloc0(sizeof(float) * model.settings.stride);
-	network_folder_floats(network, network->folder.embeddings, take_matrix, &sink);
+	append_matrix(builder, network, &model.settings);
 	image_begin_section(builder, STATIC_SECTION_WEIGHTS);
 	if (model.weights != NULL)
-		image_append(builder, model.weights, sizeof(float) * model.settings.tokens);
+		image_append(builder, model.weights,
+					 sizeof(float) * model.settings.tokens);
 	image_begin_section(builder, STATIC_SECTION_ROWS);
 	if (model.rows != NULL)
-		image_append(builder, model.rows, sizeof(int32) * model.settings.tokens);
+		image_append(builder, model.rows,
+					 sizeof(int32) * model.settings.tokens);
 	image_begin_section(builder, STATIC_SECTION_PROMPTS);
 	image_append(builder, prompts->data, prompts->len);
 }

@@ -11,10 +11,11 @@
  * The table is locked against other writers, not against readers, before the
  * first document is counted.
  *
- * A document changes a few rows of a large table.  Terms that have an id are
- * found in the model's image, and their rows by primary key; only terms that
- * are not there are looked for among those under the cut, which are together
- * at the lower end of the key.
+ * A document changes a few rows of a large table.  All its terms are found
+ * through the model's image, and their rows by primary key: of a term under
+ * the cut the image knows which ids it may have, and the table decides.  Only
+ * where the cut may let terms pass that the documents do not hold are all
+ * terms under it looked at.
  *
  *-------------------------------------------------------------------------
  */
@@ -26,6 +27,7 @@
 #include "executor/spi.h"
 #include "math/hash.h"
 #include "miscadmin.h"
+#include "server/execute.h"
 #include "storage/lmgr.h"
 #include "utils/acl.h"
 #include "utils/array.h"
@@ -37,7 +39,7 @@
 
 EMBED_FUNCTION(add_documents);
 
-/* terms sent to the table by one statement, which may read much of it */
+/* terms sent to the table by one statement */
 #define MERGE_TERMS		200000
 #define MERGE_BYTES		(16 * 1024 * 1024)
 
@@ -54,6 +56,14 @@ typedef struct TermBatch
 	MemoryContext context;		/* of texts, emptied by each flush */
 } TermBatch;
 
+/* Numbers that become an array of a statement */
+typedef struct IdList
+{
+	int			count;
+	int			capacity;
+	Datum	   *ids;
+} IdList;
+
 typedef struct Merge
 {
 	Oid			table;
@@ -65,6 +75,10 @@ typedef struct Merge
 	int64		documents;		/* in the corpus, the new ones included */
 	TermBatch	known;			/* by id */
 	TermBatch	others;			/* by text: under the cut, or new */
+	IdList		candidates;		/* ids that those waiting may have */
+	IdList		touched;		/* ids under the cut with new counts */
+	bool		many_touched;	/* so many that not all are listed */
+	int64		hidden_documents;	/* see VocabularyTotals; before */
 } Merge;
 
 /*
@@ -86,25 +100,11 @@ lock_model(Oid table)
 				 errdetail("Terms hidden from the user would be counted as new ones.")));
 }
 
-static void
-execute(const char *query, int expected, int count, Oid *types, Datum *values)
-{
-	int			result = SPI_execute_with_args(query, count, types, values, NULL,
-											   false, 0);
-
-	if (result != expected)
-		elog(ERROR, "unexpected result of \"%s\": %s", query,
-			 SPI_result_code_string(result));
-}
-
+/* A number of a row that a statement of ours has returned */
 static int64
-result_int64(int column)
+number_of(const Datum *values, const bool *nulls, int column)
 {
-	bool		isnull;
-	Datum		value = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc,
-									  column, &isnull);
-
-	return isnull ? 0 : DatumGetInt64(value);
+	return nulls[column] ? 0 : DatumGetInt64(values[column]);
 }
 
 /*
@@ -114,14 +114,18 @@ result_int64(int column)
 static bool
 read_table(Merge *merge)
 {
-	execute(psprintf("SELECT pg_catalog.min(id)::pg_catalog.int8,"
-					 " (SELECT (documents OPERATOR(pg_catalog.>) 0"
-					 "   AND occurrences OPERATOR(pg_catalog.>) 0)::pg_catalog.int4::pg_catalog.int8"
-					 "  FROM %1$s WHERE id OPERATOR(pg_catalog.=) 0)"
-					 " FROM %1$s", merge->name),
-			SPI_OK_SELECT, 0, NULL, NULL);
-	merge->lowest_id = (int32) Min(result_int64(1), 0);
-	return result_int64(2) != 0;
+	Datum		values[2];
+	bool		nulls[2];
+
+	/* EXECUTE_ANY: a new snapshot, which sees what the lock has waited for */
+	(void) execute_row(psprintf("SELECT pg_catalog.min(id)::pg_catalog.int8,"
+								" (SELECT (documents OPERATOR(pg_catalog.>) 0"
+								"   AND occurrences OPERATOR(pg_catalog.>) 0)::pg_catalog.int4::pg_catalog.int8"
+								"  FROM %1$s WHERE id OPERATOR(pg_catalog.=) 0)"
+								" FROM %1$s", merge->name),
+					   EXECUTE_ANY, NULL, 2, values, nulls);
+	merge->lowest_id = (int32) Min(number_of(values, nulls, 0), 0);
+	return number_of(values, nulls, 1) != 0;
 }
 
 /*
@@ -140,6 +144,7 @@ open_vocabulary(Merge *merge, FmgrInfo *flinfo)
 	PopActiveSnapshot();
 	totals = merge->vocabulary.totals;
 	merge->visible = totals->terms;
+	merge->hidden_documents = totals->hidden_documents;
 	merge->highest_id = totals->terms == 0 ? 0 :
 		merge->vocabulary.entries[totals->terms - 1].id;
 }
@@ -148,22 +153,25 @@ open_vocabulary(Merge *merge, FmgrInfo *flinfo)
 static void
 update_header(Merge *merge, const TermCounter *counter)
 {
-	Oid			types[2] = {INT8OID, INT8OID};
-	Datum		values[2] = {Int64GetDatum(counter->documents),
+	const Oid	types[2] = {INT8OID, INT8OID};
+	const Datum values[2] = {Int64GetDatum(counter->documents),
 	Int64GetDatum(counter->occurrences)};
+	ExecuteArguments arguments = {2, types, values, NULL};
+	Datum		documents;
+	bool		isnull;
 
-	execute(psprintf("UPDATE %s SET documents = documents OPERATOR(pg_catalog.+) $1,"
-					 " occurrences = occurrences OPERATOR(pg_catalog.+) $2"
-					 " WHERE id OPERATOR(pg_catalog.=) 0 RETURNING documents",
-					 merge->name),
-			SPI_OK_UPDATE_RETURNING, 2, types, values);
-	if (SPI_processed != 1)
+	if (!execute_row(psprintf("UPDATE %s SET documents = documents OPERATOR(pg_catalog.+) $1,"
+							  " occurrences = occurrences OPERATOR(pg_catalog.+) $2"
+							  " WHERE id OPERATOR(pg_catalog.=) 0 RETURNING documents",
+							  merge->name),
+					 SPI_OK_UPDATE_RETURNING, &arguments, 1, &documents,
+					 &isnull))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("model \"%s\" has no row with id 0",
 						get_rel_name(merge->table)),
 				 errhint("Train the model again with replace => true.")));
-	merge->documents = result_int64(1);
+	merge->documents = number_of(&documents, &isnull, 0);
 }
 
 static void
@@ -174,8 +182,8 @@ begin_merge(Merge *merge, FmgrInfo *flinfo, Oid table,
 
 	memset(merge, 0, sizeof(Merge));
 	merge->table = table;
-	merge->name = quote_qualified_identifier(get_namespace_name(get_rel_namespace(table)),
-											 get_rel_name(table));
+	merge->name = quote_qualified_identifier(
+		get_namespace_name(get_rel_namespace(table)), get_rel_name(table));
 	merge->known.key_type = INT4OID;
 	merge->others.key_type = TEXTOID;
 
@@ -186,6 +194,46 @@ begin_merge(Merge *merge, FmgrInfo *flinfo, Oid table,
 	update_header(merge, counter);
 	if (!counted)
 		open_vocabulary(merge, flinfo);
+}
+
+/* ---------- lists of ids ---------- */
+
+static void
+id_list_add(IdList *list, int32 id)
+{
+	if (list->ids == NULL)
+	{
+		list->capacity = 64;
+		list->ids = palloc(sizeof(Datum) * list->capacity);
+	}
+	else if (list->count == list->capacity)
+	{
+		list->capacity *= 2;
+		list->ids = repalloc_huge(list->ids, sizeof(Datum) * list->capacity);
+	}
+	list->ids[list->count++] = Int32GetDatum(id);
+}
+
+static Datum
+id_list_array(const IdList *list)
+{
+	return PointerGetDatum(construct_array(list->ids, list->count, INT4OID,
+										   4, true, TYPALIGN_INT));
+}
+
+/* The counts of these terms under the cut have changed: they may rise. */
+static void
+note_touched(Merge *merge, Datum array)
+{
+	Datum	   *ids;
+	int			count;
+
+	deconstruct_array(DatumGetArrayTypeP(array), INT4OID, 4, true,
+					  TYPALIGN_INT, &ids, NULL, &count);
+	merge->many_touched |= merge->touched.count + count > MERGE_TERMS;
+	for (int i = 0; i < count && !merge->many_touched; i++)
+		id_list_add(&merge->touched, DatumGetInt32(ids[i]));
+	pfree(ids);
 }
 
 /* ---------- terms waiting ---------- */
@@ -268,25 +316,27 @@ flush_known(Merge *merge)
 {
 	Oid			types[3];
 	Datum		values[3];
+	ExecuteArguments arguments = {3, types, values, NULL};
+	uint64		found;
 
 	if (merge->known.count == 0)
 		return;
 	batch_arguments(&merge->known, types, values);
-	execute(psprintf("UPDATE %s AS v SET"
-					 " documents = v.documents OPERATOR(pg_catalog.+) added.documents,"
-					 " occurrences = v.occurrences OPERATOR(pg_catalog.+) added.occurrences"
-					 " FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2), pg_catalog.unnest($3))"
-					 "  AS added (id, documents, occurrences)"
-					 " WHERE v.id OPERATOR(pg_catalog.=) added.id", merge->name),
-			SPI_OK_UPDATE, 3, types, values);
-	if (SPI_processed != merge->known.count)
+	found = execute_with(psprintf("UPDATE %s AS v SET"
+								  " documents = v.documents OPERATOR(pg_catalog.+) added.documents,"
+								  " occurrences = v.occurrences OPERATOR(pg_catalog.+) added.occurrences"
+								  " FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2), pg_catalog.unnest($3))"
+								  "  AS added (id, documents, occurrences)"
+								  " WHERE v.id OPERATOR(pg_catalog.=) added.id",
+								  merge->name),
+						 SPI_OK_UPDATE, &arguments);
+	if (found != merge->known.count)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("terms of model \"%s\" are not in its table",
 						get_rel_name(merge->table)),
 				 errdetail("%llu of %d were found.",
-						   (unsigned long long) SPI_processed,
-						   merge->known.count),
+						   (unsigned long long) found, merge->known.count),
 				 errhint("If the table was changed while its trigger was disabled, call embed_refresh().")));
 	batch_empty(&merge->known, values);
 }
@@ -298,36 +348,69 @@ flush_known(Merge *merge)
 static void
 flush_others(Merge *merge)
 {
-	Oid			types[4];
-	Datum		values[4];
+	Oid			types[5];
+	Datum		values[5];
+	ExecuteArguments arguments = {5, types, values, NULL};
+	Datum		result[2];
+	bool		nulls[2];
 
 	if (merge->others.count == 0)
 		return;
 	batch_arguments(&merge->others, types, values);
 	types[3] = INT8OID;
 	values[3] = Int64GetDatum(merge->lowest_id);
-	execute(psprintf("WITH added AS MATERIALIZED"
-					 " (SELECT term, documents, occurrences FROM"
-					 "  ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2), pg_catalog.unnest($3))"
-					 "  AS a (term, documents, occurrences)),"
-					 " known AS"
-					 " (UPDATE %1$s AS v SET"
-					 "  documents = v.documents OPERATOR(pg_catalog.+) added.documents,"
-					 "  occurrences = v.occurrences OPERATOR(pg_catalog.+) added.occurrences"
-					 "  FROM added WHERE v.id OPERATOR(pg_catalog.>=) $4::pg_catalog.int4"
-					 "   AND v.id OPERATOR(pg_catalog.<) 0"
-					 "   AND v.term COLLATE pg_catalog.\"C\""
-					 "   OPERATOR(pg_catalog.=) added.term COLLATE pg_catalog.\"C\""
-					 "  RETURNING v.term)"
-					 " INSERT INTO %1$s (id, term, documents, occurrences)"
-					 " SELECT ($4 OPERATOR(pg_catalog.-) pg_catalog.row_number() OVER ())::pg_catalog.int4,"
-					 "  term, documents, occurrences FROM added WHERE NOT EXISTS"
-					 " (SELECT FROM known WHERE known.term COLLATE pg_catalog.\"C\""
-					 "  OPERATOR(pg_catalog.=) added.term COLLATE pg_catalog.\"C\")",
-					 merge->name),
-			SPI_OK_INSERT, 4, types, values);
-	merge->lowest_id -= (int32) SPI_processed;
+	types[4] = INT4ARRAYOID;
+	values[4] = id_list_array(&merge->candidates);
+	(void) execute_row(psprintf("WITH added AS MATERIALIZED"
+								" (SELECT term, documents, occurrences FROM"
+								"  ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2), pg_catalog.unnest($3))"
+								"  AS a (term, documents, occurrences)),"
+								" known AS"
+								" (UPDATE %1$s AS v SET"
+								"  documents = v.documents OPERATOR(pg_catalog.+) added.documents,"
+								"  occurrences = v.occurrences OPERATOR(pg_catalog.+) added.occurrences"
+								"  FROM pg_catalog.unnest($5) AS candidate (id), added"
+								"  WHERE v.id OPERATOR(pg_catalog.=) candidate.id"
+								"   AND v.term COLLATE pg_catalog.\"C\""
+								"   OPERATOR(pg_catalog.=) added.term COLLATE pg_catalog.\"C\""
+								"  RETURNING v.id, v.term),"
+								" fresh AS"
+								" (INSERT INTO %1$s (id, term, documents, occurrences)"
+								"  SELECT ($4 OPERATOR(pg_catalog.-) pg_catalog.row_number() OVER ())::pg_catalog.int4,"
+								"   term, documents, occurrences FROM added WHERE NOT EXISTS"
+								"  (SELECT FROM known WHERE known.term COLLATE pg_catalog.\"C\""
+								"   OPERATOR(pg_catalog.=) added.term COLLATE pg_catalog.\"C\")"
+								"  RETURNING id)"
+								" SELECT (SELECT pg_catalog.count(*) FROM fresh),"
+								"  (SELECT pg_catalog.array_agg(id) FROM"
+								"   (SELECT id FROM known UNION ALL SELECT id FROM fresh) AS touched)",
+								merge->name),
+					   EXECUTE_ANY, &arguments, 2, result, nulls);
+	merge->lowest_id -= (int32) number_of(result, nulls, 0);
+	if (!nulls[1])
+		note_touched(merge, result[1]);
+	pfree(DatumGetPointer(values[4]));
+	merge->candidates.count = 0;
 	batch_empty(&merge->others, values);
+}
+
+/* A term that the vocabulary does not have; it may be under the cut. */
+static void
+add_other(Merge *merge, const CountedTerm *counted, uint64 hash)
+{
+	const Vocabulary *vocabulary = &merge->vocabulary;
+	MemoryContext caller = MemoryContextSwitchTo(merge->others.context);
+	text	   *copy = cstring_to_text_with_len(counted->text,
+												counted->length);
+	Size		place = 0;
+	int32		id;
+
+	MemoryContextSwitchTo(caller);
+	batch_add(&merge->others, PointerGetDatum(copy), counted);
+	while ((id = hidden_terms_next(vocabulary->hidden,
+								   vocabulary->hidden_slots, hash,
+								   &place)) != 0)
+		id_list_add(&merge->candidates, id);
 }
 
 static void
@@ -344,67 +427,84 @@ merge_term(Merge *merge, const CountedTerm *counted)
 		batch_add(batch, Int32GetDatum(merge->vocabulary.entries[entry].id),
 				  counted);
 	else
-	{
-		MemoryContext old = MemoryContextSwitchTo(batch->context);
-		text	   *copy = cstring_to_text_with_len(counted->text,
-													counted->length);
-
-		MemoryContextSwitchTo(old);
-		batch_add(batch, PointerGetDatum(copy), counted);
-	}
+		add_other(merge, counted, hash);
 	if (batch_is_full(&merge->known))
 		flush_known(merge);
 	if (batch_is_full(&merge->others))
 		flush_others(merge);
 }
 
+/* ---------- rising ---------- */
+
+pg_noreturn static void
+report_full(const ModelDescription *description, int64 terms, int dims)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+			 errmsg("vocabulary \"%s\" is full", description->table_name),
+			 errdetail("It would grow to %lld terms, but its vectors have %d dimensions, one of them kept for the constant of bm25l.",
+					   (long long) terms, dims),
+			 errhint("Train the model again with replace => true and a larger capacity, or with min_documents or max_terms.")));
+}
+
 /*
  * Terms under the cut that pass it now take the next ids.
+ *
+ * All of them are looked at only where one that has no new counts may pass:
+ * where it is in enough documents already, and is under the cut for another
+ * reason, such as max_share, which the growing corpus may take away.
  */
 static void
 promote_terms(Merge *merge, const ModelDescription *description)
 {
 	Oid			types[5] = {INT8OID, INT8OID, INT8OID, INT4OID, INT4OID};
 	Datum		values[5];
+	ExecuteArguments arguments = {5, types, values, NULL};
 	VocabularyCuts cuts;
 	int			dims = (int) model_option_int(description, "dims");
 	int64		lowest;
 	int64		highest;
 	int64		room;
+	uint64		risen;
+	bool		all;
 
-	if (merge->lowest_id == 0)
-		return;					/* no term is under the cut */
 	cuts_of_description(&cuts, description);
 	cuts_range(&cuts, merge->documents, &lowest, &highest);
-	room = cuts.max_terms == 0 ? PG_INT32_MAX : Max(0, cuts.max_terms - merge->visible);
+	room = cuts.max_terms == 0 ? PG_INT32_MAX :
+		Max(0, cuts.max_terms - merge->visible);
+	all = merge->many_touched || merge->hidden_documents >= lowest;
+	if (merge->lowest_id == 0 || room == 0 ||
+		(!all && merge->touched.count == 0))
+		return;
 	values[0] = Int64GetDatum(lowest);
 	values[1] = Int64GetDatum(highest);
 	values[2] = Int64GetDatum(room);
 	values[3] = Int32GetDatum(merge->highest_id);
 	values[4] = Int32GetDatum(merge->lowest_id);
-	execute(psprintf("WITH risen AS (SELECT id, term, occurrences FROM %1$s"
-					 "  WHERE id OPERATOR(pg_catalog.>=) $5"
-					 "  AND id OPERATOR(pg_catalog.<) 0"
-					 "  AND documents OPERATOR(pg_catalog.>=) $1"
-					 "  AND documents OPERATOR(pg_catalog.<=) $2"
-					 "  ORDER BY occurrences DESC, term COLLATE pg_catalog.\"C\" LIMIT $3),"
-					 " numbered AS (SELECT id, $4 OPERATOR(pg_catalog.+)"
-					 "  (pg_catalog.row_number() OVER (ORDER BY %2$s term COLLATE pg_catalog.\"C\"))::pg_catalog.int4"
-					 "  AS new_id FROM risen)"
-					 " UPDATE %1$s AS v SET id = numbered.new_id FROM numbered"
-					 " WHERE v.id OPERATOR(pg_catalog.=) numbered.id",
-					 merge->name,
-					 model_option_int(description, "sort_by") == TERM_ORDER_TERM ?
-					 "" : "occurrences DESC,"),
-			SPI_OK_UPDATE, 5, types, values);
-
-	if (merge->highest_id + (int64) SPI_processed > VOCABULARY_MAX_ID(dims))
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("vocabulary \"%s\" is full", description->table_name),
-				 errdetail("It would grow to %lld terms, but its vectors have %d dimensions, one of them kept for the constant of bm25l.",
-						   (long long) (merge->highest_id + SPI_processed), dims),
-				 errhint("Train the model again with replace => true and a larger capacity, or with min_documents or max_terms.")));
+	if (!all)
+	{
+		types[4] = INT4ARRAYOID;
+		values[4] = id_list_array(&merge->touched);
+	}
+	risen = execute_with(psprintf("WITH risen AS (SELECT v.id, v.term, v.occurrences FROM %1$s AS v%3$s"
+								  "  AND v.id OPERATOR(pg_catalog.<) 0"
+								  "  AND v.documents OPERATOR(pg_catalog.>=) $1"
+								  "  AND v.documents OPERATOR(pg_catalog.<=) $2"
+								  "  ORDER BY v.occurrences DESC, v.term COLLATE pg_catalog.\"C\" LIMIT $3),"
+								  " numbered AS (SELECT id, $4 OPERATOR(pg_catalog.+)"
+								  "  (pg_catalog.row_number() OVER (ORDER BY %2$s term COLLATE pg_catalog.\"C\"))::pg_catalog.int4"
+								  "  AS new_id FROM risen)"
+								  " UPDATE %1$s AS v SET id = numbered.new_id FROM numbered"
+								  " WHERE v.id OPERATOR(pg_catalog.=) numbered.id",
+								  merge->name,
+								  model_option_int(description, "sort_by") ==
+								  TERM_ORDER_TERM ? "" : "occurrences DESC,",
+								  all ? " WHERE v.id OPERATOR(pg_catalog.>=) $5" :
+								  ", pg_catalog.unnest($5) AS touched (id)"
+								  " WHERE v.id OPERATOR(pg_catalog.=) touched.id"),
+						 SPI_OK_UPDATE, &arguments);
+	if (merge->highest_id + (int64) risen > VOCABULARY_MAX_ID(dims))
+		report_full(description, merge->highest_id + (int64) risen, dims);
 }
 
 Datum
@@ -434,8 +534,6 @@ add_documents(PG_FUNCTION_ARGS)
 	documents = counter->documents;
 
 	model_become_writer(table, &caller);
-	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "SPI_connect failed");
 	begin_merge(&merge, fcinfo->flinfo, table, counter);
 	while (term_counter_next(counter, &term))
 		merge_term(&merge, &term);
@@ -443,7 +541,6 @@ add_documents(PG_FUNCTION_ARGS)
 	flush_others(&merge);
 	model_close(fcinfo->flinfo);
 	promote_terms(&merge, description);
-	SPI_finish();
 	model_become_caller(&caller);
 	term_counter_free(counter);
 

@@ -40,8 +40,10 @@ check_parameters(const Bm25Options *options)
 Datum
 bm25_document(PG_FUNCTION_ARGS)
 {
-	Model	   *model = model_open(fcinfo->flinfo, PG_GETARG_OID(0), &vocabulary_method);
-	Bm25Options options = {.k1 = PG_GETARG_FLOAT8(2), .b = PG_GETARG_FLOAT8(3)};
+	Model	   *model = model_open(fcinfo->flinfo, PG_GETARG_OID(0),
+								   &vocabulary_method);
+	Bm25Options options = {.k1 = PG_GETARG_FLOAT8(2),
+						   .b = PG_GETARG_FLOAT8(3)};
 	const VocabularyTotals *totals;
 	SparseEncoder    *encoder;
 	EncodedDocument document;
@@ -64,7 +66,8 @@ bm25_document(PG_FUNCTION_ARGS)
 	for (int i = 0; i < document.count; i++)
 		document.weights[i] = bm25_tf(&options, document.counts[i].count,
 									  relative_length) - absent;
-	result = PointerGetDatum(sparse_encoder_vector(encoder, &document, 1.0, absent));
+	result = PointerGetDatum(
+		sparse_encoder_vector(encoder, &document, 1.0, absent));
 	return call_site_store(fcinfo, result);
 }
 
@@ -95,7 +98,8 @@ mean_log_odds(SparseEncoder *encoder, Bm25Variant variant)
 Datum
 bm25_query(PG_FUNCTION_ARGS)
 {
-	Model	   *model = model_open(fcinfo->flinfo, PG_GETARG_OID(0), &vocabulary_method);
+	Model	   *model = model_open(fcinfo->flinfo, PG_GETARG_OID(0),
+								   &vocabulary_method);
 	Bm25Variant variant;
 	SparseEncoder    *encoder;
 	EncodedDocument document;

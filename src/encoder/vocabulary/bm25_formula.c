@@ -15,15 +15,17 @@
  * atire		ln(N/n)						c (k1+1) / (c + k1 B)
  * bm25l		ln((N+1)/(n+.5))			(k1+1) (c/B + d) / (k1 + c/B + d),
  *											d = 0.5, for c = 0 too
+ * lv_zhai		the same				the same, 0 for c = 0
  * bm25plus		ln((N+1)/n)					c (k1+1) / (c + k1 B) + d, d = 1,
  *											0 for c = 0
  *
  * Sources: Robertson et al., Okapi at TREC-3, 1994; Lucene's BM25Similarity
  * since version 8; Trotman et al., Improvements to BM25 and Language Models
  * Examined, 2014 (atire); Lv and Zhai, When Documents Are Very Long, BM25
- * Fails!, 2011 (bm25l), and Lower-Bounding Term Frequency Normalization, 2011
- * (bm25plus); Kamphuis et al., Which BM25 Do You Mean?, 2020, who compare
- * them.  The okapi of gensim and rank_bm25 differs from robertson, hence both.
+ * Fails!, 2011 (lv_zhai; bm25l is what rank_bm25 makes of it), and Lower-
+ * Bounding Term Frequency Normalization, 2011 (bm25plus); Kamphuis et al.,
+ * Which BM25 Do You Mean?, 2020, who compare them.  The okapi of gensim and
+ * rank_bm25 differs from robertson, hence both.
  *
  *-------------------------------------------------------------------------
  */
@@ -37,13 +39,15 @@
 #define OKAPI_EPSILON	0.25
 
 const char *const bm25_names[] = {
-	"lucene", "robertson", "okapi", "atire", "bm25l", "bm25plus", NULL
+	"lucene", "robertson", "okapi", "atire", "bm25l", "bm25plus",
+	"lv_zhai", NULL
 };
 
 double
 bm25_log_odds(double documents_with_term, double documents)
 {
-	return log((documents - documents_with_term + 0.5) / (documents_with_term + 0.5));
+	return log((documents - documents_with_term + 0.5) /
+			   (documents_with_term + 0.5));
 }
 
 double
@@ -66,6 +70,7 @@ bm25_idf(Bm25Variant variant, double documents_with_term, double documents,
 		case BM25_ATIRE:
 			return log(documents / documents_with_term);
 		case BM25_L:
+		case BM25_LV_ZHAI:
 			return log((documents + 1.0) / (documents_with_term + 0.5));
 		case BM25_PLUS:
 			return log((documents + 1.0) / documents_with_term);
@@ -80,7 +85,8 @@ bm25_tf(const Bm25Options *options, double count, double relative_length)
 	double		length = 1.0 - options->b + options->b * relative_length;
 	double		scaled;
 
-	if (options->variant == BM25_L)
+	if (options->variant == BM25_L ||
+		(options->variant == BM25_LV_ZHAI && count > 0.0))
 	{
 		/* b = 1 and a document of no length: nothing is in it */
 		scaled = (count > 0.0 ? count / length : 0.0) + BM25L_DELTA;
@@ -100,6 +106,7 @@ bm25_tf(const Bm25Options *options, double count, double relative_length)
 		case BM25_PLUS:
 			return count * (k1 + 1.0) / (count + k1 * length) + BM25PLUS_DELTA;
 		case BM25_L:
+		case BM25_LV_ZHAI:
 			break;
 	}
 	return 0.0;

@@ -23,7 +23,8 @@ typedef enum Bm25Variant
 	BM25_OKAPI,
 	BM25_ATIRE,
 	BM25_L,
-	BM25_PLUS
+	BM25_PLUS,
+	BM25_LV_ZHAI
 } Bm25Variant;
 
 /* names in the order of the enum, NULL at the end */

@@ -24,11 +24,13 @@ allocate(DocumentCounts *counts, MemoryContext context, int capacity)
 {
 	Size		slots = (Size) capacity * 2;
 
-	counts->slots = MemoryContextAllocExtended(context, sizeof(KeyCount) * slots,
-											   MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	counts->slots = MemoryContextAllocExtended(
+		context, sizeof(KeyCount) * slots, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	counts->used = MemoryContextAllocHuge(context, sizeof(uint32) * capacity);
-	counts->sorted = MemoryContextAllocHuge(context, sizeof(KeyCount) * capacity);
-	counts->other = MemoryContextAllocHuge(context, sizeof(KeyCount) * capacity);
+	counts->sorted = MemoryContextAllocHuge(context,
+											sizeof(KeyCount) * capacity);
+	counts->other = MemoryContextAllocHuge(context,
+										   sizeof(KeyCount) * capacity);
 	counts->capacity = capacity;
 	counts->count = 0;
 	counts->shift = 32;

@@ -17,7 +17,8 @@ void
 entry_counts_init(EntryCounts *counts, int64 entries)
 {
 	counts->context = CurrentMemoryContext;
-	counts->page_count = (int) ((entries + ENTRY_PAGE_ENTRIES - 1) >> ENTRY_PAGE_BITS);
+	counts->page_count = (int) ((entries + ENTRY_PAGE_ENTRIES - 1) >>
+								ENTRY_PAGE_BITS);
 	counts->pages = palloc0(sizeof(EntryPage *) * Max(1, counts->page_count));
 	counts->sorted = NULL;
 	counts->capacity = 0;
@@ -26,7 +27,8 @@ entry_counts_init(EntryCounts *counts, int64 entries)
 EntryPage *
 entry_counts_make_page(EntryCounts *counts, int page)
 {
-	counts->pages[page] = MemoryContextAllocZero(counts->context, sizeof(EntryPage));
+	counts->pages[page] = MemoryContextAllocZero(counts->context,
+												 sizeof(EntryPage));
 	return counts->pages[page];
 }
 

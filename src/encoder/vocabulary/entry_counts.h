@@ -46,7 +46,8 @@ extern EntryPage *entry_counts_make_page(EntryCounts *counts, int page);
  * for one more; all counts are 0 afterwards.  most: at least as many as there
  * are.
  */
-extern int	entry_counts_take(EntryCounts *counts, int64 most, KeyCount **sorted);
+extern int	entry_counts_take(EntryCounts *counts, int64 most,
+							  KeyCount **sorted);
 
 static inline void
 entry_counts_add(EntryCounts *counts, int32 entry)

@@ -51,7 +51,8 @@ hashing_state(FunctionCallInfo fcinfo, const TermOptions *options)
 	term_options_check(options);
 	if (state == NULL)
 	{
-		state = MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, sizeof(HashingState));
+		state = MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt,
+									   sizeof(HashingState));
 		state->context = AllocSetContextCreate(fcinfo->flinfo->fn_mcxt, "hashing_vector",
 											   ALLOCSET_DEFAULT_SIZES);
 		fcinfo->flinfo->fn_extra = state;
@@ -87,13 +88,15 @@ hash_term(const Term *term)
 }
 
 static void
-count_hashes(HashingState *state, const text *input, int dims, bool alternate_sign)
+count_hashes(HashingState *state, const text *input, int dims,
+			 bool alternate_sign)
 {
 	const Term *terms;
 	int			count;
 
 	document_counts_clear(&state->counts);
-	term_stream_begin(state->stream, VARDATA_ANY(input), VARSIZE_ANY_EXHDR(input));
+	term_stream_begin(state->stream, VARDATA_ANY(input),
+					  VARSIZE_ANY_EXHDR(input));
 	while ((count = term_stream_next(state->stream, &terms)) > 0)
 		for (int i = 0; i < count; i++)
 		{
@@ -102,7 +105,8 @@ count_hashes(HashingState *state, const text *input, int dims, bool alternate_si
 
 			/* unsigned, because the lowest number has no absolute value */
 			document_counts_add(&state->counts,
-								(int32) ((negative ? -hash : hash) % (uint32) dims),
+								(int32) ((negative ? -hash : hash) %
+										 (uint32) dims),
 								negative && alternate_sign ? -1 : 1);
 		}
 }

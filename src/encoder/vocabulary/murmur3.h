@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-extern uint32_t murmur3_hash32(const void *bytes, size_t length, uint32_t seed);
+extern uint32_t murmur3_hash32(const void *bytes, size_t length,
+							   uint32_t seed);
 
 #endif							/* VOCABULARY_MURMUR3_H */

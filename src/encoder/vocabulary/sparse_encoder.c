@@ -16,7 +16,8 @@
 #define PREFETCH_DISTANCE	12
 
 static void
-sparse_encoder_prepare(SparseEncoder *encoder, MemoryContext parent, const Model *model)
+sparse_encoder_prepare(SparseEncoder *encoder, MemoryContext parent,
+					   const Model *model)
 {
 	MemoryContext old;
 
@@ -83,8 +84,9 @@ count_terms(SparseEncoder *encoder, const Term *terms, int count)
 		int32		entry;
 
 		if (i + PREFETCH_DISTANCE < count)
-			__builtin_prefetch(&vocabulary->slots[(uint32) terms[i + PREFETCH_DISTANCE].hash &
-												  vocabulary->slot_mask]);
+			__builtin_prefetch(
+				&vocabulary->slots[(uint32) terms[i + PREFETCH_DISTANCE].hash &
+								   vocabulary->slot_mask]);
 		entry = vocabulary_find(vocabulary, &terms[i]);
 		if (entry >= 0)
 			entry_counts_add(&encoder->counts, entry);
@@ -92,25 +94,29 @@ count_terms(SparseEncoder *encoder, const Term *terms, int count)
 }
 
 void
-sparse_encoder_count(SparseEncoder *encoder, const text *input, EncodedDocument *document)
+sparse_encoder_count(SparseEncoder *encoder, const text *input,
+					 EncodedDocument *document)
 {
 	const Term *terms;
 	int			count;
 
 	/* an error in the middle of an earlier text has left its counts behind */
 	if (encoder->counting)
-		(void) entry_counts_take(&encoder->counts, encoder->vocabulary.totals->terms,
+		(void) entry_counts_take(&encoder->counts,
+								 encoder->vocabulary.totals->terms,
 								 &document->counts);
 	encoder->counting = true;
 	document->terms = 0;
-	term_stream_begin(encoder->stream, VARDATA_ANY(input), VARSIZE_ANY_EXHDR(input));
+	term_stream_begin(encoder->stream, VARDATA_ANY(input),
+					  VARSIZE_ANY_EXHDR(input));
 	while ((count = term_stream_next(encoder->stream, &terms)) > 0)
 	{
 		document->terms += count;
 		count_terms(encoder, terms, count);
 	}
 	document->count = entry_counts_take(&encoder->counts,
-										Min(document->terms, encoder->vocabulary.totals->terms),
+										Min(document->terms,
+											encoder->vocabulary.totals->terms),
 										&document->counts);
 	encoder->counting = false;
 	weights_reserve(&encoder->weights, document->count + 1);
@@ -125,7 +131,8 @@ sparse_encoder_vector(SparseEncoder *encoder, EncodedDocument *document,
 	int			count = document->count;
 
 	for (int i = 0; i < count; i++)
-		document->counts[i].key = vocabulary->entries[document->counts[i].key].id - 1;
+		document->counts[i].key =
+			vocabulary->entries[document->counts[i].key].id - 1;
 	if (constant != 0.0)
 	{
 		document->counts[count].key = vocabulary->dims - 1;

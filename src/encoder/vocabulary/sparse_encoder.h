@@ -54,10 +54,12 @@ typedef struct EncodedDocument
 	int			count;
 	KeyCount   *counts;			/* key: number of the entry, ascending */
 	double	   *weights;		/* room for one for each, and one more */
-	int64		terms;			/* in the text, unknown ones and repetitions too */
+	int64		terms;			/* in the text, unknown ones and repetitions
+								 * too */
 } EncodedDocument;
 
-extern SparseEncoder *sparse_encoder_open(FunctionCallInfo fcinfo, const Model *model);
+extern SparseEncoder *sparse_encoder_open(FunctionCallInfo fcinfo,
+										  const Model *model);
 extern void sparse_encoder_count(SparseEncoder *encoder, const text *input,
 						  EncodedDocument *document);
 
@@ -65,7 +67,8 @@ extern void sparse_encoder_count(SparseEncoder *encoder, const text *input,
  * The vector of the document's weights, each divided by divisor.  The
  * constant, unless it is 0, becomes the element that stands for no term.
  */
-extern SparseVector *sparse_encoder_vector(SparseEncoder *encoder, EncodedDocument *document,
-									double divisor, double constant);
+extern SparseVector *sparse_encoder_vector(SparseEncoder *encoder,
+										   EncodedDocument *document,
+										   double divisor, double constant);
 
 #endif							/* VOCABULARY_SPARSE_ENCODER_H */

@@ -29,8 +29,10 @@ typedef struct TermEntry
 
 /* its beginning is a TextElement */
 StaticAssertDecl(offsetof(TermEntry, hash) == offsetof(TextElement, hash) &&
-				 offsetof(TermEntry, counted.text) == offsetof(TextElement, text) &&
-				 offsetof(TermEntry, counted.length) == offsetof(TextElement, length),
+					 offsetof(TermEntry, counted.text) ==
+						 offsetof(TextElement, text) &&
+					 offsetof(TermEntry, counted.length) ==
+						 offsetof(TextElement, length),
 				 "an entry must begin like an element of a text table");
 
 typedef struct TermTable
@@ -162,13 +164,16 @@ add_piece(TermTable *table, const Term *terms, int count, int64 document)
 			text_table_prefetch(&table->texts,
 								terms[i + PREFETCH_DISTANCE].hash);
 		numbers[i] = find_or_add_entry(table, &terms[i], document);
-		__builtin_prefetch(&entry_of(table, numbers[i])->counted.occurrences, 1);
+		__builtin_prefetch(&entry_of(table, numbers[i])->counted.occurrences,
+						   1);
 	}
 	for (int i = 0; i < count; i++)
 	{
 		CountedTerm *counted = &entry_of(table, numbers[i])->counted;
 
-		/* no branch: whether a term is new in its document is anyone's guess */
+		/*
+		 * no branch: whether a term is new in its document is anyone's guess
+		 */
 		counted->occurrences++;
 		counted->documents += counted->last_document != document;
 		counted->last_document = document;
@@ -181,7 +186,8 @@ term_counter_add(TermCounter *counter, const Term *terms, int count)
 	table_reserve(counter, count);
 	counter->occurrences += count;
 	for (int i = 0; i < count; i += PIECE)
-		add_piece(counter->table, terms + i, Min(PIECE, count - i), counter->documents);
+		add_piece(counter->table, terms + i, Min(PIECE, count - i),
+				  counter->documents);
 }
 
 void

@@ -24,7 +24,8 @@ extern TermCounter *term_counter_create(int memory_kilobytes);
 
 /* the terms that follow belong to another document */
 extern void term_counter_begin_document(TermCounter *counter);
-extern void term_counter_add(TermCounter *counter, const Term *terms, int count);
+extern void term_counter_add(TermCounter *counter, const Term *terms,
+							 int count);
 
 /*
  * After the last document: each term once, in no particular order.  Texts

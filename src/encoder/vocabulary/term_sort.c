@@ -84,7 +84,8 @@ begin_tuplesort(TermSorter *sorter, int memory_kilobytes)
 	COLUMN_FIRST_DOCUMENT, COLUMN_LAST_DOCUMENT};
 	Oid			operators[4] = {Int8LessOperator, TextLessOperator,
 	Int8LessOperator, Int8LessOperator};
-	Oid			collations[4] = {InvalidOid, C_COLLATION_OID, InvalidOid, InvalidOid};
+	Oid			collations[4] = {InvalidOid, C_COLLATION_OID, InvalidOid,
+								 InvalidOid};
 	bool		nulls_first[4] = {false};
 	int			first = sorter->order == TERM_ORDER_TERM ? 1 : 0;
 	int			count = sorter->order == TERM_ORDER_TERM ? 3 : 2;
@@ -96,10 +97,12 @@ begin_tuplesort(TermSorter *sorter, int memory_kilobytes)
 	TupleDescInitEntry(descriptor, COLUMN_DOCUMENTS, "documents", INT8OID, -1, 0);
 
 	sorter->tuples = tuplesort_begin_heap(descriptor, count, columns + first,
-										  operators + first, collations + first,
-										  nulls_first, memory_kilobytes, NULL, 0);
+										  operators + first,
+										  collations + first, nulls_first,
+										  memory_kilobytes, NULL, 0);
 	sorter->put_slot = MakeSingleTupleTableSlot(descriptor, &TTSOpsVirtual);
-	sorter->get_slot = MakeSingleTupleTableSlot(descriptor, &TTSOpsMinimalTuple);
+	sorter->get_slot = MakeSingleTupleTableSlot(descriptor,
+												&TTSOpsMinimalTuple);
 	initStringInfo(&sorter->varlena);
 }
 
@@ -130,8 +133,10 @@ put_tuple(TermSorter *sorter, const CountedTerm *term)
 	memset(slot->tts_isnull, false, sizeof(bool) * COLUMNS);
 	slot->tts_values[COLUMN_RANK - 1] = Int64GetDatum(-term->occurrences);
 	slot->tts_values[COLUMN_TERM - 1] = PointerGetDatum(varlena);
-	slot->tts_values[COLUMN_FIRST_DOCUMENT - 1] = Int64GetDatum(term->first_document);
-	slot->tts_values[COLUMN_LAST_DOCUMENT - 1] = Int64GetDatum(term->last_document);
+	slot->tts_values[COLUMN_FIRST_DOCUMENT - 1] = Int64GetDatum(
+		term->first_document);
+	slot->tts_values[COLUMN_LAST_DOCUMENT - 1] = Int64GetDatum(
+		term->last_document);
 	slot->tts_values[COLUMN_DOCUMENTS - 1] = Int64GetDatum(term->documents);
 	ExecStoreVirtualTuple(slot);
 	tuplesort_puttupleslot(sorter->tuples, slot);
@@ -152,8 +157,8 @@ term_sorter_put(TermSorter *sorter, const CountedTerm *term)
 		Size		capacity = Max(1024, sorter->capacity * 2);
 
 		if (sorter->terms == NULL)
-			sorter->terms = MemoryContextAllocHuge(CurrentMemoryContext,
-												   sizeof(CountedTerm) * capacity);
+			sorter->terms = MemoryContextAllocHuge(
+				CurrentMemoryContext, sizeof(CountedTerm) * capacity);
 		else
 			sorter->terms = repalloc_huge(sorter->terms,
 										  sizeof(CountedTerm) * capacity);
@@ -169,7 +174,8 @@ term_sorter_perform(TermSorter *sorter)
 		tuplesort_performsort(sorter->tuples);
 	else
 		qsort(sorter->terms, sorter->count, sizeof(CountedTerm),
-			  sorter->order == TERM_ORDER_TERM ? compare_by_term : compare_by_frequency);
+			  sorter->order == TERM_ORDER_TERM ? compare_by_term
+											   : compare_by_frequency);
 }
 
 bool
@@ -186,7 +192,8 @@ term_sorter_get(TermSorter *sorter, CountedTerm *term)
 		return true;
 	}
 
-	if (!tuplesort_gettupleslot(sorter->tuples, true, false, sorter->get_slot, NULL))
+	if (!tuplesort_gettupleslot(sorter->tuples, true, false, sorter->get_slot,
+								NULL))
 		return false;
 	slot_getallattrs(sorter->get_slot);
 	values = sorter->get_slot->tts_values;

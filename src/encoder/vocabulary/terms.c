@@ -156,7 +156,8 @@ fill_window(TermStream *stream, int count)
 	{
 		Size		from = stream->start[0];
 
-		used = stream->start[tokens - 1] + stream->length[tokens - 1] + 1 - from;
+		used = stream->start[tokens - 1] + stream->length[tokens - 1] + 1 -
+			   from;
 		memmove(stream->window, stream->window + from, used);
 		for (int i = 0; i < tokens; i++)
 			stream->start[i] -= from;
@@ -190,7 +191,8 @@ make_ngrams(TermStream *stream, int count)
 	{
 		Size		end = stream->start[last] + stream->length[last];
 
-		for (int n = stream->min_ngram; n <= stream->max_ngram && n <= last + 1; n++)
+		for (int n = stream->min_ngram;
+			 n <= stream->max_ngram && n <= last + 1; n++)
 		{
 			Term	   *term = &stream->terms[made++];
 			Size		start = stream->start[last + 1 - n];
@@ -212,7 +214,8 @@ make_ngrams(TermStream *stream, int count)
 	/* positions stay those of the window until the next batch moves them */
 	keep = Min(stream->max_ngram - 1, tokens);
 	memmove(stream->start, stream->start + tokens - keep, sizeof(Size) * keep);
-	memmove(stream->length, stream->length + tokens - keep, sizeof(int) * keep);
+	memmove(stream->length, stream->length + tokens - keep,
+			sizeof(int) * keep);
 	stream->carried = keep;
 	return made;
 }
@@ -224,8 +227,8 @@ make_ngrams(TermStream *stream, int count)
 static inline uint64
 token_key(const TermStream *stream, const Token *token)
 {
-	if (token->text >= stream->input && stream->input_end - token->text >= TEXT_KEY_BYTES &&
-		token->length > 0)
+	if (token->text >= stream->input &&
+		stream->input_end - token->text >= TEXT_KEY_BYTES && token->length > 0)
 	{
 		uint64		word = hash_load64((const unsigned char *) token->text);
 

@@ -45,7 +45,8 @@ extern void term_options_check(const TermOptions *options);
 extern TermStream *term_stream_create(const TermOptions *options);
 
 /* the input must stay until the last batch has been read */
-extern void term_stream_begin(TermStream *stream, const char *input, int length);
+extern void term_stream_begin(TermStream *stream, const char *input,
+							  int length);
 
 /* number of terms now at *terms, 0 at the end of the text */
 extern int	term_stream_next(TermStream *stream, const Term **terms);

@@ -21,7 +21,8 @@ EMBED_FUNCTION(one_hot);
 Datum
 count_vector(PG_FUNCTION_ARGS)
 {
-	Model	   *model = model_open(fcinfo->flinfo, PG_GETARG_OID(0), &vocabulary_method);
+	Model	   *model = model_open(fcinfo->flinfo, PG_GETARG_OID(0),
+								   &vocabulary_method);
 	SparseEncoder    *encoder;
 	EncodedDocument document;
 	bool		presence;
@@ -35,7 +36,8 @@ count_vector(PG_FUNCTION_ARGS)
 	sparse_encoder_count(encoder, PG_GETARG_TEXT_PP(1), &document);
 	for (int i = 0; i < document.count; i++)
 		document.weights[i] = presence ? 1.0 : document.counts[i].count;
-	result = PointerGetDatum(sparse_encoder_vector(encoder, &document, 1.0, 0.0));
+	result = PointerGetDatum(
+		sparse_encoder_vector(encoder, &document, 1.0, 0.0));
 	return call_site_store(fcinfo, result);
 }
 
@@ -44,8 +46,9 @@ count_vector(PG_FUNCTION_ARGS)
 /*
  * The only weight that is not finite: a term of every document has no odds.
  */
-static void
-refuse_infinite_weight(const Vocabulary *vocabulary, const VocabularyEntry *entry)
+void
+vocabulary_refuse_idf(const Vocabulary *vocabulary,
+					  const VocabularyEntry *entry)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
@@ -56,8 +59,9 @@ refuse_infinite_weight(const Vocabulary *vocabulary, const VocabularyEntry *entr
 			 errhint("Use idf => 'probabilistic_clipped', or train with max_share less than 1.0.")));
 }
 
-static double
-entry_idf(const Vocabulary *vocabulary, const Weighting *weighting, int entry)
+double
+vocabulary_idf(const Vocabulary *vocabulary, const Weighting *weighting,
+			   int entry)
 {
 	CorpusTotals corpus = {
 		.documents = vocabulary->totals->documents,
@@ -94,15 +98,17 @@ idf_table_values(SparseEncoder *encoder, const Weighting *weighting)
 	if (table->values == NULL && table->documents++ >= IDF_TABLE_DOCUMENTS &&
 		terms <= IDF_TABLE_TERMS)
 	{
-		table->values = MemoryContextAlloc(encoder->context, sizeof(double) * terms);
+		table->values = MemoryContextAlloc(encoder->context,
+										   sizeof(double) * terms);
 		for (int64 i = 0; i < terms; i++)
-			table->values[i] = entry_idf(vocabulary, weighting, i);
+			table->values[i] = vocabulary_idf(vocabulary, weighting, i);
 	}
 	return table->values;
 }
 
 static void
-weigh_document(SparseEncoder *encoder, const Weighting *weighting, EncodedDocument *document)
+weigh_document(SparseEncoder *encoder, const Weighting *weighting,
+			   EncodedDocument *document)
 {
 	const Vocabulary *vocabulary = &encoder->vocabulary;
 	const double *idf_table = idf_table_values(encoder, weighting);
@@ -118,10 +124,11 @@ weigh_document(SparseEncoder *encoder, const Weighting *weighting, EncodedDocume
 	{
 		const KeyCount *term = &document->counts[i];
 		double		idf = idf_table != NULL ? idf_table[term->key] :
-			entry_idf(vocabulary, weighting, term->key);
+			vocabulary_idf(vocabulary, weighting, term->key);
 
 		if (unlikely(isinf(idf)))
-			refuse_infinite_weight(vocabulary, &vocabulary->entries[term->key]);
+			vocabulary_refuse_idf(vocabulary,
+								  &vocabulary->entries[term->key]);
 		document->weights[i] = idf *
 			(weighting->tf == TF_RAW ? term->count :
 			 tf_weight(weighting->tf, log_scale, term->count, &totals));
@@ -129,7 +136,8 @@ weigh_document(SparseEncoder *encoder, const Weighting *weighting, EncodedDocume
 }
 
 static void
-read_weighting(FunctionCallInfo fcinfo, SparseEncoder *encoder, Weighting *weighting)
+read_weighting(FunctionCallInfo fcinfo, SparseEncoder *encoder,
+			   Weighting *weighting)
 {
 	weighting->tf = chosen_option(&encoder->chosen[0], "tf weighting",
 								   PG_GETARG_TEXT_PP(2), tf_names);
@@ -147,7 +155,8 @@ read_weighting(FunctionCallInfo fcinfo, SparseEncoder *encoder, Weighting *weigh
 Datum
 tfidf(PG_FUNCTION_ARGS)
 {
-	Model	   *model = model_open(fcinfo->flinfo, PG_GETARG_OID(0), &vocabulary_method);
+	Model	   *model = model_open(fcinfo->flinfo, PG_GETARG_OID(0),
+								   &vocabulary_method);
 	SparseEncoder    *encoder;
 	EncodedDocument document;
 	Weighting	weighting;
@@ -162,7 +171,8 @@ tfidf(PG_FUNCTION_ARGS)
 	sparse_encoder_count(encoder, PG_GETARG_TEXT_PP(1), &document);
 	weigh_document(encoder, &weighting, &document);
 	divisor = norm_divisor(weighting.norm, document.weights, document.count);
-	result = PointerGetDatum(sparse_encoder_vector(encoder, &document, divisor, 0.0));
+	result = PointerGetDatum(
+		sparse_encoder_vector(encoder, &document, divisor, 0.0));
 	return call_site_store(fcinfo, result);
 }
 
@@ -187,6 +197,17 @@ open_word_stream(SparseEncoder *encoder)
 }
 
 /*
+ * Two characters of a script without spaces are a term, and terms each: the
+ * one that comes first is asked for.
+ */
+static bool
+is_whole_input(const Term *term, const text *input)
+{
+	return term->length == VARSIZE_ANY_EXHDR(input) &&
+		memcmp(term->text, VARDATA_ANY(input), term->length) == 0;
+}
+
+/*
  * The whole input as one term: its tokens joined by a space.  False when it
  * has none.
  */
@@ -203,6 +224,8 @@ input_as_term(SparseEncoder *encoder, const text *input, Term *term)
 	term_stream_begin(stream, VARDATA_ANY(input), VARSIZE_ANY_EXHDR(input));
 	while ((count = term_stream_next(stream, &tokens)) > 0)
 	{
+		if (total == 0 && is_whole_input(&tokens[0], input))
+			count = 1;
 		total += count;
 		if (total > encoder->options.max_ngram)
 			ereport(ERROR,
@@ -219,6 +242,8 @@ input_as_term(SparseEncoder *encoder, const text *input, Term *term)
 				appendStringInfoChar(&joined, ' ');
 			appendBinaryStringInfo(&joined, tokens[i].text, tokens[i].length);
 		}
+		if (is_whole_input(&tokens[0], input))
+			break;
 	}
 	term->text = joined.data;
 	term->length = joined.len;
@@ -230,7 +255,8 @@ input_as_term(SparseEncoder *encoder, const text *input, Term *term)
 Datum
 one_hot(PG_FUNCTION_ARGS)
 {
-	Model	   *model = model_open(fcinfo->flinfo, PG_GETARG_OID(0), &vocabulary_method);
+	Model	   *model = model_open(fcinfo->flinfo, PG_GETARG_OID(0),
+								   &vocabulary_method);
 	SparseEncoder    *encoder;
 	Term		term;
 	int32		entry = -1;
@@ -246,7 +272,9 @@ one_hot(PG_FUNCTION_ARGS)
 		fcinfo->isnull = true;
 	else
 	{
-		KeyCount	element = {.key = encoder->vocabulary.entries[entry].id - 1, .count = 1};
+		KeyCount	element = {
+			   .key = encoder->vocabulary.entries[entry].id - 1,
+			   .count = 1};
 		double		weight = 1.0;
 
 		result = PointerGetDatum(sparse_result(encoder->vocabulary.dims, 1,

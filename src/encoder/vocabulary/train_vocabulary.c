@@ -107,9 +107,9 @@ read_options(FunctionCallInfo fcinfo, TrainOptions *options)
 	check_argument("min_token_length", options->terms.min_token_length);
 	term_options_check(&options->terms);
 	read_cuts(fcinfo, &options->cuts);
-	options->sort_by = option_choose(vocabulary_options, "sort_by",
-									 "order of terms",
-									 text_to_cstring(PG_GETARG_TEXT_PP(ARG_SORT_BY)));
+	options->sort_by =
+		option_choose(vocabulary_options, "sort_by", "order of terms",
+					  text_to_cstring(PG_GETARG_TEXT_PP(ARG_SORT_BY)));
 	options->capacity = 0;
 	if (!PG_ARGISNULL(ARG_CAPACITY))
 	{
@@ -229,7 +229,8 @@ write_terms(TermWriter *terms, TermSorter *sorter, const TrainOptions *options,
 	while (term_sorter_get(sorter, &term))
 	{
 		CHECK_FOR_INTERRUPTS();
-		if (term.documents < lowest || term.documents > highest || taken == visible)
+		if (term.documents < lowest || term.documents > highest ||
+			taken == visible)
 		{
 			if (hidden_id == PG_INT32_MIN)
 				ereport(ERROR,
@@ -259,7 +260,8 @@ write_terms(TermWriter *terms, TermSorter *sorter, const TrainOptions *options,
 static TermSorter *
 sort_terms(TermCounter *counter, const VocabularyCuts *cuts, int64 *visible)
 {
-	TermSorter *sorter = term_sorter_create(TERM_ORDER_FREQUENCY, !counter->spilled,
+	TermSorter *sorter = term_sorter_create(TERM_ORDER_FREQUENCY,
+											!counter->spilled,
 											training_sort_kilobytes());
 	CountedTerm term;
 	int64		lowest;
@@ -283,13 +285,15 @@ sort_terms(TermCounter *counter, const VocabularyCuts *cuts, int64 *visible)
 						   (long long) counter->documents),
 				 errhint("Try a configuration without stop words, such as embed_words, or a smaller min_token_length or min_ngram.")));
 	if (*visible == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_NO_DATA_FOUND),
-				 errmsg("no term passes the cuts"),
-				 errdetail("None of %lld terms occurs in %lld to %lld of %lld documents.",
-						   (long long) total, (long long) lowest,
-						   (long long) highest, (long long) counter->documents),
-				 errhint("Lower min_documents or min_share, or raise max_documents or max_share.")));
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_NO_DATA_FOUND), errmsg("no term passes the cuts"),
+			 errdetail(
+				 "None of %lld terms occurs in %lld to %lld of %lld documents.",
+				 (long long) total, (long long) lowest, (long long) highest,
+				 (long long) counter->documents),
+			 errhint(
+				 "Lower min_documents or min_share, or raise max_documents or max_share.")));
 	if (cuts->max_terms != 0)
 		*visible = Min(*visible, cuts->max_terms);
 	term_sorter_perform(sorter);

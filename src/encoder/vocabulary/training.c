@@ -72,9 +72,11 @@ make_stream(Oid config, void *argument)
 }
 
 TermCounter *
-count_corpus(const char *query, const TermOptions *options, const char *activity)
+count_corpus(const char *query, const TermOptions *options,
+			 const char *activity)
 {
-	TermCounter *counter = term_counter_create(Max(1024, maintenance_work_mem / 2));
+	TermCounter *counter = term_counter_create(
+		Max(1024, maintenance_work_mem / 2));
 	TermOptions stream_options = *options;
 	ConfigCache *streams = config_cache_create(make_stream, &stream_options);
 	Progress   *progress = progress_begin(activity, "documents");

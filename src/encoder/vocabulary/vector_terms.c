@@ -51,7 +51,8 @@ sorted_elements(SparseVector *vector)
 Datum
 vector_terms(PG_FUNCTION_ARGS)
 {
-	Model	   *model = model_open(fcinfo->flinfo, PG_GETARG_OID(0), &vocabulary_method);
+	Model	   *model = model_open(fcinfo->flinfo, PG_GETARG_OID(0),
+								   &vocabulary_method);
 	SparseVector *vector = PG_GETARG_SPARSEVEC(1);
 	int			count = PG_GETARG_INT32(2);
 	Vocabulary	vocabulary;
@@ -75,14 +76,14 @@ vector_terms(PG_FUNCTION_ARGS)
 	elements = sorted_elements(vector);
 	for (int i = 0; i < Min(count, vector->count); i++)
 	{
-		const VocabularyEntry *entry = vocabulary_entry_of_id(&vocabulary,
-															  elements[i].index + 1);
+		const VocabularyEntry *entry =
+			vocabulary_entry_of_id(&vocabulary, elements[i].index + 1);
 		Datum		values[2] = {0, Float8GetDatum(elements[i].value)};
 		bool		nulls[2] = {entry == NULL, false};
 
 		if (entry != NULL)
-			values[0] = PointerGetDatum(cstring_to_text_with_len(vocabulary.texts + entry->text,
-																 entry->length));
+			values[0] = PointerGetDatum(cstring_to_text_with_len(
+				vocabulary.texts + entry->text, entry->length));
 		set_result_add(result, values, nulls);
 	}
 	return (Datum) 0;

@@ -4,7 +4,7 @@
  *	  The vocabulary model: its description, and its image.
  *
  * The image is a hash table from terms to entries, and the entries in the
- * order of their ids.  Terms under the cut are not in it.
+ * order of their ids.  Of terms under the cut it holds only where they are.
  *
  *-------------------------------------------------------------------------
  */
@@ -82,7 +82,8 @@ term_options_read(TermOptions *options, const ModelDescription *description)
 }
 
 void
-vocabulary_term_options(TermOptions *options, const ModelDescription *description)
+vocabulary_term_options(TermOptions *options,
+						const ModelDescription *description)
 {
 	term_options_read(options, description);
 	options->config = model_option_config(description);
@@ -113,10 +114,12 @@ typedef struct Collection
 	char	   *texts;
 	Size		text_bytes;
 	Size		text_capacity;
+	HiddenTerms hidden;
 } Collection;
 
 pg_noreturn static void damaged(const Collection *collection,
-								const char *detail,...) pg_attribute_printf(2, 3);
+								const char *detail, ...)
+	pg_attribute_printf(2, 3);
 
 static void
 damaged(const Collection *collection, const char *detail,...)
@@ -152,7 +155,8 @@ collect_header(Collection *collection, ModelReader *reader)
 	if (nulls[VOCABULARY_DOCUMENTS] || nulls[VOCABULARY_OCCURRENCES])
 		damaged(collection, "Row 0 lacks the number of documents or of occurrences.");
 	collection->totals.documents = DatumGetInt64(values[VOCABULARY_DOCUMENTS]);
-	collection->totals.occurrences = DatumGetInt64(values[VOCABULARY_OCCURRENCES]);
+	collection->totals.occurrences = DatumGetInt64(
+		values[VOCABULARY_OCCURRENCES]);
 	if (collection->totals.documents < 1 || collection->totals.occurrences < 1)
 		damaged(collection, "Row 0 counts no document or no occurrence.");
 }
@@ -165,11 +169,32 @@ collect_text(Collection *collection, const char *text, int length)
 	if (collection->text_bytes + length > collection->text_capacity)
 	{
 		collection->text_capacity = (collection->text_bytes + length) * 2;
-		collection->texts = repalloc_huge(collection->texts, collection->text_capacity);
+		collection->texts = repalloc_huge(collection->texts,
+										  collection->text_capacity);
 	}
 	memcpy(collection->texts + offset, text, length);
 	collection->text_bytes += length;
 	return offset;
+}
+
+/* A term under the cut, where its row has one */
+static void
+collect_hidden(Collection *collection, Datum *values, bool *nulls)
+{
+	text	   *term;
+
+	if (nulls[VOCABULARY_TERM])
+		return;
+	term = DatumGetTextPP(values[VOCABULARY_TERM]);
+	hidden_terms_add(&collection->hidden, DatumGetInt32(values[VOCABULARY_ID]),
+					 hash_bytes64(VARDATA_ANY(term), VARSIZE_ANY_EXHDR(term)));
+	collection->totals.hidden++;
+	if (!nulls[VOCABULARY_DOCUMENTS])
+		collection->totals.hidden_documents =
+			Max(collection->totals.hidden_documents,
+				DatumGetInt64(values[VOCABULARY_DOCUMENTS]));
+	if ((Pointer) term != DatumGetPointer(values[VOCABULARY_TERM]))
+		pfree(term);
 }
 
 static void
@@ -180,7 +205,10 @@ collect_entry(Collection *collection, Datum *values, bool *nulls)
 	int32		id = DatumGetInt32(values[VOCABULARY_ID]);
 
 	if (id < 0)
+	{
+		collect_hidden(collection, values, nulls);
 		return;
+	}
 	if (nulls[VOCABULARY_TERM] || nulls[VOCABULARY_DOCUMENTS])
 		damaged(collection, "The row with id %d lacks its term or its number of documents.", id);
 	if (id > VOCABULARY_MAX_ID(collection->dims))
@@ -191,7 +219,8 @@ collect_entry(Collection *collection, Datum *values, bool *nulls)
 	{
 		collection->capacity *= 2;
 		collection->entries = repalloc_huge(collection->entries,
-											sizeof(VocabularyEntry) * collection->capacity);
+											sizeof(VocabularyEntry) *
+												collection->capacity);
 	}
 	entry = &collection->entries[collection->totals.terms++];
 	term = DatumGetTextPP(values[VOCABULARY_TERM]);
@@ -199,7 +228,8 @@ collect_entry(Collection *collection, Datum *values, bool *nulls)
 	entry->length = VARSIZE_ANY_EXHDR(term);
 	entry->text = collect_text(collection, VARDATA_ANY(term), entry->length);
 	entry->documents = DatumGetInt64(values[VOCABULARY_DOCUMENTS]);
-	if (entry->documents < 1 || entry->documents > collection->totals.documents)
+	if (entry->documents < 1 ||
+		entry->documents > collection->totals.documents)
 		damaged(collection, "Id %d occurs in %lld of %lld documents.", id,
 				(long long) entry->documents,
 				(long long) collection->totals.documents);
@@ -244,10 +274,12 @@ fill_slots(const Collection *collection, Size *slot_count)
 		CHECK_FOR_INTERRUPTS();
 		for (; slots[at].entry != 0; at = (at + 1) & (count - 1))
 		{
-			const VocabularyEntry *other = &collection->entries[slots[at].entry - 1];
+			const VocabularyEntry *other =
+				&collection->entries[slots[at].entry - 1];
 
 			if (slots[at].key == key && other->length == entry->length &&
-				memcmp(collection->texts + other->text, text, entry->length) == 0)
+				memcmp(collection->texts + other->text, text, entry->length) ==
+					0)
 				damaged(collection, "The rows with ids %d and %d have the same term.",
 						other->id, entry->id);
 		}
@@ -290,6 +322,8 @@ build_image(ImageBuilder *builder, ModelReader *reader)
 				 sizeof(VocabularyEntry) * collection.totals.terms);
 	image_begin_section(builder, VOCABULARY_SECTION_TEXTS);
 	image_append(builder, collection.texts, collection.text_bytes);
+	hidden_terms_append(&collection.hidden, builder,
+						VOCABULARY_SECTION_HIDDEN);
 }
 
 /* ---------- reading ---------- */
@@ -299,11 +333,16 @@ vocabulary_attach(Vocabulary *vocabulary, const Model *model)
 {
 	Size		bytes;
 
-	vocabulary->totals = model_section(model, VOCABULARY_SECTION_TOTALS, &bytes);
+	vocabulary->totals = model_section(model, VOCABULARY_SECTION_TOTALS,
+									   &bytes);
 	vocabulary->slots = model_section(model, VOCABULARY_SECTION_SLOTS, &bytes);
 	vocabulary->slot_mask = (uint32) (bytes / sizeof(VocabularySlot) - 1);
-	vocabulary->entries = model_section(model, VOCABULARY_SECTION_TERMS, &bytes);
+	vocabulary->entries = model_section(model, VOCABULARY_SECTION_TERMS,
+										&bytes);
 	vocabulary->texts = model_section(model, VOCABULARY_SECTION_TEXTS, &bytes);
+	vocabulary->hidden = model_section(model, VOCABULARY_SECTION_HIDDEN,
+									   &bytes);
+	vocabulary->hidden_slots = bytes / sizeof(HiddenSlot);
 	vocabulary->dims = model_option_int(model->description, "dims");
 }
 

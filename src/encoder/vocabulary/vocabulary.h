@@ -15,6 +15,7 @@
 
 #include "server/server.h"
 
+#include "encoder/vocabulary/hidden_terms.h"
 #include "encoder/vocabulary/terms.h"
 #include "encoder/vocabulary/weighting.h"
 #include "model/model.h"
@@ -47,11 +48,12 @@ enum
 	VOCABULARY_SECTION_SLOTS,	/* VocabularySlot, a power of two of them */
 	VOCABULARY_SECTION_TERMS,	/* VocabularyEntry, by id */
 	VOCABULARY_SECTION_TEXTS,	/* bytes */
+	VOCABULARY_SECTION_HIDDEN,	/* HiddenSlot, a power of two of them */
 	VOCABULARY_SECTIONS
 };
 
 /* raised whenever a struct below changes */
-#define VOCABULARY_IMAGE_FORMAT	2
+#define VOCABULARY_IMAGE_FORMAT	3
 
 typedef struct VocabularyTotals
 {
@@ -59,6 +61,8 @@ typedef struct VocabularyTotals
 	int64		occurrences;
 	int64		max_documents;	/* of the most widespread term */
 	int64		terms;
+	int64		hidden;			/* slots taken of terms under the cut */
+	int64		hidden_documents;	/* of each of these terms, at most */
 } VocabularyTotals;
 
 typedef struct VocabularySlot
@@ -76,7 +80,7 @@ typedef struct VocabularyEntry
 	int32		id;
 } VocabularyEntry;
 
-StaticAssertDecl(sizeof(VocabularyTotals) == 32, "vocabulary image layout");
+StaticAssertDecl(sizeof(VocabularyTotals) == 48, "vocabulary image layout");
 StaticAssertDecl(sizeof(VocabularySlot) == 16, "vocabulary image layout");
 StaticAssertDecl(sizeof(VocabularyEntry) == 24, "vocabulary image layout");
 
@@ -88,6 +92,8 @@ typedef struct Vocabulary
 	uint32		slot_mask;
 	const VocabularyEntry *entries;
 	const char *texts;
+	const HiddenSlot *hidden;
+	Size		hidden_slots;
 	int			dims;
 } Vocabulary;
 
@@ -102,13 +108,15 @@ vocabulary_find(const Vocabulary *vocabulary, const Term *term)
 {
 	uint32		at = (uint32) term->hash & vocabulary->slot_mask;
 
-	for (; vocabulary->slots[at].entry != 0; at = (at + 1) & vocabulary->slot_mask)
+	for (; vocabulary->slots[at].entry != 0;
+		 at = (at + 1) & vocabulary->slot_mask)
 	{
 		const VocabularySlot *slot = &vocabulary->slots[at];
 
 		if (slot->key == term->key && slot->length == term->length &&
 			(term->length <= TEXT_KEY_BYTES ||
-			 long_texts_equal(vocabulary->texts + vocabulary->entries[slot->entry - 1].text,
+			 long_texts_equal(vocabulary->texts +
+								  vocabulary->entries[slot->entry - 1].text,
 							  term->text, term->length)))
 			return (int32) slot->entry - 1;
 	}
@@ -116,11 +124,20 @@ vocabulary_find(const Vocabulary *vocabulary, const Term *term)
 }
 
 /* the entry of an id among entries in the order of ids, or NULL */
-extern const VocabularyEntry *vocabulary_entry_among(const VocabularyEntry *entries,
-													 int64 count, int id);
+extern const VocabularyEntry *
+vocabulary_entry_among(const VocabularyEntry *entries, int64 count, int id);
+
+/*
+ * The idf of an entry, by its number, which may be infinite; and the error
+ * that says so (tfidf.c).
+ */
+extern double vocabulary_idf(const Vocabulary *vocabulary,
+							 const Weighting *weighting, int entry);
+extern void vocabulary_refuse_idf(const Vocabulary *vocabulary,
+								  const VocabularyEntry *entry);
 
 /* the entry of an id, or NULL */
-extern const VocabularyEntry *vocabulary_entry_of_id(const Vocabulary *vocabulary,
-													 int id);
+extern const VocabularyEntry *
+vocabulary_entry_of_id(const Vocabulary *vocabulary, int id);
 
 #endif							/* VOCABULARY_VOCABULARY_H */

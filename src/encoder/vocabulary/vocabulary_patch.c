@@ -31,6 +31,8 @@ typedef struct Patching
 	VocabularyEntry *entries;
 	VocabularySlot *slots;
 	Size		slot_count;
+	HiddenSlot *hidden;
+	Size		hidden_slots;
 	int			max_id;
 	bool		lost_maximum;	/* the most widespread term is that no more */
 	NewTerm    *terms;
@@ -193,6 +195,34 @@ add_terms(Patching *patching)
 
 /* ---------- rows ---------- */
 
+/*
+ * A term under the cut.  Of one that has gone the slot stays, which says no
+ * more than where to look.
+ */
+static bool
+patch_hidden(Patching *patching, const Datum *values, const bool *nulls)
+{
+	VocabularyTotals *totals = patching->totals;
+	text	   *term;
+	bool		fits;
+
+	if (nulls[VOCABULARY_TERM])
+		return true;
+	term = DatumGetTextPP(values[VOCABULARY_TERM]);
+	fits = hidden_terms_patch(patching->hidden, patching->hidden_slots,
+							  &totals->hidden,
+							  DatumGetInt32(values[VOCABULARY_ID]),
+							  hash_bytes64(VARDATA_ANY(term),
+										   VARSIZE_ANY_EXHDR(term)));
+	if (!nulls[VOCABULARY_DOCUMENTS])
+		totals->hidden_documents =
+			Max(totals->hidden_documents,
+				DatumGetInt64(values[VOCABULARY_DOCUMENTS]));
+	if ((Pointer) term != DatumGetPointer(values[VOCABULARY_TERM]))
+		pfree(term);
+	return fits;
+}
+
 /* False: only a build can tell what to make of this row. */
 static bool
 patch_row(Patching *patching, const Datum *values, const bool *nulls)
@@ -204,7 +234,7 @@ patch_row(Patching *patching, const Datum *values, const bool *nulls)
 	bool		fits = true;
 
 	if (id < 0)
-		return true;
+		return patch_hidden(patching, values, nulls);
 	if (nulls[VOCABULARY_TERM] || nulls[VOCABULARY_DOCUMENTS] ||
 		id > patching->max_id)
 		return false;
@@ -241,6 +271,9 @@ vocabulary_patch_image(ImagePatch *patch, ModelReader *reader)
 	patching.slots = image_patch_section(patch, VOCABULARY_SECTION_SLOTS,
 										 &bytes);
 	patching.slot_count = bytes / sizeof(VocabularySlot);
+	patching.hidden = image_patch_section(patch, VOCABULARY_SECTION_HIDDEN,
+										  &bytes);
+	patching.hidden_slots = bytes / sizeof(HiddenSlot);
 	patching.max_id =
 		VOCABULARY_MAX_ID(model_option_int(model_reader_description(reader),
 										   "dims"));

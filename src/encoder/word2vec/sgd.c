@@ -36,6 +36,9 @@
 /* Rows of words are fetched so many words before a window can reach them. */
 #define INPUT_AHEAD		2
 
+/* Input rows that are summed, or moved, by one call of a kernel */
+#define ROWS_AT_ONCE	32
+
 /* of the tree of hierarchical softmax, about */
 #define PATH_TARGETS	16
 
@@ -124,17 +127,6 @@ sgd_init_row(float *row, int dims, int stride, Random *random)
 		row[i] = 0;
 }
 
-/* A word drawn from the table of negatives */
-static inline int32_t
-draw_negative(SgdWorker *worker)
-{
-	uint64_t	r = random_next(&worker->random);
-	uint32_t	slot = ((r >> 32) * (uint64_t) worker->model->words) >> 32;
-	const AliasSlot *alias = &worker->model->negatives[slot];
-
-	return (uint32_t) r <= alias->threshold ? (int32_t) slot : alias->other;
-}
-
 /*
  * The word and its negatives.  A negative equal to the word is drawn again;
  * with a vocabulary of one word there are none.
@@ -153,7 +145,8 @@ targets_negative(SgdWorker *worker, int32_t word, Targets *targets)
 		int32_t		other = word;
 
 		for (int tries = 0; other == word && tries < 11; tries++)
-			other = draw_negative(worker);
+			other = sgd_draw_negative(&worker->random, model->negatives,
+									  model->words);
 		if (other == word)
 			continue;
 		targets->rows[count] = output_row(worker, other);
@@ -217,24 +210,37 @@ take_step(SgdWorker *worker, float *input, Targets *targets)
 }
 
 /*
- * Add the rows of a word and of its n-grams to "sum"; returns their number.
+ * Input rows that are added to the hidden one, or that all move by what is in
+ * it.
  */
-static inline int
-add_rows_of_word(SgdWorker *worker, int32_t word, float *sum)
+typedef struct HiddenRows
 {
-	const SgdModel *model = worker->model;
-	int			stride = model->stride;
+	float	   *rows[ROWS_AT_ONCE];
+	int			count;
+	int			all;			/* put so far */
+	bool		moves;
+} HiddenRows;
 
-	worker->kernels->add(stride, sum, input_row(worker, word), 1);
-	if (model->subword_start == NULL)
-		return 1;
-	for (int64_t i = model->subword_start[word];
-		 i < model->subword_start[word + 1]; i++)
-		worker->kernels->add(stride, sum,
-							 input_row(worker, model->subword_rows[i]),
-							 1);
-	return 1 + (int) (model->subword_start[word + 1] -
-					  model->subword_start[word]);
+/* The rows themselves are left as they are: it is one window after another. */
+static inline void
+hidden_rows_begin(HiddenRows *rows, bool moves)
+{
+	rows->count = 0;
+	rows->all = 0;
+	rows->moves = moves;
+}
+
+static inline void
+hidden_rows_run(SgdWorker *worker, HiddenRows *rows)
+{
+	int			stride = worker->model->stride;
+
+	if (rows->moves)
+		worker->kernels->move(stride, rows->rows, rows->count,
+							  worker->hidden);
+	else
+		worker->kernels->sum(stride, worker->hidden,
+							 (const float *const *) rows->rows, rows->count);
 }
 
 static inline void
@@ -247,28 +253,67 @@ move_row(SgdWorker *worker, int32_t row, const float *change)
 }
 
 static inline void
-move_rows_of_word(SgdWorker *worker, int32_t word, const float *change)
+hidden_rows_put(SgdWorker *worker, HiddenRows *rows, int32_t row)
+{
+	rows->all++;
+	/* rows with rates move each by their own part */
+	if (rows->moves && worker->model->rates != NULL)
+	{
+		move_row(worker, row, worker->hidden);
+		return;
+	}
+	if (rows->count == ROWS_AT_ONCE)
+	{
+		hidden_rows_run(worker, rows);
+		rows->count = 0;
+	}
+	rows->rows[rows->count++] = input_row(worker, row);
+}
+
+/* The rows of a word and of its n-grams */
+static inline void
+hidden_rows_put_word(SgdWorker *worker, HiddenRows *rows, int32_t word)
 {
 	const SgdModel *model = worker->model;
 
-	move_row(worker, word, change);
+	hidden_rows_put(worker, rows, word);
 	if (model->subword_start == NULL)
 		return;
 	for (int64_t i = model->subword_start[word];
 		 i < model->subword_start[word + 1]; i++)
-		move_row(worker, model->subword_rows[i], change);
+		hidden_rows_put(worker, rows, model->subword_rows[i]);
+}
+
+/* The rows of a window, and that of the document if it is one of them */
+static inline void
+hidden_rows_of_window(SgdWorker *worker, HiddenRows *rows,
+					  const int32_t *words, int from, int to, int middle)
+{
+	for (int i = from; i <= to; i++)
+		if (i != middle)
+			hidden_rows_put_word(worker, rows, words[i]);
+	if (worker->model->documents == SGD_DOCUMENT_IN_WINDOW)
+		hidden_rows_put(worker, rows, worker->document);
+	hidden_rows_run(worker, rows);
+}
+
+static inline int
+hidden_rows_of_word(SgdWorker *worker, int32_t word, bool moves)
+{
+	HiddenRows	rows;
+
+	hidden_rows_begin(&rows, moves);
+	hidden_rows_put_word(worker, &rows, word);
+	hidden_rows_run(worker, &rows);
+	return rows.all;
 }
 
 /* hidden = mean of "count" summed rows; kept in "before" as well */
 static inline void
 hidden_begin(SgdWorker *worker, int count)
 {
-	int			stride = worker->model->stride;
-	float		factor = 1.0f / count;
-
-	for (int i = 0; i < stride; i++)
-		worker->hidden[i] *= factor;
-	memcpy(worker->before, worker->hidden, sizeof(float) * stride);
+	worker->kernels->scale(worker->model->stride, worker->hidden,
+						   1.0f / count, worker->before);
 }
 
 /* what the hidden row moved by, left in "hidden" */
@@ -338,7 +383,7 @@ skipgram_subwords(SgdWorker *worker, const int32_t *words, int from, int to,
 	int			next;
 
 	memset(worker->hidden, 0, sizeof(float) * model->stride);
-	hidden_begin(worker, add_rows_of_word(worker, words[middle], worker->hidden));
+	hidden_begin(worker, hidden_rows_of_word(worker, words[middle], false));
 
 	/* the targets of the next prediction are fetched during this one */
 	targets[0].count = 0;
@@ -366,27 +411,27 @@ skipgram_subwords(SgdWorker *worker, const int32_t *words, int from, int to,
 	}
 
 	hidden_change(worker);
-	move_rows_of_word(worker, words[middle], worker->hidden);
+	(void) hidden_rows_of_word(worker, words[middle], true);
 }
 
 /*
  * CBOW: the mean of the window predicts the middle word.  Every row gets the
- * whole change, not its share of the mean, as in word2vec.c.
+ * whole change, not its share of the mean, as in word2vec.c.  A document's
+ * row is as one more word of the window (PV-DM).
  */
 static void
 cbow(SgdWorker *worker, const int32_t *words, int from, int to, int middle,
 	 Targets *negatives)
 {
 	const SgdModel *model = worker->model;
-	int			count = 0;
+	HiddenRows	rows;
 
+	hidden_rows_begin(&rows, false);
 	memset(worker->hidden, 0, sizeof(float) * model->stride);
-	for (int i = from; i <= to; i++)
-		if (i != middle)
-			count += add_rows_of_word(worker, words[i], worker->hidden);
-	if (count == 0)
+	hidden_rows_of_window(worker, &rows, words, from, to, middle);
+	if (rows.all == 0)
 		return;
-	hidden_begin(worker, count);
+	hidden_begin(worker, rows.all);
 	take_step(worker, worker->hidden, negatives);
 	if (model->hierarchical_softmax)
 	{
@@ -396,9 +441,15 @@ cbow(SgdWorker *worker, const int32_t *words, int from, int to, int middle,
 		take_step(worker, worker->hidden, &path);
 	}
 	hidden_change(worker);
-	for (int i = from; i <= to; i++)
-		if (i != middle)
-			move_rows_of_word(worker, words[i], worker->hidden);
+	if (rows.count == rows.all && model->rates == NULL)
+	{
+		/* all are at hand yet */
+		rows.moves = true;
+		hidden_rows_run(worker, &rows);
+		return;
+	}
+	hidden_rows_begin(&rows, true);
+	hidden_rows_of_window(worker, &rows, words, from, to, middle);
 }
 
 /*
@@ -414,20 +465,59 @@ subsample(SgdWorker *worker, const int32_t *words, int count)
 	for (int i = 0; i < count; i++)
 	{
 		worker->kept[kept] = words[i];
-		kept += keep[words[i]] == UINT32_MAX ||
-			(uint32_t) (random_next(&worker->random) >> 32) <= keep[words[i]];
+		kept += sgd_keeps(&worker->random, keep[words[i]]);
 	}
 	return kept;
 }
 
-void
-sgd_train_document(SgdWorker *worker, const int32_t *words, int count)
+/* so many words' rows are on their way at once */
+#define TARGETS_AHEAD 4
+
+/*
+ * PV-DBOW: the row of the document predicts each of its words.  One step a
+ * word is little time to fetch its rows in, so more of them are fetched ahead.
+ */
+static void
+document_predicts(SgdWorker *worker, int count, int kept)
+{
+	const SgdModel *model = worker->model;
+	float	   *row = input_row(worker, worker->document);
+	Targets		ring[TARGETS_AHEAD];
+	int			work = model->documents == SGD_DOCUMENT_ALONE ? count : 0;
+	int			reported = 0;
+	int			drawn = 0;
+
+	for (int i = 0; i < kept; i++)
+	{
+		for (; drawn < kept && drawn < i + TARGETS_AHEAD; drawn++)
+		{
+			Targets    *targets = &ring[drawn % TARGETS_AHEAD];
+
+			/* joins are due at any moment between two steps */
+			if (drawn % TARGETS_AHEAD == 0)
+				joins_run(&worker->joins);
+			targets_negative(worker, worker->kept[drawn], targets);
+			targets_prefetch(targets, model->stride);
+		}
+		take_step(worker, row, &ring[i % TARGETS_AHEAD]);
+		if ((i + 1) % worker->report_interval == 0)
+		{
+			int			done = (int) ((int64_t) work * (i + 1) / kept);
+
+			worker->report(worker, done - reported);
+			reported = done;
+		}
+	}
+	worker->report(worker, work - reported);
+}
+
+static void
+train_windows(SgdWorker *worker, int count, int kept)
 {
 	const SgdModel *model = worker->model;
 	bool		per_middle = model->negative > 0 &&
 		(model->cbow || model->subword_start == NULL);
 	Targets		negatives[2];
-	int			kept = subsample(worker, words, count);
 	int			reported = 0;
 	int			near = 0;
 	int			ahead = model->window_size + INPUT_AHEAD;
@@ -473,6 +563,18 @@ sgd_train_document(SgdWorker *worker, const int32_t *words, int count)
 	worker->report(worker, count - reported);
 }
 
+void
+sgd_train_document(SgdWorker *worker, const int32_t *words, int count)
+{
+	SgdDocuments documents = worker->model->documents;
+	int			kept = subsample(worker, words, count);
+
+	if (documents == SGD_DOCUMENT_ALONE || documents == SGD_DOCUMENT_AND_WORDS)
+		document_predicts(worker, count, kept);
+	if (documents != SGD_DOCUMENT_ALONE)
+		train_windows(worker, count, kept);
+}
+
 static void
 join_all(SgdWorker *worker, Replica *replica, double first)
 {
@@ -480,7 +582,8 @@ join_all(SgdWorker *worker, Replica *replica, double first)
 
 	for (int32_t i = 0; i < replica->copies; i++)
 	{
-		replica_join(replica, (int32_t) (((int64_t) start + i) % replica->copies),
+		replica_join(replica,
+					 (int32_t) (((int64_t) start + i) % replica->copies),
 					 worker->kernels);
 		if ((i + 1) % worker->report_interval == 0)
 			worker->report(worker, 0);

@@ -3,8 +3,8 @@
  * sgd.h
  *	  Training of word vectors over encoded documents.
  *
- * Everything here works on plain memory: the caller (train_word2vec.c) puts the
- * weights where all workers see them.  No server header is included.
+ * Everything here works on plain memory: the caller (train_word2vec.c) puts
+ * the weights where all workers see them.  No server header is included.
  *
  *-------------------------------------------------------------------------
  */
@@ -39,10 +39,19 @@ typedef struct HuffmanPath
 	uint64_t	code;			/* bit i: branch taken at the i-th node */
 } HuffmanPath;
 
+/* What rows that belong to documents do */
+typedef enum SgdDocuments
+{
+	SGD_NO_DOCUMENTS,			/* there are none */
+	SGD_DOCUMENT_ALONE,			/* predict each word of the document */
+	SGD_DOCUMENT_AND_WORDS,		/* the same, and words predict words */
+	SGD_DOCUMENT_IN_WINDOW		/* are one more word of each window */
+} SgdDocuments;
+
 /*
  * Weights and tables, shared by the workers.  Rows are "stride" floats, see
  * step.h.  Word ids are 0 .. words - 1, most frequent first; input rows from
- * "words" on belong to subword buckets.
+ * "words" on belong to subword buckets, or to documents.
  */
 typedef struct SgdModel
 {
@@ -52,8 +61,9 @@ typedef struct SgdModel
 	int			negative;
 	bool		cbow;
 	bool		hierarchical_softmax;
+	SgdDocuments documents;
 
-	float	   *input;			/* words and buckets */
+	float	   *input;			/* words and buckets, or documents */
 	float	   *negative_output;	/* words rows, NULL if negative is 0 */
 	float	   *tree_output;	/* words - 1 rows, NULL without hierarchical
 								 * softmax */
@@ -76,6 +86,8 @@ struct SgdWorker
 	const StepKernels *kernels;
 	Random		random;
 	float		alpha;
+	int32_t		document;		/* input row of the one worked on, if they have
+								 * rows */
 
 	/*
 	 * Called with the number of words done since the last call, a few
@@ -116,7 +128,8 @@ extern void sgd_worker_init(SgdWorker *worker, const SgdModel *model,
 							uint64_t seed, void *memory);
 
 /* Train on one document of at most SGD_MAX_DOCUMENT word ids. */
-extern void sgd_train_document(SgdWorker *worker, const int32_t *words, int count);
+extern void sgd_train_document(SgdWorker *worker, const int32_t *words,
+							   int count);
 
 /*
  * Join all copies, which is to be done at the end; reports now and then.
@@ -141,8 +154,29 @@ extern void sgd_init_row(float *row, int dims, int stride, Random *random);
 extern void sgd_build_keep(const int64_t *counts, int words, int64_t total,
 						   double sample, uint32_t *keep);
 extern void sgd_build_negatives(const int64_t *counts, int words,
-								double exponent, AliasSlot *slots, void *scratch);
+								double exponent, AliasSlot *slots,
+								void *scratch);
+/* A word drawn from the table of negatives */
+static inline int32_t
+sgd_draw_negative(Random *random, const AliasSlot *negatives, int words)
+{
+	uint64_t	r = random_next(random);
+	uint32_t	slot = ((r >> 32) * (uint64_t) words) >> 32;
+	const AliasSlot *alias = &negatives[slot];
+
+	return (uint32_t) r <= alias->threshold ? (int32_t) slot : alias->other;
+}
+
+/* Whether a word is kept, by the table of sgd_build_keep */
+static inline bool
+sgd_keeps(Random *random, uint32_t keep)
+{
+	return keep == UINT32_MAX ||
+		(uint32_t) (random_next(random) >> 32) <= keep;
+}
+
 extern int64_t huffman_build(const int64_t *counts, int words,
-							 HuffmanPath *paths, int32_t *nodes, void *scratch);
+							 HuffmanPath *paths, int32_t *nodes,
+							 void *scratch);
 
 #endif							/* WORD2VEC_SGD_H */

@@ -17,16 +17,6 @@ part(Word2vecShared *shared, Size offset)
 	return offset == 0 ? NULL : (char *) shared + offset;
 }
 
-/* Reserve room for a part; returns its offset. */
-static Size
-reserve(Size *bytes, Size count, Size size)
-{
-	Size		offset = TYPEALIGN(STEP_ALIGNMENT, *bytes);
-
-	*bytes = add_size(offset, mul_size(count, size));
-	return offset;
-}
-
 static void
 lay_out(Word2vecShared *layout, const Word2vecOptions *options,
 		const EncodedCorpus *corpus, const Subwords *subwords, int64 nodes)
@@ -35,27 +25,32 @@ lay_out(Word2vecShared *layout, const Word2vecOptions *options,
 	Size		bytes = sizeof(Word2vecShared);
 	Size		words = corpus->words;
 
-	layout->input = reserve(&bytes, layout->rows, row);
+	layout->input = trainer_reserve(&bytes, layout->rows, row);
 	if (options->negative > 0)
 	{
-		layout->negative_output = reserve(&bytes, words, row);
-		layout->negatives = reserve(&bytes, words, sizeof(AliasSlot));
+		layout->negative_output = trainer_reserve(&bytes, words, row);
+		layout->negatives = trainer_reserve(&bytes, words, sizeof(AliasSlot));
 	}
 	if (options->hierarchical_softmax)
 	{
-		layout->tree_output = reserve(&bytes, words, row);
-		layout->paths = reserve(&bytes, words, sizeof(HuffmanPath));
-		layout->nodes = reserve(&bytes, Max(nodes, 1), sizeof(int32));
+		layout->tree_output = trainer_reserve(&bytes, words, row);
+		layout->paths = trainer_reserve(&bytes, words, sizeof(HuffmanPath));
+		layout->nodes = trainer_reserve(&bytes, Max(nodes, 1), sizeof(int32));
 	}
-	layout->keep = reserve(&bytes, words, sizeof(uint32));
+	layout->keep = trainer_reserve(&bytes, words, sizeof(uint32));
 	if (subwords != NULL)
 	{
-		layout->subword_start = reserve(&bytes, words + 1, sizeof(int64));
-		layout->subword_rows = reserve(&bytes, Max(subwords->start[words], 1),
-									   sizeof(int32));
+		layout->subword_start = trainer_reserve(&bytes, words + 1,
+												sizeof(int64));
+		layout->subword_rows = trainer_reserve(&bytes,
+											   Max(subwords->start[words], 1),
+											   sizeof(int32));
 	}
 	if (OidIsValid(options->from_model))
-		layout->rates = reserve(&bytes, layout->rows, sizeof(float));
+		layout->rates = trainer_reserve(&bytes, layout->rows, sizeof(float));
+	if (options->documents != SGD_NO_DOCUMENTS)
+		layout->first_documents = trainer_reserve(&bytes, layout->slices,
+												  sizeof(int64));
 	layout->bytes = bytes;
 }
 
@@ -77,7 +72,8 @@ fill_input(Word2vecShared *shared)
 static int64
 build_tree(const int64 *counts, int32 words, HuffmanPath *paths, int32 *nodes)
 {
-	void	   *scratch = palloc_extended(mul_size(words, 32), MCXT_ALLOC_HUGE);
+	void	   *scratch = palloc_extended(mul_size(words, 32),
+										  MCXT_ALLOC_HUGE);
 	int64		count = huffman_build(counts, words, paths, nodes, scratch);
 
 	pfree(scratch);
@@ -119,23 +115,32 @@ word2vec_share(const Word2vecOptions *options, const EncodedCorpus *corpus,
 	Word2vecShared layout = {0};
 	Word2vecShared *shared;
 	TrainerMemory *memory;
-	int64	   *counts = palloc_extended(mul_size(corpus->words, sizeof(int64)),
-										 MCXT_ALLOC_HUGE);
+	int64	   *counts = palloc_extended(
+			 mul_size(corpus->words, sizeof(int64)), MCXT_ALLOC_HUGE);
 	int64		nodes = 0;
 
 	for (int32 i = 0; i < corpus->words; i++)
 		counts[i] = corpus->vocabulary[i].count;
 	if (options->hierarchical_softmax)
 	{
-		HuffmanPath *paths = palloc_extended(mul_size(corpus->words, sizeof(HuffmanPath)),
-											 MCXT_ALLOC_HUGE);
+		HuffmanPath *paths = palloc_extended(
+			mul_size(corpus->words, sizeof(HuffmanPath)), MCXT_ALLOC_HUGE);
 
 		nodes = build_tree(counts, corpus->words, paths, NULL);
 		pfree(paths);
 	}
 
+	if (options->document_count > PG_INT32_MAX - corpus->words)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("corpus has too many documents"),
+				 errdetail("It has " INT64_FORMAT "; training holds a row for each of them.",
+						   options->document_count),
+				 errhint("Train on a part of them: other texts get their vectors by embed().")));
 	layout.words = corpus->words;
-	layout.rows = corpus->words + (subwords ? subwords->touched : 0);
+	layout.rows = corpus->words + (subwords ? subwords->touched : 0) +
+		(int32) options->document_count;
+	layout.documents = options->documents;
 	layout.dims = options->dims;
 	layout.stride = TYPEALIGN(STEP_LANES, options->dims);
 	layout.window_size = options->window_size;
@@ -156,6 +161,9 @@ word2vec_share(const Word2vecOptions *options, const EncodedCorpus *corpus,
 
 	fill_input(shared);
 	fill_tables(shared, options, corpus, counts);
+	if (shared->first_documents != 0)
+		memcpy(part(shared, shared->first_documents),
+			   options->first_documents, sizeof(int64) * shared->slices);
 	if (subwords != NULL)
 	{
 		memcpy(part(shared, shared->subword_start), subwords->start,
@@ -171,6 +179,13 @@ float *
 word2vec_input_row(Word2vecShared *shared, int32 row)
 {
 	return (float *) part(shared, shared->input) + (Size) row * shared->stride;
+}
+
+float *
+word2vec_output_row(Word2vecShared *shared, int32 word)
+{
+	return (float *) part(shared, shared->negative_output) +
+		(Size) word * shared->stride;
 }
 
 float *
@@ -217,6 +232,7 @@ model_of_shared(SgdModel *model, Word2vecShared *shared)
 	model->negative = shared->negative;
 	model->cbow = shared->cbow;
 	model->hierarchical_softmax = shared->hierarchical_softmax;
+	model->documents = shared->documents;
 	model->input = part(shared, shared->input);
 	model->negative_output = part(shared, shared->negative_output);
 	model->tree_output = part(shared, shared->tree_output);
@@ -242,9 +258,10 @@ make_copies(Replica *replica, int64 copies, int longest_wait)
 
 	if (copies == 0)
 		return;
-	memory = palloc_extended(add_size(mul_size(copies,
-											   replica_row_size(replica->stride)),
-									  STEP_ALIGNMENT), MCXT_ALLOC_HUGE);
+	memory = palloc_extended(
+		add_size(mul_size(copies, replica_row_size(replica->stride)),
+				 STEP_ALIGNMENT),
+		MCXT_ALLOC_HUGE);
 	replica_attach(replica, (int32_t) copies, longest_wait,
 				   (void *) TYPEALIGN(STEP_ALIGNMENT, memory));
 	for (int32 row = 0; row < copies; row++)
@@ -272,20 +289,30 @@ copy_rows(SgdWorker *worker, const Word2vecShared *shared, int workers)
 	int			longest_wait = replica_longest_wait(workers);
 	int64		outputs = Min(rows / matrices, shared->words);
 
+	/* a document has one worker at a time */
+	int64		inputs = shared->documents != SGD_NO_DOCUMENTS ?
+		shared->words : shared->rows;
+
 	if (shared->negative > 0)
 		make_copies(&worker->negative_output, outputs, longest_wait);
 	if (shared->hierarchical_softmax)
 		make_copies(&worker->tree_output, outputs,
 					replica_longest_wait(workers * TREE_SHORTER));
 	make_copies(&worker->input,
-				Min(rows - outputs * (matrices - 1), shared->rows), longest_wait);
+				Min(rows - outputs * (matrices - 1), inputs),
+				longest_wait);
 }
 
-/* Documents of one slice; one that goes on in the next slice is cut there. */
+/*
+ * Documents of one slice; one that goes on in the next slice is cut there.
+ * row: of the first document, if they have rows
+ */
 static void
-train_slice(SgdWorker *worker, const int32 *ids, int count)
+train_slice(SgdWorker *worker, const int32 *ids, int count, int32 row)
 {
 	int			start = 0;
+
+	worker->document = row;
 
 	for (int i = 0; i <= count; i++)
 	{
@@ -294,7 +321,16 @@ train_slice(SgdWorker *worker, const int32 *ids, int count)
 		if (i > start)
 			sgd_train_document(worker, ids + start, i - start);
 		start = i + 1;
+		worker->document++;
 	}
+}
+
+static int32
+first_row(Word2vecShared *shared, int64 slice)
+{
+	const int64 *first = part(shared, shared->first_documents);
+
+	return first == NULL ? 0 : shared->words + (int32) first[slice];
 }
 
 static void
@@ -327,7 +363,8 @@ word2vec_work(Trainer *trainer)
 		int			count = encoded_reader_read(reader, slice % shared->slices,
 												ids);
 
-		train_slice(&worker, ids, count);
+		train_slice(&worker, ids, count,
+					first_row(shared, slice % shared->slices));
 	}
 	sgd_join_all(&worker, (double) trainer->worker / members);
 	encoded_reader_close(reader);

@@ -49,8 +49,29 @@ typedef struct StepKernels
 						 const float *labels, int count, float alpha,
 						 float *scores, float *change);
 
+	/*
+	 * The same for an input row alone: the targets stay as they are, and may
+	 * be read-only.
+	 */
+	void		(*pull) (int stride, float *input, const float *const *targets,
+						 const float *labels, int count, float alpha,
+						 float *change);
+
 	/* to += from * factor */
-	void		(*add) (int stride, float *to, const float *from, float factor);
+	void		(*add) (int stride, float *to, const float *from,
+						float factor);
+
+	/*
+	 * Many rows and one, which stays in registers: to += each of the rows;
+	 * each of the rows += change.  A row may be there more than once.
+	 */
+	void		(*sum) (int stride, float *to, const float *const *rows,
+						int count);
+	void		(*move) (int stride, float *const *rows, int count,
+						 const float *change);
+
+	/* row *= factor, and a copy of it */
+	void		(*scale) (int stride, float *row, float factor, float *copy);
 
 	/*
 	 * Join a worker's copy of a row with the shared one (replica.h): shared
@@ -59,7 +80,9 @@ typedef struct StepKernels
 	void		(*join) (int stride, float *shared, float *own, float *joined);
 } StepKernels;
 
-/* The best set for this CPU; "name" asks for one of them (NULL if it cannot). */
+/*
+ * The best set for this CPU; "name" asks for one of them (NULL if it cannot).
+ */
 extern const StepKernels *step_kernels(const char *name);
 
 #endif							/* WORD2VEC_STEP_H */

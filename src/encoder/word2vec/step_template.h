@@ -28,6 +28,9 @@
 
 #define GROUP 6
 
+/* C does not convert pointers to pointers of what is only read. */
+#define READ(targets) ((const float *const *) (targets))
+
 /*
  * sigmoid(x), within 2e-7.
  *
@@ -66,7 +69,7 @@ step_sigmoid(float x)
 
 /* Dot products of the input row with "count" targets, count at most GROUP. */
 static inline __attribute__((always_inline)) STEP_TARGET void
-step_scores(int stride, const float *input, float *const *targets,
+step_scores(int stride, const float *input, const float *const *targets,
 			const int count, float *scores)
 {
 	LANE		sum[GROUP];
@@ -132,7 +135,7 @@ step_group(int stride, float *input, float *const *targets,
 {
 	float		gradients[GROUP];
 
-	step_scores(stride, input, targets, GROUP, scores);
+	step_scores(stride, input, READ(targets), GROUP, scores);
 	step_gradients(labels, GROUP, alpha, scores, gradients);
 	step_update(stride, input, targets, GROUP, gradients, input);
 }
@@ -147,11 +150,11 @@ step_groups(int stride, float *input, float *const *targets,
 
 	memset(change, 0, sizeof(float) * stride);
 	for (n = 0; n + GROUP <= count; n += GROUP)
-		step_scores(stride, input, targets + n, GROUP, scores + n);
+		step_scores(stride, input, READ(targets) + n, GROUP, scores + n);
 	for (; n + 2 <= count; n += 2)
-		step_scores(stride, input, targets + n, 2, scores + n);
+		step_scores(stride, input, READ(targets) + n, 2, scores + n);
 	if (n < count)
-		step_scores(stride, input, targets + n, 1, scores + n);
+		step_scores(stride, input, READ(targets) + n, 1, scores + n);
 
 	step_gradients(labels, count, alpha, scores, gradients);
 
@@ -178,13 +181,128 @@ step_any(int stride, float *input, float *const *targets,
 					change);
 }
 
+/* change += the targets times their gradients */
+static inline __attribute__((always_inline)) STEP_TARGET void
+step_draw(int stride, const float *const *targets, const int count,
+		  const float *gradients, float *change)
+{
+	LANE		g[GROUP];
+
+	UNROLL
+	for (int n = 0; n < count; n++)
+		g[n] = LANE_SET(gradients[n]);
+	for (int i = 0; i < stride; i += LANE_COUNT)
+	{
+		LANE		sum = LANE_LOAD(change + i);
+
+		UNROLL
+		for (int n = 0; n < count; n++)
+			sum = LANE_FMA(g[n], LANE_LOAD(targets[n] + i), sum);
+		LANE_STORE(change + i, sum);
+	}
+}
+
+static STEP_TARGET void
+step_pull(int stride, float *input, const float *const *targets,
+		  const float *labels, int count, float alpha, float *change)
+{
+	float		scores[STEP_MAX_TARGETS];
+	float		gradients[STEP_MAX_TARGETS];
+	int			n;
+
+	if (count == GROUP)
+	{
+		step_scores(stride, input, targets, GROUP, scores);
+		step_gradients(labels, GROUP, alpha, scores, gradients);
+		step_draw(stride, targets, GROUP, gradients, input);
+		return;
+	}
+	memset(change, 0, sizeof(float) * stride);
+	for (n = 0; n < count; n++)
+		step_scores(stride, input, targets + n, 1, scores + n);
+	step_gradients(labels, count, alpha, scores, gradients);
+	for (n = 0; n < count; n++)
+		step_draw(stride, targets + n, 1, gradients + n, change);
+	for (int i = 0; i < stride; i++)
+		input[i] += change[i];
+}
+
 static STEP_TARGET void
 step_add(int stride, float *to, const float *from, float factor)
 {
 	LANE		f = LANE_SET(factor);
 
 	for (int i = 0; i < stride; i += LANE_COUNT)
-		LANE_STORE(to + i, LANE_FMA(f, LANE_LOAD(from + i), LANE_LOAD(to + i)));
+		LANE_STORE(to + i,
+				   LANE_FMA(f, LANE_LOAD(from + i), LANE_LOAD(to + i)));
+}
+
+/* Registers of a row that are worked on at once */
+#define PIECE (STEP_LANES / LANE_COUNT)
+
+static STEP_TARGET void
+step_sum(int stride, float *to, const float *const *rows, int count)
+{
+	LANE		one = LANE_SET(1.0f);
+	LANE		sum[PIECE];
+
+	for (int i = 0; i < stride; i += STEP_LANES)
+	{
+		UNROLL
+		for (int k = 0; k < PIECE; k++)
+			sum[k] = LANE_LOAD(to + i + k * LANE_COUNT);
+		for (int n = 0; n < count; n++)
+		{
+			const float *row = rows[n] + i;
+
+			UNROLL
+			for (int k = 0; k < PIECE; k++)
+				sum[k] = LANE_FMA(one, LANE_LOAD(row + k * LANE_COUNT),
+								  sum[k]);
+		}
+		UNROLL
+		for (int k = 0; k < PIECE; k++)
+			LANE_STORE(to + i + k * LANE_COUNT, sum[k]);
+	}
+}
+
+static STEP_TARGET void
+step_move(int stride, float *const *rows, int count, const float *change)
+{
+	LANE		one = LANE_SET(1.0f);
+	LANE		by[PIECE];
+
+	for (int i = 0; i < stride; i += STEP_LANES)
+	{
+		UNROLL
+		for (int k = 0; k < PIECE; k++)
+			by[k] = LANE_LOAD(change + i + k * LANE_COUNT);
+		for (int n = 0; n < count; n++)
+		{
+			float	   *row = rows[n] + i;
+
+			UNROLL
+			for (int k = 0; k < PIECE; k++)
+				LANE_STORE(row + k * LANE_COUNT,
+						   LANE_FMA(one, by[k],
+									LANE_LOAD(row + k * LANE_COUNT)));
+		}
+	}
+}
+
+static STEP_TARGET void
+step_scale(int stride, float *row, float factor, float *copy)
+{
+	LANE		f = LANE_SET(factor);
+	LANE		zero = LANE_ZERO();
+
+	for (int i = 0; i < stride; i += LANE_COUNT)
+	{
+		LANE		product = LANE_FMA(f, LANE_LOAD(row + i), zero);
+
+		LANE_STORE(row + i, product);
+		LANE_STORE(copy + i, product);
+	}
 }
 
 static STEP_TARGET void
@@ -205,4 +323,5 @@ step_join(int stride, float *shared, float *own, float *joined)
 	}
 }
 
-static const StepKernels STEP_SET = {STEP_NAME, step_any, step_add, step_join};
+static const StepKernels STEP_SET = {STEP_NAME, step_any, step_pull, step_add,
+step_sum, step_move, step_scale, step_join};

@@ -55,8 +55,8 @@ word2vec_subwords(const Word2vecOptions *options, const EncodedCorpus *corpus)
 		return NULL;
 
 	subwords = palloc0(sizeof(Subwords));
-	subwords->start = palloc_extended(mul_size(corpus->words + 1, sizeof(int64)),
-									  MCXT_ALLOC_HUGE);
+	subwords->start = palloc_extended(
+		mul_size(corpus->words + 1, sizeof(int64)), MCXT_ALLOC_HUGE);
 	subwords->rows = palloc(sizeof(int32) * capacity);
 	bucket_row = palloc_extended(mul_size(options->buckets, sizeof(int32)),
 								 MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);

@@ -15,6 +15,7 @@
 #include <math.h>
 
 #include "encoder/words/word_model.h"
+#include "encoder/words/word_training.h"
 #include "encoder/word2vec/word2vec.h"
 #include "miscadmin.h"
 #include "server/extension.h"
@@ -56,6 +57,10 @@ static const char *const argument_names[] = {
 	"from_model"
 };
 
+/* where neither an argument nor a model says it */
+#define DEFAULT_DIMS	100
+#define DEFAULT_BUCKETS	2000000
+
 static void
 check_options(const Word2vecOptions *options)
 {
@@ -78,40 +83,156 @@ check_options(const Word2vecOptions *options)
 				 errhint("Use negative => 5, or hierarchical_softmax => true.")));
 }
 
+/* ---------- arguments ---------- */
+
+/* Those from config to buckets may be left out, and workers and the seed. */
 static void
-read_options(FunctionCallInfo fcinfo, Word2vecOptions *options)
+check_nulls(FunctionCallInfo fcinfo)
 {
-	for (int i = 0; i < ARG_FROM_MODEL; i++)
-		if (PG_ARGISNULL(i) && i != ARG_WORKERS && i != ARG_SEED)
+	static const int needed[] = {ARG_MODEL, ARG_CORPUS, ARG_REPLACE};
+
+	for (int i = 0; i < lengthof(needed); i++)
+	{
+		if (PG_ARGISNULL(needed[i]))
 			ereport(ERROR,
 					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-					 errmsg("%s must not be null", argument_names[i])));
+					 errmsg("%s must not be null",
+							argument_names[needed[i]])));
+	}
+}
 
+static const ModelDescription *
+description_of(const KnownWords *known)
+{
+	return known == NULL ? NULL : known->words->model->description;
+}
+
+/*
+ * What an argument that is not given is: the option of the model that
+ * training goes on from, as far as its method has it, or the default.
+ */
+static OptionValue
+not_given(const KnownWords *known, int argument)
+{
+	const char *name = argument_names[argument];
+	const ModelDescription *from = description_of(known);
+
+	/* a method without an algorithm calls other things by these names */
+	if (from != NULL &&
+		option_find(from->method->options, "algorithm") != NULL &&
+		option_find(from->method->options, name) != NULL)
+		return *model_option(from, name);
+	return option_missing(option_require(word2vec_options, name));
+}
+
+static int
+integer_argument(FunctionCallInfo fcinfo, const KnownWords *known,
+				 int argument)
+{
+	return PG_ARGISNULL(argument) ?
+		(int) not_given(known, argument).integer : PG_GETARG_INT32(argument);
+}
+
+static double
+number_argument(FunctionCallInfo fcinfo, const KnownWords *known, int argument)
+{
+	return PG_ARGISNULL(argument) ? not_given(known, argument).number :
+		PG_GETARG_FLOAT8(argument);
+}
+
+/* The index of the algorithm among those of word2vec */
+static int
+algorithm_argument(FunctionCallInfo fcinfo, const KnownWords *known)
+{
+	const char *name = PG_ARGISNULL(ARG_ALGORITHM) ?
+		not_given(known, ARG_ALGORITHM).text :
+		text_to_cstring(PG_GETARG_TEXT_PP(ARG_ALGORITHM));
+
+	return option_choose(word2vec_options, "algorithm", "algorithm", name);
+}
+
+/*
+ * Continued training needs the same shape: dims and n-grams are the model's,
+ * and whoever asks for others would not get what he expects.
+ */
+static int
+shape_argument(FunctionCallInfo fcinfo, const KnownWords *known, int argument,
+			   int of_model, int missing)
+{
+	if (PG_ARGISNULL(argument))
+		return known != NULL ? of_model : missing;
+	if (known != NULL && PG_GETARG_INT32(argument) != of_model)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s cannot be %d where training goes on from model \"%s\"",
+						argument_names[argument], PG_GETARG_INT32(argument),
+						description_of(known)->table_name),
+				 errdetail("It is %d there, and the new model goes on with its rows.",
+						   of_model),
+				 errhint("Leave it out.")));
+	return PG_GETARG_INT32(argument);
+}
+
+static void
+read_shape(FunctionCallInfo fcinfo, const KnownWords *known,
+		   Word2vecOptions *options)
+{
+	WordsSubwords subwords = {0, 0, 0};
+	int			dims = 0;
+
+	if (known != NULL)
+	{
+		dims = known->words->totals->dims;
+		subwords = words_subwords(description_of(known));
+	}
+	options->dims = shape_argument(fcinfo, known, ARG_DIMS, dims,
+								   DEFAULT_DIMS);
+	options->min_n = shape_argument(fcinfo, known, ARG_MIN_N, subwords.min_n,
+									0);
+	options->max_n = shape_argument(fcinfo, known, ARG_MAX_N, subwords.max_n,
+									0);
+	/* without n-grams there is no bucket, and nothing to be the same */
+	options->buckets = shape_argument(fcinfo,
+									  subwords.max_n > 0 ? known : NULL,
+									  ARG_BUCKETS, subwords.buckets,
+									  DEFAULT_BUCKETS);
+}
+
+static Oid
+config_argument(FunctionCallInfo fcinfo, const KnownWords *known)
+{
+	if (!PG_ARGISNULL(ARG_CONFIG))
+		return PG_GETARG_OID(ARG_CONFIG);
+	return known != NULL ? model_option_config(description_of(known)) :
+		extension_config("embed_words");
+}
+
+static void
+read_options(FunctionCallInfo fcinfo, const KnownWords *known,
+			 Word2vecOptions *options)
+{
+	memset(options, 0, sizeof(*options));
 	options->model = text_to_cstring(PG_GETARG_TEXT_PP(ARG_MODEL));
 	options->corpus = text_to_cstring(PG_GETARG_TEXT_PP(ARG_CORPUS));
-	options->config = PG_GETARG_OID(ARG_CONFIG);
-	options->dims = PG_GETARG_INT32(ARG_DIMS);
-	options->cbow = option_choose(word2vec_options, "algorithm", "algorithm",
-								  text_to_cstring(PG_GETARG_TEXT_PP(ARG_ALGORITHM))) == 1;
-	options->window_size = PG_GETARG_INT32(ARG_WINDOW_SIZE);
-	options->negative = PG_GETARG_INT32(ARG_NEGATIVE);
-	options->hierarchical_softmax = PG_GETARG_BOOL(ARG_HIERARCHICAL_SOFTMAX);
-	options->sample = PG_GETARG_FLOAT8(ARG_SAMPLE);
-	options->epochs = PG_GETARG_INT32(ARG_EPOCHS);
-	options->alpha = PG_GETARG_FLOAT8(ARG_ALPHA);
-	options->min_count = PG_GETARG_INT32(ARG_MIN_COUNT);
-	options->min_n = PG_GETARG_INT32(ARG_MIN_N);
-	options->max_n = PG_GETARG_INT32(ARG_MAX_N);
-	options->buckets = PG_GETARG_INT32(ARG_BUCKETS);
+	options->config = config_argument(fcinfo, known);
+	options->cbow = algorithm_argument(fcinfo, known) == 1;
+	options->window_size = integer_argument(fcinfo, known, ARG_WINDOW_SIZE);
+	options->negative = integer_argument(fcinfo, known, ARG_NEGATIVE);
+	options->hierarchical_softmax =
+		PG_ARGISNULL(ARG_HIERARCHICAL_SOFTMAX) ?
+		not_given(known, ARG_HIERARCHICAL_SOFTMAX).integer != 0 :
+		PG_GETARG_BOOL(ARG_HIERARCHICAL_SOFTMAX);
+	options->sample = number_argument(fcinfo, known, ARG_SAMPLE);
+	options->epochs = integer_argument(fcinfo, known, ARG_EPOCHS);
+	options->alpha = number_argument(fcinfo, known, ARG_ALPHA);
+	options->min_count = integer_argument(fcinfo, known, ARG_MIN_COUNT);
+	read_shape(fcinfo, known, options);
 	options->workers = trainer_workers(!PG_ARGISNULL(ARG_WORKERS),
 									   PG_ARGISNULL(ARG_WORKERS) ? 0 :
 									   PG_GETARG_INT32(ARG_WORKERS));
-	if (!PG_ARGISNULL(ARG_SEED))
-		options->seed = (uint64) PG_GETARG_INT64(ARG_SEED);
-	else if (!pg_strong_random(&options->seed, sizeof(options->seed)))
-		ereport(ERROR,
-				(errcode(ERRCODE_INTERNAL_ERROR),
-				 errmsg("could not generate a random seed")));
+	options->seed = trainer_seed(!PG_ARGISNULL(ARG_SEED),
+								 PG_ARGISNULL(ARG_SEED) ? 0 :
+								 PG_GETARG_INT64(ARG_SEED));
 	options->replace = PG_GETARG_BOOL(ARG_REPLACE);
 	options->from_model = PG_ARGISNULL(ARG_FROM_MODEL) ? InvalidOid :
 		PG_GETARG_OID(ARG_FROM_MODEL);
@@ -144,19 +265,12 @@ define_model(const Word2vecOptions *options, ModelDefinition *definition)
 	}
 }
 
-/* The model that training goes on from. */
-typedef struct Known
-{
-	Words	   *words;
-	EncodedWord *list;			/* one per entry of words */
-} Known;
-
-static EncodedCorpus *
-read_corpus(const Word2vecOptions *options, TrainerFiles *files,
-			const Known *known, Progress *progress)
+/* The words of the corpus as numbers; known: those of a model, or NULL. */
+EncodedCorpus *
+word2vec_read_corpus(const Word2vecOptions *options, TrainerFiles *files,
+					 const KnownWords *known, Progress *progress)
 {
 	EncodeOptions encode = {0};
-	EncodedCorpus *corpus;
 
 	encode.query = options->corpus;
 	encode.config = options->config;
@@ -168,17 +282,7 @@ read_corpus(const Word2vecOptions *options, TrainerFiles *files,
 		encode.known = known->list;
 		encode.known_words = known->words->totals->words;
 	}
-	corpus = corpus_encode(&encode);
-	if (corpus->tokens == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATA_EXCEPTION),
-				 errmsg("corpus has no word to train on"),
-				 errdetail("It holds " INT64_FORMAT " words in " INT64_FORMAT
-						   " texts, but none occurs %d times.",
-						   corpus->all_tokens, corpus->documents,
-						   options->min_count),
-				 errhint("Lower min_count or use a larger corpus.")));
-	return corpus;
+	return corpus_encode(&encode);
 }
 
 /*
@@ -206,94 +310,30 @@ vector_of_word(Word2vecShared *shared, const Subwords *subwords, int32 word,
 		vector[d] /= to - from + 1;
 }
 
-static void
-check_finite(const float *vector, int dims)
-{
-	for (int i = 0; i < dims; i++)
-		if (!isfinite(vector[i]))
-			ereport(ERROR,
-					(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-					 errmsg("training diverged"),
-					 errhint("Lower alpha.")));
-}
-
-/*
- * Words keep the ids of the model they come from; new ones follow.
- */
-static int32
-id_of_word(const EncodedCorpus *corpus, const Known *known, int32 word,
-		   int32 *next_id)
-{
-	int32		from = corpus->vocabulary[word].known;
-
-	return from >= 0 ? known->words->entries[from].id : (*next_id)++;
-}
-
-/* Of the new text and of what the model was trained on before, if it is known. */
-static Datum
-total_count(int64 before, int64 now)
-{
-	return Int64GetDatum(Max(before, 0) + now);
-}
-
 static Oid
 write_model(ModelDefinition *definition, const EncodedCorpus *corpus,
-			const Subwords *subwords, const Known *known,
+			const Subwords *subwords, const KnownWords *known,
 			Word2vecShared *shared, Progress *progress)
 {
-	ModelWriter *writer = model_create(definition);
-	Vector	   *vector = vector_create(shared->dims);
-	Datum		values[WORDS_COLUMNS];
-	bool		nulls[WORDS_COLUMNS] = {false};
-	int32		next_id = known ? known->words->totals->last_id + 1 : 1;
+	WordWriter	writer = {.corpus = corpus, .known = known, .counted = true,
+	.rate = "alpha"};
 
 	progress_phase(progress, "writing model", shared->rows);
-	values[WORDS_ID] = Int32GetDatum(0);
-	values[WORDS_DOCUMENTS] =
-		total_count(known ? known->words->totals->documents : 0,
-					corpus->documents);
-	values[WORDS_OCCURRENCES] =
-		total_count(known ? known->words->totals->occurrences : 0,
-					corpus->tokens);
-	nulls[WORDS_WORD] = nulls[WORDS_VECTOR] = true;
-	model_write_row(writer, values, nulls);
-
-	nulls[WORDS_WORD] = nulls[WORDS_VECTOR] = false;
-	values[WORDS_VECTOR] = PointerGetDatum(vector);
+	word_writer_begin(&writer, definition, shared->dims);
 	for (int32 i = 0; i < corpus->words; i++)
 	{
-		const EncodedWord *word = &corpus->vocabulary[i];
-		const WordEntry *before = word->known < 0 ? NULL :
-			&known->words->entries[word->known];
-		text	   *name = cstring_to_text_with_len(word->text, word->length);
-
-		vector_of_word(shared, subwords, i, vector->x);
-		check_finite(vector->x, shared->dims);
-		values[WORDS_ID] = Int32GetDatum(id_of_word(corpus, known, i, &next_id));
-		values[WORDS_WORD] = PointerGetDatum(name);
-		values[WORDS_DOCUMENTS] = total_count(before ? before->documents : 0,
-											  word->documents);
-		values[WORDS_OCCURRENCES] = total_count(before ? before->occurrences : 0,
-												word->count);
-		model_write_row(writer, values, nulls);
-		pfree(name);
-		CHECK_FOR_INTERRUPTS();
+		vector_of_word(shared, subwords, i, writer.vector->x);
+		word_writer_word(&writer, i);
 		progress_update(progress, i, NAN);
 	}
-
-	nulls[WORDS_WORD] = true;
-	nulls[WORDS_DOCUMENTS] = nulls[WORDS_OCCURRENCES] = true;
 	for (int32 i = 0; subwords != NULL && i < subwords->touched; i++)
 	{
-		memcpy(vector->x, word2vec_input_row(shared, shared->words + i),
+		memcpy(writer.vector->x, word2vec_input_row(shared, shared->words + i),
 			   sizeof(float) * shared->dims);
-		check_finite(vector->x, shared->dims);
-		values[WORDS_ID] = Int32GetDatum(WORDS_FIRST_BUCKET + subwords->buckets[i]);
-		model_write_row(writer, values, nulls);
-		CHECK_FOR_INTERRUPTS();
+		word_writer_bucket(&writer, subwords->buckets[i]);
 		progress_update(progress, shared->words + i, NAN);
 	}
-	return model_finish(writer);
+	return word_writer_finish(&writer);
 }
 
 /*
@@ -302,7 +342,7 @@ write_model(ModelDefinition *definition, const EncodedCorpus *corpus,
  */
 static void
 start_from(const EncodedCorpus *corpus, const Subwords *subwords,
-		   const Known *known, Word2vecShared *shared)
+		   const KnownWords *known, Word2vecShared *shared)
 {
 	for (int32 i = 0; subwords != NULL && i < subwords->touched; i++)
 	{
@@ -327,7 +367,8 @@ start_from(const EncodedCorpus *corpus, const Subwords *subwords,
 			row[d] = vector[d] * (last - first + 1);
 		for (int64 n = first; n < last; n++)
 		{
-			const float *bucket = word2vec_input_row(shared, subwords->rows[n]);
+			const float *bucket = word2vec_input_row(shared,
+													 subwords->rows[n]);
 
 			for (int d = 0; d < shared->dims; d++)
 				row[d] -= bucket[d];
@@ -345,21 +386,21 @@ start_from(const EncodedCorpus *corpus, const Subwords *subwords,
  */
 static void
 set_rates(const EncodedCorpus *corpus, const Subwords *subwords,
-		  const Known *known, Word2vecShared *shared)
+		  const KnownWords *known, Word2vecShared *shared)
 {
 	float	   *rates = word2vec_rates(shared);
-	double	   *before = palloc_extended(mul_size(shared->rows, sizeof(double)),
-										 MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	double	   *before =
+			palloc_extended(mul_size(shared->rows, sizeof(double)),
+							MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	double	   *now = palloc_extended(mul_size(shared->rows, sizeof(double)),
 									  MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 
 	for (int32 i = 0; i < corpus->words; i++)
 	{
-		int32		from = corpus->vocabulary[i].known;
 		int64		first = subwords ? subwords->start[i] : 0;
 		int64		last = subwords ? subwords->start[i + 1] : 0;
-		double		old = from < 0 ? 0 :
-			Max(known->words->entries[from].occurrences, 0);
+		double		old = known_words_occurrences(known,
+												  &corpus->vocabulary[i]);
 
 		before[i] = old;
 		now[i] = corpus->vocabulary[i].count;
@@ -375,61 +416,12 @@ set_rates(const EncodedCorpus *corpus, const Subwords *subwords,
 	pfree(now);
 }
 
-/*
- * Continued training needs the same shape: dims and n-grams are the model's.
- */
-static Known *
-read_known(FmgrInfo *flinfo, Word2vecOptions *options)
-{
-	Known	   *known;
-	const ModelDescription *from;
-	WordsSubwords subwords;
-
-	if (!OidIsValid(options->from_model))
-		return NULL;
-	known = palloc(sizeof(Known));
-	known->words = words_open(flinfo, options->from_model);
-	from = known->words->model->description;
-	options->dims = known->words->totals->dims;
-	subwords = words_subwords(from);
-	options->min_n = subwords.min_n;
-	options->max_n = subwords.max_n;
-	if (subwords.max_n > 0)
-		options->buckets = subwords.buckets;
-	check_options(options);
-
-	known->list = palloc_extended(mul_size(sizeof(EncodedWord),
-										   known->words->totals->words + 1),
-								  MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-	for (int32 i = 0; i < known->words->totals->words; i++)
-	{
-		const WordEntry *entry = &known->words->entries[i];
-
-		known->list[i].text = known->words->texts + entry->text;
-		known->list[i].length = entry->length;
-	}
-	return known;
-}
-
-/* For whoever wants to know how the training went */
-static void
-report_curve(const TrainerCurve *curve)
-{
-	StringInfoData line;
-
-	initStringInfo(&line);
-	for (int i = 0; i < curve->points; i++)
-		appendStringInfo(&line, " %.4f", curve->losses[i]);
-	ereport(DEBUG1,
-			(errmsg_internal("loss of each epoch:%s", line.data)));
-}
-
 Datum
 train_word2vec(PG_FUNCTION_ARGS)
 {
 	Word2vecOptions options;
 	ModelDefinition definition;
-	Known   *known;
+	KnownWords *known;
 	Progress   *progress;
 	TrainerFiles *files;
 	TrainerMemory *memory;
@@ -439,17 +431,19 @@ train_word2vec(PG_FUNCTION_ARGS)
 	Oid			table;
 
 	trainer_check();
-	read_options(fcinfo, &options);
-	known = read_known(fcinfo->flinfo, &options);
+	check_nulls(fcinfo);
+	known = known_words_open(fcinfo->flinfo, PG_ARGISNULL(ARG_FROM_MODEL) ?
+							 InvalidOid : PG_GETARG_OID(ARG_FROM_MODEL));
+	read_options(fcinfo, known, &options);
 	define_model(&options, &definition);
 	if (known != NULL)
-		model_definition_keep(&definition, known->words->model->description);
+		model_definition_keep(&definition, description_of(known));
 	model_check_creation(&definition);
 
 	progress = progress_begin(psprintf("training model \"%s\"", options.model),
 							  "words");
 	files = trainer_files_create();
-	corpus = read_corpus(&options, files, known, progress);
+	corpus = word2vec_read_corpus(&options, files, known, progress);
 	subwords = word2vec_subwords(&options, corpus);
 	memory = word2vec_share(&options, corpus, subwords);
 	if (known != NULL)
@@ -462,7 +456,8 @@ train_word2vec(PG_FUNCTION_ARGS)
 	trainer_run(&word2vec_task, files, memory, options.workers, 0, progress,
 				&curve);
 	trainer_files_free(files);
-	report_curve(&curve);
+	trainer_report_curve(&curve);
+	model_definition_losses(&definition, curve.points, curve.losses);
 
 	table = write_model(&definition, corpus, subwords, known, memory->memory,
 						progress);

@@ -24,6 +24,7 @@ const OptionDeclaration word2vec_options[] = {
 	OPTION_INTEGER_OF("epochs", 1, 1000000, 5),
 	OPTION_NUMBER_OF("alpha", 1e-9, 1, 0.025),
 	OPTION_INTEGER_OF("min_count", 1, PG_INT32_MAX, 5),
+	MODEL_LOSSES,
 	OPTIONS_END
 };
 
@@ -34,9 +35,11 @@ const ModelMethod word2vec_method = {
 	.options = word2vec_options,
 	.check = words_check,
 	.build_image = words_build_image,
+	.patch_image = words_patch_image,
 	.image_format = WORDS_IMAGE_FORMAT,
 	.image_sections = WORDS_SECTIONS,
-	.encoder = &words_encoder
+	.encoder = &words_encoder,
+	.tunable = &words_tunable
 };
 
 void

@@ -11,6 +11,7 @@
 #include "server/server.h"
 
 #include "encoder/word2vec/sgd.h"
+#include "encoder/words/word_training.h"
 #include "model/model.h"
 #include "train/encode_corpus.h"
 #include "train/trainer.h"
@@ -40,6 +41,11 @@ typedef struct Word2vecOptions
 	uint64		seed;
 	bool		replace;
 	Oid			from_model;		/* InvalidOid: begin anew */
+
+	/* of trainings that give documents rows; otherwise 0 and NULL */
+	SgdDocuments documents;
+	int64		document_count;
+	const int64 *first_documents;	/* of each slice of the encoded corpus */
 } Word2vecOptions;
 
 /*
@@ -49,13 +55,15 @@ typedef struct Word2vecOptions
 typedef struct Word2vecShared
 {
 	int			words;
-	int			rows;			/* of input: words and touched buckets */
+	int			rows;			/* of input: words, and touched buckets or
+								 * documents */
 	int			dims;
 	int			stride;
 	int			window_size;
 	int			negative;
 	bool		cbow;
 	bool		hierarchical_softmax;
+	SgdDocuments documents;
 	float		alpha;
 	uint64		seed;
 	int64		ids;			/* in the encoded corpus */
@@ -71,6 +79,7 @@ typedef struct Word2vecShared
 	Size		subword_start;
 	Size		subword_rows;
 	Size		rates;
+	Size		first_documents;
 	Size		bytes;
 } Word2vecShared;
 
@@ -88,8 +97,16 @@ extern TrainerMemory *word2vec_share(const Word2vecOptions *options,
 									 const EncodedCorpus *corpus,
 									 const Subwords *subwords);
 extern float *word2vec_input_row(Word2vecShared *shared, int32 row);
-extern float *word2vec_rates(Word2vecShared *shared);	/* of input rows; NULL unless
+extern float *word2vec_output_row(Word2vecShared *shared, int32 word);
+extern float *
+word2vec_rates(Word2vecShared *shared); /* of input rows; NULL unless
 														 * training goes on */
+/* train_word2vec.c */
+extern EncodedCorpus *word2vec_read_corpus(const Word2vecOptions *options,
+										   TrainerFiles *files,
+										   const KnownWords *known,
+										   Progress *progress);
+
 extern const TrainerTask word2vec_task;
 
 /* subwords.c; NULL without subwords */

@@ -19,6 +19,7 @@
 #include "server/query.h"
 #include "server/set_result.h"
 #include "type/vector.h"
+#include "storage/shmem.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
@@ -126,11 +127,12 @@ find_section(Evaluation *evaluation, const char *name)
 			return i;
 	if (evaluation->section_count % 16 == 0)
 		evaluation->sections = repalloc(evaluation->sections,
-										sizeof(Section) * (evaluation->section_count + 16));
+										sizeof(Section) *
+											(evaluation->section_count + 16));
 	section = &evaluation->sections[evaluation->section_count];
 	memset(section, 0, sizeof(Section));
-	section->name = MemoryContextStrdup(GetMemoryChunkContext(evaluation->sections),
-										name);
+	section->name =
+		MemoryContextStrdup(GetMemoryChunkContext(evaluation->sections), name);
 	return evaluation->section_count++;
 }
 
@@ -165,9 +167,11 @@ answer_batch(Evaluation *evaluation)
 				const WordEntry *entry = &words->entries[i];
 
 				if (entry->id <= evaluation->considered)
-					consider(question, entry, entry->inverse_norm *
-							 vector_inner_kernel(dims, question->query,
-												 words_row(words, entry->row)));
+					consider(question, entry,
+							 entry->inverse_norm *
+								 vector_inner_kernel(dims, question->query,
+													 words_row(words,
+															   entry->row)));
 			}
 		}
 	}
@@ -309,8 +313,8 @@ compare_ranked(const void *a, const void *b)
 static void
 rank_values(double *values, int64 count)
 {
-	Ranked	   *sorted = palloc_extended(mul_size(Max(count, 1), sizeof(Ranked)),
-										 MCXT_ALLOC_HUGE);
+	Ranked	   *sorted = palloc_extended(
+			mul_size(Max(count, 1), sizeof(Ranked)), MCXT_ALLOC_HUGE);
 
 	for (int64 i = 0; i < count; i++)
 	{
@@ -320,7 +324,8 @@ rank_values(double *values, int64 count)
 	qsort(sorted, count, sizeof(Ranked), compare_ranked);
 	for (int64 from = 0, to; from < count; from = to)
 	{
-		for (to = from; to < count && sorted[to].value == sorted[from].value; to++)
+		for (to = from; to < count && sorted[to].value == sorted[from].value;
+			 to++)
 			;
 		for (int64 i = from; i < to; i++)
 			values[sorted[i].pair] = (from + to - 1) / 2.0;

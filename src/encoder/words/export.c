@@ -43,7 +43,8 @@ export_word(Export *export, const Words *words, const WordEntry *entry)
 	char	   *utf8 = pg_server_to_any(text, entry->length, PG_UTF8);
 	Size		length = utf8 == text ? (Size) entry->length : strlen(utf8);
 
-	if (memchr(utf8, ' ', length) != NULL || memchr(utf8, '\n', length) != NULL)
+	if (memchr(utf8, ' ', length) != NULL ||
+		memchr(utf8, '\n', length) != NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("word \"%s\" cannot be exported", pnstrdup(text, entry->length)),
@@ -54,7 +55,8 @@ export_word(Export *export, const Words *words, const WordEntry *entry)
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("a word of %zu bytes cannot be exported", length),
 				 errdetail("The limit is %d bytes.", WORD_VECTORS_MAX_WORD)));
-	export->used += (int) word_vectors_write_row(export->buffer + export->used, utf8, length,
+	export->used += (int) word_vectors_write_row(export->buffer + export->used,
+												 utf8, length,
 												 words_row(words, entry->row),
 												 words->totals->dims);
 	if (export->used >= PIECE)
@@ -76,11 +78,12 @@ export_word_vectors(PG_FUNCTION_ARGS)
 				 errmsg("embedding model \"%s\" has no words",
 						words->model->description->table_name)));
 	object = DirectFunctionCall1(be_lo_create, ObjectIdGetDatum(InvalidOid));
-	export.object = DatumGetInt32(DirectFunctionCall2(be_lo_open, object,
-													  Int32GetDatum(INV_WRITE)));
+	export.object = DatumGetInt32(
+		DirectFunctionCall2(be_lo_open, object, Int32GetDatum(INV_WRITE)));
 	export.buffer = palloc(PIECE + word_vectors_row_size(WORD_VECTORS_MAX_WORD,
 														 words->totals->dims));
-	export.used = (int) word_vectors_write_header(export.buffer, words->totals->words,
+	export.used = (int) word_vectors_write_header(export.buffer,
+												  words->totals->words,
 												  words->totals->dims);
 	for (int32 i = 0; i < words->totals->words; i++)
 	{

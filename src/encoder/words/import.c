@@ -19,10 +19,14 @@
 #include "format/word_vectors.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
+#include "server/extension.h"
 #include "encoder/words/word_model.h"
+#include "math/hash.h"
 #include "text/subword.h"
+#include "text/text_table.h"
 #include "train/progress.h"
 #include "type/vector.h"
+#include "storage/shmem.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
@@ -36,8 +40,11 @@ enum
 	ARG_DATA,
 	ARG_CONFIG,
 	ARG_MAX_WORDS,
-	ARG_REPLACE
+	ARG_REPLACE,
+	ARG_ON_ERROR
 };
+
+static const char *const on_error_names[] = {"stop", "skip", NULL};
 
 typedef struct Import
 {
@@ -48,6 +55,11 @@ typedef struct Import
 	Progress   *progress;
 	int64		max_words;
 	int64		written;		/* words */
+	bool		skip;			/* bad words */
+	TextTable	words;			/* so far, as in the file */
+	int64		empty;			/* left out */
+	int64		invalid;
+	int64		repeated;
 	Vector	   *vector;
 } Import;
 
@@ -143,7 +155,8 @@ write_row(Import *import, int32 id, const char *word, int length,
 	}
 	if (values != NULL)
 	{
-		memcpy(import->vector->x, values, sizeof(float) * import->vector->dims);
+		memcpy(import->vector->x, values,
+			   sizeof(float) * import->vector->dims);
 		row[WORDS_VECTOR] = PointerGetDatum(import->vector);
 	}
 	model_write_row(import->writer, row, nulls);
@@ -151,6 +164,77 @@ write_row(Import *import, int32 id, const char *word, int length,
 		pfree(name);
 	if (converted != NULL && converted != word)
 		pfree(converted);
+}
+
+/*
+ * Whether a word becomes a row; otherwise it is counted, or an error.
+ */
+static bool
+take_word(Import *import, const char *word, int length)
+{
+	uint64		hash = hash_bytes64(word, length);
+	Size		before = import->words.count;
+
+	if (length == 0)
+	{
+		import->empty++;
+		return false;
+	}
+	if (import->skip && !pg_verify_mbstr(PG_UTF8, word, length, true))
+	{
+		import->invalid++;
+		return false;
+	}
+	if (before == import->words.capacity)
+	{
+		if (before >= TEXT_TABLE_MAX_CAPACITY)
+			ereport(ERROR,
+					(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+					 errmsg("too many words")));
+		text_table_grow(&import->words);
+	}
+	(void) text_table_number(&import->words, sizeof(TextElement), word,
+							 length, hash, text_key(word, length, hash));
+	if (import->words.count > before)
+		return true;
+	if (!import->skip)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNIQUE_VIOLATION),
+				 errmsg("word \"%s\" occurs more than once in the word vectors",
+						pg_any_to_server(pnstrdup(word, length), length,
+										 PG_UTF8)),
+				 errhint("Use on_error => 'skip' to keep the first of them.")));
+	import->repeated++;
+	return false;
+}
+
+/* A model without a word is none. */
+pg_noreturn static void
+refuse_empty(const Import *import)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
+			 errmsg("no word of the file can be used"),
+			 errhint("Use on_error => 'stop' to see what is wrong with the first.")));
+}
+
+/* What was left out, in one message */
+static void
+report_skipped(const Import *import)
+{
+	int64		malformed = import->reader->skipped;
+	int64		all = malformed + import->empty + import->invalid +
+		import->repeated;
+
+	if (all > 0)
+		ereport(WARNING,
+				(errmsg("words of the file that were left out: " INT64_FORMAT,
+						all),
+				 errdetail("Malformed: " INT64_FORMAT ", empty: " INT64_FORMAT
+						   ", not UTF-8: " INT64_FORMAT
+						   ", repeated: " INT64_FORMAT ".",
+						   malformed, import->empty, import->invalid,
+						   import->repeated)));
 }
 
 /* After the first event, which told the dims: the table, and its header. */
@@ -177,7 +261,8 @@ begin_model(Import *import)
 	import->vector = vector_create(reader->dims);
 	import->writer = model_create(definition);
 	write_row(import, 0, NULL, 0,
-			  reader->kind == WORD_VECTORS_FASTTEXT ? reader->tokens : -1, NULL);
+			  reader->kind == WORD_VECTORS_FASTTEXT ? reader->tokens : -1,
+			  NULL);
 }
 
 /* Every kind but fastText's .bin: a word is a row. */
@@ -186,8 +271,11 @@ import_rows(Import *import)
 {
 	do
 	{
-		write_row(import, (int32) ++import->written, import->reader->word,
-				  (int) import->reader->word_length, -1, import->reader->values);
+		const WordVectorsReader *reader = import->reader;
+
+		if (take_word(import, reader->word, (int) reader->word_length))
+			write_row(import, (int32) ++import->written, reader->word,
+					  (int) reader->word_length, -1, reader->values);
 	} while (import->written < import->max_words &&
 			 next_event(import) == WORD_VECTORS_VECTOR);
 }
@@ -225,7 +313,8 @@ buckets_of_word(const WordVectorsReader *reader, const char *word,
 }
 
 static void
-write_fasttext_words(Import *import, const FasttextWord *words, const float *matrix)
+write_fasttext_words(Import *import, const FasttextWord *words,
+					 const float *matrix)
 {
 	WordVectorsReader *reader = import->reader;
 	int			dims = reader->dims;
@@ -234,15 +323,20 @@ write_fasttext_words(Import *import, const FasttextWord *words, const float *mat
 	double	   *sum = palloc(sizeof(double) * dims);
 	float	   *mean = palloc(sizeof(float) * dims);
 
-	for (int64 i = 0; i < reader->word_count && i < import->max_words; i++)
+	for (int64 i = 0; i < reader->word_count &&
+		 import->written < import->max_words; i++)
 	{
-		int			count = buckets_of_word(reader, words[i].text, buckets, capacity);
+		int			count;
 
+		if (!take_word(import, words[i].text, (int) strlen(words[i].text)))
+			continue;
+		count = buckets_of_word(reader, words[i].text, buckets, capacity);
 		for (int d = 0; d < dims; d++)
 			sum[d] = matrix[i * dims + d];
 		for (int n = 0; n < count; n++)
 		{
-			const float *row = matrix + (reader->word_count + buckets[n]) * dims;
+			const float *row = matrix +
+							   (reader->word_count + buckets[n]) * dims;
 
 			for (int d = 0; d < dims; d++)
 				sum[d] += row[d];
@@ -278,7 +372,8 @@ import_fasttext(Import *import)
 		words[reader->row].occurrences = reader->occurrences;
 	}
 	for (; event == WORD_VECTORS_ROW; event = next_event(import))
-		memcpy(matrix + reader->row * dims, reader->values, sizeof(float) * dims);
+		memcpy(matrix + reader->row * dims, reader->values,
+			   sizeof(float) * dims);
 
 	write_fasttext_words(import, words, matrix);
 	if (reader->max_n == 0)
@@ -294,8 +389,9 @@ import_fasttext(Import *import)
 static ImportSource *
 open_source(FunctionCallInfo fcinfo)
 {
-	int			given = !PG_ARGISNULL(ARG_FILE) + !PG_ARGISNULL(ARG_LARGE_OBJECT) +
-		!PG_ARGISNULL(ARG_DATA);
+	int			given = !PG_ARGISNULL(ARG_FILE) +
+						!PG_ARGISNULL(ARG_LARGE_OBJECT) +
+						!PG_ARGISNULL(ARG_DATA);
 
 	if (given != 1)
 		ereport(ERROR,
@@ -313,14 +409,19 @@ open_source(FunctionCallInfo fcinfo)
 static void
 read_arguments(FunctionCallInfo fcinfo, Import *import)
 {
+	char	   *on_error;
 	char	   *model;
 
-	if (PG_ARGISNULL(ARG_MODEL) || PG_ARGISNULL(ARG_CONFIG) || PG_ARGISNULL(ARG_REPLACE))
+	if (PG_ARGISNULL(ARG_MODEL) || PG_ARGISNULL(ARG_CONFIG) ||
+		PG_ARGISNULL(ARG_REPLACE) || PG_ARGISNULL(ARG_ON_ERROR))
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("%s must not be null",
 						PG_ARGISNULL(ARG_MODEL) ? "model" :
-						PG_ARGISNULL(ARG_CONFIG) ? "config" : "replace")));
+						PG_ARGISNULL(ARG_CONFIG) ? "config" :
+						PG_ARGISNULL(ARG_REPLACE) ? "replace" : "on_error")));
+	on_error = text_to_cstring(PG_GETARG_TEXT_PP(ARG_ON_ERROR));
+	import->skip = choice_index("on_error", on_error, on_error_names) == 1;
 	import->max_words = PG_ARGISNULL(ARG_MAX_WORDS) ? PG_INT64_MAX :
 		PG_GETARG_INT32(ARG_MAX_WORDS);
 	if (import->max_words < 1)
@@ -350,14 +451,17 @@ import_word_vectors(PG_FUNCTION_ARGS)
 	read_arguments(fcinfo, &import);
 	import.reader = palloc(sizeof(WordVectorsReader));
 	word_vectors_begin(import.reader, import_read, import.source);
+	import.reader->skip_bad = import.skip;
+	text_table_init(&import.words, sizeof(TextElement), 1024);
 
 	place.callback = add_place;
 	place.arg = import.reader;
 	place.previous = error_context_stack;
 	error_context_stack = &place;
 
-	/* an empty file is a fault, so the first event is a word */
-	next_event(&import);
+	/* an empty file is a fault: the first event is a word, if any is good */
+	if (next_event(&import) == WORD_VECTORS_END)
+		refuse_empty(&import);
 	begin_model(&import);
 	if (import.reader->kind == WORD_VECTORS_FASTTEXT)
 		import_fasttext(&import);
@@ -365,6 +469,9 @@ import_word_vectors(PG_FUNCTION_ARGS)
 		import_rows(&import);
 
 	error_context_stack = place.previous;
+	if (import.written == 0)
+		refuse_empty(&import);
+	report_skipped(&import);
 	table = model_finish(import.writer);
 	import_close(import.source);
 	progress_end(import.progress);

@@ -68,13 +68,11 @@ import_open_large_object(Oid object)
 {
 	ImportSource *source = palloc0(sizeof(ImportSource));
 
-	source->object = DatumGetInt32(DirectFunctionCall2(be_lo_open,
-													   ObjectIdGetDatum(object),
-													   Int32GetDatum(INV_READ)));
-	source->size = DatumGetInt64(DirectFunctionCall3(be_lo_lseek64,
-													 Int32GetDatum(source->object),
-													 Int64GetDatum(0),
-													 Int32GetDatum(SEEK_END)));
+	source->object = DatumGetInt32(DirectFunctionCall2(
+		be_lo_open, ObjectIdGetDatum(object), Int32GetDatum(INV_READ)));
+	source->size = DatumGetInt64(
+		DirectFunctionCall3(be_lo_lseek64, Int32GetDatum(source->object),
+							Int64GetDatum(0), Int32GetDatum(SEEK_END)));
 	DirectFunctionCall3(be_lo_lseek64, Int32GetDatum(source->object),
 						Int64GetDatum(0), Int32GetDatum(SEEK_SET));
 	return source;

@@ -4,8 +4,8 @@
  *	  Methods of models that other programs trained.
  *
  * They differ from what is trained here in the options that describe them,
- * and are read in the same way.  Files of word2vec make models of the method
- * word2vec.
+ * and are read in the same way.  Files of word2vec and GloVe make models of
+ * the methods that trainings here make.
  *
  *-------------------------------------------------------------------------
  */
@@ -15,27 +15,11 @@
 
 static const char *const algorithms[] = {"skipgram", "cbow", NULL};
 
-static const OptionDeclaration glove_options[] = {
-	WORDS_OPTIONS,
-	OPTIONS_END
-};
-
 static const OptionDeclaration fasttext_options[] = {
 	WORDS_OPTIONS,
 	WORDS_SUBWORD_OPTIONS,
 	OPTION_CHOICE_OF("algorithm", algorithms, 0),
 	OPTIONS_END
-};
-
-static const ModelMethod glove_method = {
-	.name = "glove",
-	.columns = words_columns,
-	.column_count = WORDS_COLUMNS,
-	.options = glove_options,
-	.build_image = words_build_image,
-	.image_format = WORDS_IMAGE_FORMAT,
-	.image_sections = WORDS_SECTIONS,
-	.encoder = &words_encoder
 };
 
 static const ModelMethod fasttext_method = {
@@ -45,9 +29,11 @@ static const ModelMethod fasttext_method = {
 	.options = fasttext_options,
 	.check = words_check,
 	.build_image = words_build_image,
+	.patch_image = words_patch_image,
 	.image_format = WORDS_IMAGE_FORMAT,
 	.image_sections = WORDS_SECTIONS,
-	.encoder = &words_encoder
+	.encoder = &words_encoder,
+	.tunable = &words_tunable
 };
 
 const ModelMethod *
@@ -56,7 +42,7 @@ imported_method(WordVectorsKind kind)
 	switch (kind)
 	{
 		case WORD_VECTORS_TEXT_WITHOUT_HEADER:
-			return &glove_method;
+			return model_method_find("glove");
 		case WORD_VECTORS_FASTTEXT:
 			return &fasttext_method;
 		default:
@@ -67,6 +53,5 @@ imported_method(WordVectorsKind kind)
 void
 imported_init(void)
 {
-	model_method_register(&glove_method);
 	model_method_register(&fasttext_method);
 }

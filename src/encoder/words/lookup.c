@@ -15,6 +15,7 @@
 #include "text/config_cache.h"
 #include "text/generation.h"
 #include "text/token.h"
+#include "storage/shmem.h"
 #include "utils/memutils.h"
 
 /* n-grams of the longest word looked at */
@@ -28,6 +29,7 @@ resize(void *buffer, Size bytes)
 }
 
 const char *const words_poolings[] = {"mean", "tfidf", "sif", NULL};
+const char *const words_unknowns[] = {"nothing", "mean", NULL};
 
 void
 words_check_ngrams(int64 min_n, int64 max_n)
@@ -81,6 +83,18 @@ attach_sections(Words *words)
 		words->bucket_slots = NULL;
 }
 
+/* A table without the row (it may have been deleted) answers nothing. */
+static const float *
+unknown_of(const Words *words)
+{
+	const ModelDescription *description = words->model->description;
+
+	if (option_find(description->method->options, "unknown") == NULL ||
+		model_option_int(description, "unknown") == 0)
+		return NULL;
+	return words_bucket(words, WORDS_UNKNOWN_BUCKET);
+}
+
 /*
  * The options and the token stream live as long as the call site, which
  * survives an error that its caller catches.  So the generation is set last,
@@ -98,6 +112,7 @@ attach(Words *words, FmgrInfo *flinfo)
 	attach_sections(words);
 	words->subwords = words_subwords(model->description);
 	words->pooling = model_option(model->description, "pooling")->text;
+	words->unknown = unknown_of(words);
 	if (words->tokens == NULL)
 		words->tokens = palloc(sizeof(Token) * TOKEN_BATCH);
 	words->ngrams = resize(words->ngrams,
@@ -131,21 +146,37 @@ words_attach(FmgrInfo *flinfo, Model *model, void **state)
 	return words;
 }
 
-Words *
-words_open(FmgrInfo *flinfo, Oid table)
+static void
+check_has_words(const ModelDescription *description)
 {
-	Model	   *model = model_open(flinfo, table, NULL);
-	const ModelDescription *description = model->description;
-
-	if (description->method->build_image != words_build_image)
+	if (description->method->build_image != words_build_image &&
+		description->method->build_image != terms_build_image)
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("embedding model \"%s\" has no word vectors",
 						description->table_name),
 				 errdetail("It is a model of method \"%s\".",
 						   description->method->name)));
+}
+
+Words *
+words_open(FmgrInfo *flinfo, Oid table)
+{
+	Model	   *model = model_open(flinfo, table, NULL);
+
+	check_has_words(model->description);
 	return words_attach(flinfo, model,
 						call_site_state(flinfo, words_columns));
+}
+
+Words *
+words_open_further(FmgrInfo *flinfo, int number, Oid table)
+{
+	Model	   *model = model_open_further(flinfo, number, table, NULL);
+
+	check_has_words(model->description);
+	return words_attach(flinfo, model,
+						call_site_state_of(flinfo, words_columns, model));
 }
 
 const WordEntry *
@@ -168,6 +199,43 @@ words_find(const Words *words, const char *text, int length, uint64 hash)
 	return NULL;
 }
 
+/* Fetch the entry that words_find will probably look at. */
+static inline void
+prefetch_entry(const Words *words, uint64 hash)
+{
+	uint32		entry = words->slots[hash & words->slot_mask].entry;
+
+	if (entry != 0)
+		__builtin_prefetch(&words->entries[entry - 1]);
+}
+
+void
+words_text_begin(Words *words, const char *text, int length)
+{
+	token_stream_begin(words->stream, text, length);
+}
+
+/*
+ * Words are looked up in steps, so that slots and entries come from memory
+ * while others are in work.
+ */
+int
+words_text_next(Words *words, const WordEntry **entries)
+{
+	const Token *tokens = words->tokens;
+	int			count = token_stream_next(words->stream, words->tokens,
+										  TOKEN_BATCH);
+
+	for (int i = 0; i < count; i++)
+		__builtin_prefetch(&words->slots[tokens[i].hash & words->slot_mask]);
+	for (int i = 0; i < count; i++)
+		prefetch_entry(words, tokens[i].hash);
+	for (int i = 0; i < count; i++)
+		entries[i] = words_find(words, tokens[i].text, tokens[i].length,
+								tokens[i].hash);
+	return count;
+}
+
 const float *
 words_bucket(const Words *words, int32 bucket)
 {
@@ -181,6 +249,24 @@ words_bucket(const Words *words, int32 bucket)
 	return NULL;
 }
 
+/* The buckets of an unseen word's n-grams, in words->ngrams; their number */
+static int
+buckets_of(Words *words, const char *text, int length)
+{
+	char	   *utf8 = pg_server_to_any(text, length, PG_UTF8);
+	int			count = subword_buckets(utf8,
+										utf8 == text ? length : strlen(utf8),
+										words->subwords.min_n,
+										words->subwords.max_n,
+										words->subwords.buckets,
+										words->ngrams,
+										MAX_NGRAMS(words->subwords.max_n));
+
+	if (utf8 != text)
+		pfree(utf8);
+	return count;
+}
+
 /*
  * fastText's vector of an unseen word: the mean over its n-grams.  Those
  * whose bucket no word of the training touched have no row here and a random
@@ -189,19 +275,12 @@ words_bucket(const Words *words, int32 bucket)
 const float *
 words_compose(Words *words, const char *text, int length)
 {
-	char	   *utf8;
 	int			count;
 	int			known = 0;
 
 	if (words->bucket_slots == NULL || words->subwords.max_n == 0)
-		return NULL;
-	utf8 = pg_server_to_any(text, length, PG_UTF8);
-	count = subword_buckets(utf8, utf8 == text ? length : strlen(utf8),
-							words->subwords.min_n, words->subwords.max_n, words->subwords.buckets,
-							words->ngrams, MAX_NGRAMS(words->subwords.max_n));
-	if (utf8 != text)
-		pfree(utf8);
-
+		return words->unknown;
+	count = buckets_of(words, text, length);
 	memset(words->unseen, 0, sizeof(float) * words->totals->stride);
 	for (int i = 0; i < count; i++)
 	{
@@ -218,6 +297,33 @@ words_compose(Words *words, const char *text, int length)
 	for (int d = 0; d < words->totals->stride; d++)
 		words->unseen[d] /= known;
 	return words->unseen;
+}
+
+int
+words_compose_rows(Words *words, const char *text, int length,
+				   const float **rows, int most)
+{
+	int			count;
+	int			known = 0;
+
+	if (words->bucket_slots == NULL || words->subwords.max_n == 0)
+	{
+		rows[0] = words->unknown;
+		return words->unknown != NULL;
+	}
+	count = buckets_of(words, text, length);
+	for (int i = 0; i < count && known < most; i++)
+	{
+		rows[known] = words_bucket(words, words->ngrams[i]);
+		known += rows[known] != NULL;
+	}
+	return known;
+}
+
+int
+words_most_rows(const Words *words)
+{
+	return (int) MAX_NGRAMS(Max(words->subwords.max_n, 1));
 }
 
 const float *

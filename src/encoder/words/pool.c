@@ -74,33 +74,13 @@ weight_of(const Words *words, Pooling pooling, const WordEntry *entry)
 			return 1;
 		case POOLING_TFIDF:
 			seen = entry && entry->documents > 0 ? entry->documents : 0;
-			return log((1 + (double) words->totals->documents) / (1 + seen)) + 1;
+			return log((1 + (double) words->totals->documents) / (1 + seen)) +
+				   1;
 		case POOLING_SIF:
 			seen = entry && entry->occurrences > 0 ? entry->occurrences : 0;
 			return SIF_A / (SIF_A + seen / words->totals->occurrences);
 	}
 	return 1;
-}
-
-/*
- * Look up the words of a batch in two steps, so that slots and entries come
- * from memory while others are in work.
- */
-static void
-find_batch(const Words *words, int count, const WordEntry **entries)
-{
-	for (int i = 0; i < count; i++)
-		__builtin_prefetch(&words->slots[words->tokens[i].hash &
-										 words->slot_mask]);
-	for (int i = 0; i < count; i++)
-		words_prefetch_entry(words, words->tokens[i].hash);
-	for (int i = 0; i < count; i++)
-	{
-		const Token *token = &words->tokens[i];
-
-		entries[i] = words_find(words, token->text, token->length,
-								token->hash);
-	}
 }
 
 /*
@@ -119,13 +99,11 @@ pool_text(Words *words, Pooling pooling, const char *text, int length,
 	int			count;
 
 	memset(sum, 0, sizeof(float) * stride);
-	token_stream_begin(words->stream, text, length);
-	while ((count = token_stream_next(words->stream, words->tokens,
-									  TOKEN_BATCH)) > 0)
+	words_text_begin(words, text, length);
+	while ((count = words_text_next(words, entries)) > 0)
 	{
 		int			known = 0;
 
-		find_batch(words, count, entries);
 		for (int i = 0; i < count; i++)
 		{
 			const Token *token = &words->tokens[i];
@@ -144,6 +122,83 @@ pool_text(Words *words, Pooling pooling, const char *text, int length,
 		rows_sum(stride, rows, weights, known, sum);
 	}
 	return divisor;
+}
+
+/* ---------- rows and weights ---------- */
+
+typedef struct Features
+{
+	Words	   *words;
+	Pooling		pooling;
+	const float **parts;		/* rows of an unseen word */
+	int64	   *rows;
+	double	   *weights;
+	int			count;
+	int			capacity;
+	double		divisor;
+} Features;
+
+static void
+add_feature(Features *features, const float *row, double weight)
+{
+	if (features->count == features->capacity)
+	{
+		features->capacity *= 2;
+		features->rows = repalloc(features->rows,
+								  sizeof(int64) * features->capacity);
+		features->weights = repalloc(features->weights,
+									 sizeof(double) * features->capacity);
+	}
+	features->rows[features->count] = words_row_number(features->words, row);
+	features->weights[features->count++] = weight;
+}
+
+static void
+add_word(Features *features, const Token *token, const WordEntry *entry)
+{
+	Words	   *words = features->words;
+	double		weight = weight_of(words, features->pooling, entry);
+	int			count = 0;
+
+	if (entry != NULL)
+		add_feature(features, words_row(words, entry->row), weight);
+	else
+		count = words_compose_rows(words, token->text, token->length,
+								   features->parts, words_most_rows(words));
+	for (int i = 0; i < count; i++)
+		add_feature(features, features->parts[i], weight / count);
+	if (entry != NULL || count > 0)
+		features->divisor += features->pooling == POOLING_SIF ? 1 : weight;
+}
+
+bool
+words_features(void *state, const EncoderText *text,
+			   TuneReceiveRow receive, void *argument)
+{
+	static const EncoderRequest as_the_model_says = {0};
+	Words	   *words = state;
+	Features	features = {words};
+	const WordEntry *entries[TOKEN_BATCH];
+	int			count;
+
+	features.pooling = choose_pooling(words, &as_the_model_says);
+	features.parts = palloc(sizeof(float *) * words_most_rows(words));
+	features.capacity = 64;
+	features.rows = palloc(sizeof(int64) * features.capacity);
+	features.weights = palloc(sizeof(double) * features.capacity);
+	words_text_begin(words, text->text, text->length);
+	while ((count = words_text_next(words, entries)) > 0)
+	{
+		for (int i = 0; i < count; i++)
+			add_word(&features, &words->tokens[i], entries[i]);
+	}
+	for (int i = 0; i < features.count && features.divisor > 0; i++)
+		receive(argument, features.rows[i],
+				(float) (features.weights[i] / features.divisor));
+	pfree(features.parts);
+	pfree(features.rows);
+	pfree(features.weights);
+	return features.divisor > 0;
 }
 
 /* ---------- the face of encoders ---------- */
@@ -182,27 +237,28 @@ tokens_of_words(void *state, const EncoderRequest *request,
 				void *argument)
 {
 	Words	   *words = state;
+	const WordEntry *entries[TOKEN_BATCH];
 	int			count;
 
-	token_stream_begin(words->stream, text->text, text->length);
-	while ((count = token_stream_next(words->stream, words->tokens,
-									  TOKEN_BATCH)) > 0)
+	words_text_begin(words, text->text, text->length);
+	while ((count = words_text_next(words, entries)) > 0)
 	{
 		for (int i = 0; i < count; i++)
 		{
 			const Token *token = &words->tokens[i];
-			const WordEntry *entry = words_find(words, token->text,
-												token->length, token->hash);
 
 			receive(argument, token->position + 1, token->text, token->length,
-					entry ? words_row(words, entry->row) :
+					entries[i] ? words_row(words, entries[i]->row) :
 					words_compose(words, token->text, token->length));
 		}
 	}
 }
 
+static const char *const units[] = {"word", NULL};
+
 const Encoder words_encoder = {
 	.poolings = words_poolings,
+	.units = units,
 	.open = open_words,
 	.encode = encode_words,
 	.tokens = tokens_of_words

@@ -16,7 +16,7 @@
 
 #include "train/encode_corpus.h"
 #include "text/token.h"
-#include "model/model.h"
+#include "model/tunable.h"
 #include "type/vector.h"
 
 /* columns of the table, in this order */
@@ -36,6 +36,21 @@ enum
 /* for the ModelMethod of every method of this family */
 extern const ModelColumn words_columns[WORDS_COLUMNS];
 
+/*
+ * Another table that is read in the same way: terms of several words, each
+ * with a weight, and no counts.  The header's vector is the method's own.
+ */
+enum
+{
+	TERMS_ID,
+	TERMS_TERM,
+	TERMS_WEIGHT,
+	TERMS_VECTOR,
+	TERMS_COLUMNS
+};
+
+extern const ModelColumn terms_columns[TERMS_COLUMNS];
+
 /* Options of word vectors, and of those that have subwords */
 #define WORDS_MAX_NGRAM		100
 #define WORDS_MAX_BUCKETS	(PG_INT32_MAX - WORDS_FIRST_BUCKET)
@@ -50,7 +65,21 @@ extern const ModelColumn words_columns[WORDS_COLUMNS];
 
 extern const char *const words_poolings[];	/* as Pooling in pool.c */
 
+/*
+ * Of methods that declare option "unknown": what answers to unknown words,
+ * nothing, or a row of the table, which is that of this bucket.
+ */
+extern const char *const words_unknowns[];
+#define WORDS_UNKNOWN_BUCKET 0
+
 extern const struct Encoder words_encoder;	/* pool.c */
+
+/*
+ * pool.c: the vector of a text as its rows and their weights, whose sum it
+ * is; false if no word is known.
+ */
+extern bool words_features(void *state, const EncoderText *text,
+						   TuneReceiveRow receive, void *argument);
 
 /* The range of n-grams, of a model and of subwords; none: max_n is 0. */
 typedef struct WordsSubwords
@@ -72,10 +101,11 @@ enum
 {
 	WORDS_SECTION_MATRIX,		/* rows of stride floats, zero-padded */
 	WORDS_SECTION_TOTALS,		/* one WordsTotals */
-	WORDS_SECTION_ENTRIES,		/* WordEntry, one a word */
+	WORDS_SECTION_ENTRIES,		/* WordEntry, one a word, by id */
 	WORDS_SECTION_TEXTS,		/* bytes */
 	WORDS_SECTION_SLOTS,		/* WordSlot, a power of two of them */
 	WORDS_SECTION_BUCKETS,		/* BucketSlot, a power of two, or empty */
+	WORDS_SECTION_WEIGHTS,		/* of terms: a double for each row */
 	WORDS_SECTIONS
 };
 
@@ -115,13 +145,24 @@ typedef struct BucketSlot
 } BucketSlot;
 
 /* raised whenever the sections change */
-#define WORDS_IMAGE_FORMAT	1
+#define WORDS_IMAGE_FORMAT	2
 
+/* for tables of words_columns, and of terms_columns */
 extern void words_build_image(ImageBuilder *builder, ModelReader *reader);
+extern void terms_build_image(ImageBuilder *builder, ModelReader *reader);
+extern bool words_patch_image(ImagePatch *patch, ModelReader *reader);
+
+/* what both write of a word, its text and place apart, and of row 0 */
+extern void words_entry_init(WordEntry *entry, const Datum *values,
+							 const bool *nulls, const float *row, int dims);
+extern void words_totals_set(WordsTotals *totals, ModelReader *reader);
 
 /* ---------- reading (lookup.c) ---------- */
 
-/* Pointers into the image of a model, and its options; filled anew by words_open. */
+/*
+ * Pointers into the image of a model, and its options; filled anew by
+ * words_open.
+ */
 typedef struct Words
 {
 	Model	   *model;
@@ -135,6 +176,7 @@ typedef struct Words
 	Size		bucket_mask;
 	WordsSubwords subwords;
 	const char *pooling;
+	const float *unknown;		/* answers to unknown words, or NULL */
 	struct ConfigCache *streams;
 	struct TokenStream *stream; /* of the model's configuration */
 	Token	   *tokens;			/* TOKEN_BATCH of them */
@@ -149,6 +191,9 @@ typedef struct Words
  */
 extern Words *words_open(FmgrInfo *flinfo, Oid table);
 
+/* A further model of the same call, see model_open_further. */
+extern Words *words_open_further(FmgrInfo *flinfo, int number, Oid table);
+
 /* The same for a model that is open at this call site. */
 extern Words *words_attach(FmgrInfo *flinfo, Model *model, void **state);
 
@@ -156,21 +201,27 @@ extern Words *words_attach(FmgrInfo *flinfo, Model *model, void **state);
 extern const WordEntry *words_find(const Words *words, const char *text,
 								   int length, uint64 hash);
 
-/* Fetch the entry that words_find will probably look at. */
-static inline void
-words_prefetch_entry(const Words *words, uint64 hash)
-{
-	uint32		entry = words->slots[hash & words->slot_mask].entry;
-
-	if (entry != 0)
-		__builtin_prefetch(&words->entries[entry - 1]);
-}
+/*
+ * A text, batch by batch: its tokens are in words->tokens, each with the
+ * entry of its word, or NULL, in "entries", which has TOKEN_BATCH places.
+ * Returns how many; 0: the text is at its end.
+ */
+extern void words_text_begin(Words *words, const char *text, int length);
+extern int	words_text_next(Words *words, const WordEntry **entries);
 
 /*
- * Vector of a word by its subwords (stride floats in words->unseen), NULL if
- * the model has none of them.
+ * Vector of a word by its subwords (stride floats in words->unseen), or what
+ * answers to unknown words; NULL if the model has nothing of either.
  */
 extern const float *words_compose(Words *words, const char *text, int length);
+
+/*
+ * The rows whose mean that is, at most "most" of them; words_most_rows is
+ * enough for all.  Returns how many.
+ */
+extern int	words_compose_rows(Words *words, const char *text, int length,
+							   const float **rows, int most);
+extern int	words_most_rows(const Words *words);
 
 /*
  * The word as a user writes it: as it stands, or as the model's configuration
@@ -188,5 +239,23 @@ words_row(const Words *words, int32 row)
 
 /* row of a bucket, or NULL */
 extern const float *words_bucket(const Words *words, int32 bucket);
+
+/* the number of a row */
+static inline int64
+words_row_number(const Words *words, const float *row)
+{
+	return (row - words->matrix) / words->totals->stride;
+}
+
+/* ---------- tuning (words_tune.c) ---------- */
+
+/* whose training goes on by train_word2vec, and by train_glove */
+extern const Tunable words_tunable;
+extern const Tunable words_tunable_glove;
+
+/* of tables of terms_columns, whose texts are sums of other weights */
+extern void words_tuned_row(void *state, int64 row, float *values);
+extern Oid	terms_write_tuned(const TuneSource *source,
+							  const Words *words);
 
 #endif							/* WORDS_WORD_MODEL_H */

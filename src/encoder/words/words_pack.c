@@ -4,7 +4,8 @@
  *	  Packing a table of word vectors.
  *
  * The matrix comes first and is streamed, row by row in the order of the
- * heap; what finds a row is small and is written after it.
+ * heap; what finds a row is small and is written after it, in the order of
+ * ids.  So nothing that is computed shows in which order the rows lie.
  *
  *-------------------------------------------------------------------------
  */
@@ -29,9 +30,18 @@ const ModelColumn words_columns[WORDS_COLUMNS] = {
 	{"vector", InvalidOid, "vector"}
 };
 
+const ModelColumn terms_columns[TERMS_COLUMNS] = {
+	{"id", INT4OID},
+	{"term", TEXTOID},
+	{"weight", FLOAT8OID},
+	{"vector", InvalidOid, "vector"}
+};
+
 typedef struct Packing
 {
 	ImageBuilder *builder;
+	bool		terms;			/* a table of terms_columns */
+	double	   *weights;		/* of the rows of the matrix, or NULL */
 	WordsTotals totals;
 	int32		rows;			/* of the matrix so far */
 	WordEntry  *entries;
@@ -69,11 +79,12 @@ pack_text(Packing *packing, const char *text, int length)
 static void
 report_row(const ModelReader *reader, int32 id, const char *detail)
 {
-	ereport(ERROR,
-			(errcode(ERRCODE_DATA_EXCEPTION),
-			 errmsg("row %d of embedding model \"%s\" cannot be used", id,
-					model_reader_description((ModelReader *) reader)->table_name),
-			 errdetail_internal("%s", detail)));
+	ereport(
+		ERROR,
+		(errcode(ERRCODE_DATA_EXCEPTION),
+		 errmsg("row %d of embedding model \"%s\" cannot be used", id,
+				model_reader_description((ModelReader *) reader)->table_name),
+		 errdetail_internal("%s", detail)));
 }
 
 static void
@@ -100,37 +111,75 @@ pack_vector(Packing *packing, ModelReader *reader, int32 id, Datum datum)
 }
 
 static float
-inverse_norm(const Packing *packing)
+inverse_norm(const float *row, int dims)
 {
-	float		square = vector_inner_kernel(packing->totals.dims, packing->row,
-											 packing->row);
+	float		square = vector_inner_kernel(dims, row, row);
 
 	return square > 0 ? 1 / sqrtf(square) : 0;
 }
 
-static void
-pack_word(Packing *packing, ModelReader *reader, Datum *values, bool *nulls)
+void
+words_entry_init(WordEntry *entry, const Datum *values, const bool *nulls,
+				 const float *row, int dims)
 {
-	text	   *word = DatumGetTextPP(values[WORDS_WORD]);
-	WordEntry  *entry;
-
-	if ((Size) packing->totals.words == packing->entry_capacity)
-	{
-		packing->entry_capacity *= 2;
-		packing->entries = repalloc_huge(packing->entries,
-										 sizeof(WordEntry) * packing->entry_capacity);
-	}
-	entry = &packing->entries[packing->totals.words++];
+	memset(entry, 0, sizeof(WordEntry));
 	entry->id = DatumGetInt32(values[WORDS_ID]);
 	entry->documents = nulls[WORDS_DOCUMENTS] ? -1 :
 		DatumGetInt64(values[WORDS_DOCUMENTS]);
 	entry->occurrences = nulls[WORDS_OCCURRENCES] ? -1 :
 		DatumGetInt64(values[WORDS_OCCURRENCES]);
+	entry->inverse_norm = inverse_norm(row, dims);
+}
+
+void
+words_totals_set(WordsTotals *totals, ModelReader *reader)
+{
+	Datum		values[WORDS_COLUMNS];
+	bool		nulls[WORDS_COLUMNS];
+
+	model_reader_header(reader, values, nulls);
+	totals->documents = nulls[WORDS_DOCUMENTS] ? -1 :
+		DatumGetInt64(values[WORDS_DOCUMENTS]);
+	totals->occurrences = nulls[WORDS_OCCURRENCES] ? -1 :
+		DatumGetInt64(values[WORDS_OCCURRENCES]);
+}
+
+/* The weight of the term that is packed next */
+static void
+pack_weight(Packing *packing, ModelReader *reader, int32 id, double weight)
+{
+	if (!isfinite(weight))
+		report_row(reader, id, "Its weight is not a finite number.");
+	packing->weights[packing->rows] = weight;
+}
+
+static void
+pack_word(Packing *packing, ModelReader *reader, Datum *values, bool *nulls,
+		  double weight)
+{
+	text	   *word = DatumGetTextPP(values[WORDS_WORD]);
+	int32		row = packing->rows;
+	WordEntry  *entry;
+
+	if ((Size) packing->totals.words == packing->entry_capacity)
+	{
+		packing->entry_capacity *= 2;
+		packing->entries = repalloc_huge(
+			packing->entries, sizeof(WordEntry) * packing->entry_capacity);
+		if (packing->terms)
+			packing->weights = repalloc_huge(
+				packing->weights, sizeof(double) * packing->entry_capacity);
+	}
+	if (packing->terms)
+		pack_weight(packing, reader, DatumGetInt32(values[WORDS_ID]), weight);
+	pack_vector(packing, reader, DatumGetInt32(values[WORDS_ID]),
+				values[WORDS_VECTOR]);
+	entry = &packing->entries[packing->totals.words++];
+	words_entry_init(entry, values, nulls, packing->row,
+					 packing->totals.dims);
+	entry->row = row;
 	entry->length = VARSIZE_ANY_EXHDR(word);
 	entry->text = pack_text(packing, VARDATA_ANY(word), entry->length);
-	entry->row = packing->rows;
-	pack_vector(packing, reader, entry->id, values[WORDS_VECTOR]);
-	entry->inverse_norm = inverse_norm(packing);
 	packing->totals.last_id = Max(packing->totals.last_id, entry->id);
 	if ((Pointer) word != DatumGetPointer(values[WORDS_WORD]))
 		pfree(word);
@@ -156,18 +205,33 @@ pack_bucket(Packing *packing, ModelReader *reader, Datum *values)
 	slot->row = packing->rows;
 }
 
+/*
+ * A row of terms in the shape of one of words; returns its weight, NAN where
+ * it has none.
+ */
+static double
+words_of_terms(Datum *values, bool *nulls)
+{
+	double		weight = nulls[TERMS_WEIGHT] ? NAN :
+		DatumGetFloat8(values[TERMS_WEIGHT]);
+
+	values[WORDS_VECTOR] = values[TERMS_VECTOR];
+	nulls[WORDS_VECTOR] = nulls[TERMS_VECTOR];
+	nulls[WORDS_DOCUMENTS] = nulls[WORDS_OCCURRENCES] = true;
+	return weight;
+}
+
 static void
 pack_rows(Packing *packing, ModelReader *reader)
 {
 	Datum		values[WORDS_COLUMNS];
 	bool		nulls[WORDS_COLUMNS];
+	double		weight = 0;
 
-	model_reader_header(reader, values, nulls);
-	packing->totals.documents = nulls[WORDS_DOCUMENTS] ? -1 :
-		DatumGetInt64(values[WORDS_DOCUMENTS]);
-	packing->totals.occurrences = nulls[WORDS_OCCURRENCES] ? -1 :
-		DatumGetInt64(values[WORDS_OCCURRENCES]);
-
+	if (packing->terms)
+		packing->totals.documents = packing->totals.occurrences = -1;
+	else
+		words_totals_set(&packing->totals, reader);
 	while (model_reader_next(reader, values, nulls))
 	{
 		int32		id;
@@ -176,11 +240,13 @@ pack_rows(Packing *packing, ModelReader *reader)
 		if (nulls[WORDS_ID])
 			continue;
 		id = DatumGetInt32(values[WORDS_ID]);
+		if (packing->terms)
+			weight = words_of_terms(values, nulls);
 		if (nulls[WORDS_VECTOR])
 			report_row(reader, id, "It has no vector.");
 		if (!nulls[WORDS_WORD])
-			pack_word(packing, reader, values, nulls);
-		else if (id >= WORDS_FIRST_BUCKET)
+			pack_word(packing, reader, values, nulls, weight);
+		else if (id >= WORDS_FIRST_BUCKET && !packing->terms)
 			pack_bucket(packing, reader, values);
 		else
 			report_row(reader, id, "It has no word.");
@@ -197,7 +263,34 @@ slot_count(Size entries)
 	return slots;
 }
 
-/* Of equal words (the table allows them) the one with the lower id is found. */
+static int
+compare_entries(const void *a, const void *b)
+{
+	int32		x = ((const WordEntry *) a)->id;
+	int32		y = ((const WordEntry *) b)->id;
+
+	CHECK_FOR_INTERRUPTS();
+	return x < y ? -1 : x > y;
+}
+
+/* Rows that were changed lie behind others that were not. */
+static void
+sort_entries(Packing *packing)
+{
+	for (int32 i = 1; i < packing->totals.words; i++)
+	{
+		if (packing->entries[i - 1].id <= packing->entries[i].id)
+			continue;
+		qsort(packing->entries, packing->totals.words, sizeof(WordEntry),
+			  compare_entries);
+		return;
+	}
+}
+
+/*
+ * Of equal words (the table allows them) the one with the lower id is found,
+ * which comes first.
+ */
 static void
 pack_slots(Packing *packing, const char *texts)
 {
@@ -221,8 +314,7 @@ pack_slots(Packing *packing, const char *texts)
 					   entry->length) == 0)
 				break;
 		}
-		if (slots[slot].entry == 0 ||
-			packing->entries[slots[slot].entry - 1].id > entry->id)
+		if (slots[slot].entry == 0)
 		{
 			slots[slot].tag = (uint32) (hash >> 32);
 			slots[slot].entry = i + 1;
@@ -278,19 +370,23 @@ join_texts(Packing *packing)
 	return texts;
 }
 
-void
-words_build_image(ImageBuilder *builder, ModelReader *reader)
+static void
+build_image(ImageBuilder *builder, ModelReader *reader, bool terms)
 {
 	Packing		packing = {0};
 	char	   *texts;
 
 	packing.builder = builder;
+	packing.terms = terms;
 	packing.entry_capacity = 1024;
 	packing.entries = palloc(sizeof(WordEntry) * packing.entry_capacity);
+	if (terms)
+		packing.weights = palloc(sizeof(double) * packing.entry_capacity);
 	initStringInfo(&packing.texts);
 
 	image_begin_section(builder, WORDS_SECTION_MATRIX);
 	pack_rows(&packing, reader);
+	sort_entries(&packing);
 	image_begin_section(builder, WORDS_SECTION_TOTALS);
 	image_append(builder, &packing.totals, sizeof(WordsTotals));
 	image_begin_section(builder, WORDS_SECTION_ENTRIES);
@@ -301,4 +397,20 @@ words_build_image(ImageBuilder *builder, ModelReader *reader)
 	image_append(builder, texts, packing.text_bytes);
 	pack_slots(&packing, texts);
 	pack_bucket_slots(&packing);
+	if (!terms)
+		return;
+	image_begin_section(builder, WORDS_SECTION_WEIGHTS);
+	image_append(builder, packing.weights, sizeof(double) * packing.rows);
+}
+
+void
+words_build_image(ImageBuilder *builder, ModelReader *reader)
+{
+	build_image(builder, reader, false);
+}
+
+void
+terms_build_image(ImageBuilder *builder, ModelReader *reader)
+{
+	build_image(builder, reader, true);
 }

@@ -30,11 +30,13 @@ require_modules(const ModelFolder *folder)
 	{
 		const FolderModule *module = &folder->modules[i];
 
-		require(module->path != NULL && module->pooling_count <= FOLDER_MAX_POOLINGS);
+		require(module->path != NULL &&
+				module->pooling_count <= FOLDER_MAX_POOLINGS);
 		if (module->kind == MODULE_POOLING)
 			require(module->pooling_count > 0 && module->poolings[0] != NULL);
 		if (module->kind == MODULE_DENSE)
-			require(module->weight->elements == (uint64_t) module->in * (uint64_t) module->out);
+			require(module->weight->elements ==
+					(uint64_t) module->in * (uint64_t) module->out);
 	}
 }
 
@@ -70,12 +72,14 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	require_fault(&fault, good);
 	if (good)
 	{
-		require(folder.tokenizer < count && folder.vocabulary < count && folder.hdf5 < count);
+		require(folder.tokenizer < count && folder.vocabulary < count &&
+				folder.hdf5 < count);
 		require(folder_kind_name(folder.kind)[0] != '\0');
 		require_tensors(&folder.weights, all, starts, sizes);
 		require_modules(&folder);
 		require(folder.kind != FOLDER_STATIC || folder.embeddings->rank == 2);
-		require(folder.kind != FOLDER_TRANSFORMER || folder.model_type != NULL);
+		require(folder.kind != FOLDER_TRANSFORMER ||
+				folder.model_type != NULL);
 	}
 	arena_end(&arena);
 	return 0;

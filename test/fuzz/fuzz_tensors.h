@@ -38,14 +38,14 @@ require_fault(const FormatFault *fault, bool good)
 {
 	require(good == (fault->status == FORMAT_OK));
 	require(good || fault->detail[0] != '\0');
-	require(utf8_valid_length((const unsigned char *) fault->detail, strlen(fault->detail)) ==
-			strlen(fault->detail));
+	require(utf8_valid_length((const unsigned char *) fault->detail,
+							  strlen(fault->detail)) == strlen(fault->detail));
 }
 
 /* Every tensor lies within its file, is found by its name, and has values. */
 static inline void
-require_tensors(const TensorList *list, const uint8_t *data, const size_t *starts,
-				const size_t *sizes)
+require_tensors(const TensorList *list, const uint8_t *data,
+				const size_t *starts, const size_t *sizes)
 {
 	float		values[256];
 
@@ -57,15 +57,19 @@ require_tensors(const TensorList *list, const uint8_t *data, const size_t *start
 		size_t		some = 256 / block * block;
 
 		require(tensor_find(list, tensor->name) == tensor);
-		require(tensor->offset <= size && tensor->bytes <= size - tensor->offset);
+		require(tensor->offset <= size &&
+				tensor->bytes <= size - tensor->offset);
 		require(tensor->rank >= 0 && tensor->rank <= TENSOR_MAX_RANK);
-		require(tensor->bytes == tensor->elements / block * tensor_block_bytes(tensor->type));
+		require(tensor->bytes ==
+				tensor->elements / block * tensor_block_bytes(tensor->type));
 		for (uint64_t at = 0; at < tensor->elements; at += some)
 		{
 			if (some > tensor->elements - at)
 				some = (size_t) (tensor->elements - at);
-			tensor_to_floats(tensor->type, data + starts[tensor->file] + tensor->offset +
-							 at / block * tensor_block_bytes(tensor->type), some, values);
+			tensor_to_floats(tensor->type,
+							 data + starts[tensor->file] + tensor->offset +
+								 at / block * tensor_block_bytes(tensor->type),
+							 some, values);
 		}
 	}
 }

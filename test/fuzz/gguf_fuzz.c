@@ -30,7 +30,8 @@ require_value(const Gguf *gguf, const GgufValue *value)
 		else if (gguf_element_int64(value, i, &whole))
 			require(gguf_element_double(value, i, &number));
 		else
-			require(gguf_element_double(value, i, &number) || gguf_element_bool(value, i, &truth));
+			require(gguf_element_double(value, i, &number) ||
+					gguf_element_bool(value, i, &truth));
 	}
 }
 

@@ -37,15 +37,19 @@ count_values(const JsonValue *value, int depth)
 	require(depth <= JSON_MAX_DEPTH);
 	if (json_int64(value, &whole))
 		require(json_double(value, &number) && number == (double) whole);
-	require(json_bool(value, &truth) == (json_is(value, JSON_TRUE) || json_is(value, JSON_FALSE)));
+	require(json_bool(value, &truth) ==
+			(json_is(value, JSON_TRUE) || json_is(value, JSON_FALSE)));
 	if (json_is(value, JSON_STRING))
-		require(utf8_valid_length((const unsigned char *) value->text, value->length) ==
-				value->length);
-	for (const JsonValue *item = json_first(value); item != NULL; item = json_next(value, item))
+		require(utf8_valid_length((const unsigned char *) value->text,
+								  value->length) == value->length);
+	for (const JsonValue *item = json_first(value); item != NULL;
+		 item = json_next(value, item))
 	{
 		if (json_is(value, JSON_OBJECT))
 			require(json_is(item, JSON_STRING) && !item->shadowed);
-		count += count_values(json_is(value, JSON_OBJECT) ? json_member(item) : item, depth + 1);
+		count += count_values(json_is(value, JSON_OBJECT) ? json_member(item)
+														  : item,
+							  depth + 1);
 		items++;
 	}
 	require(items == json_count(value));
@@ -81,7 +85,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	/* sometimes there is too little memory */
 	arena_begin(&arena, arena_malloc, arena_free, NULL,
 				(data[0] & 0x80) != 0 ? 64 * size : (size_t) 1 << 26);
-	root = json_parse(&arena, (const char *) data + 1, size - 1, &options, &fault);
+	root = json_parse(&arena, (const char *) data + 1, size - 1, &options,
+					  &fault);
 	require((root != NULL) == (fault.status == FORMAT_OK));
 	require(fault.offset <= size - 1);
 	require(arena.taken <= arena.limit);
@@ -94,8 +99,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		char	   *text = write_again(&arena, root, &length);
 		const JsonValue *again = json_parse(&arena, text, length, NULL, &none);
 
-		require(again != NULL && count_values(root, 0) == count_values(again, 0));
-		require(memcmp(text, write_again(&arena, again, &length_again), length) == 0 &&
+		require(again != NULL &&
+				count_values(root, 0) == count_values(again, 0));
+		require(memcmp(text, write_again(&arena, again, &length_again),
+					   length) == 0 &&
 				length == length_again);
 	}
 	arena_end(&arena);

@@ -22,7 +22,8 @@ write_again(Arena *arena, Safetensors *head)
 	FormatFault fault;
 	size_t		length;
 	size_t		data = 0;
-	char	   *text = safetensors_head(arena, head->list.tensors, head->list.count, NULL, 0, &length,
+	char	   *text = safetensors_head(arena, head->list.tensors,
+										head->list.count, NULL, 0, &length,
 										&fault);
 	FormatFile	file;
 	char	   *whole;
@@ -60,11 +61,14 @@ fuzz_index(Arena *arena, const uint8_t *data, size_t size)
 {
 	SafetensorsIndex index;
 	FormatFault fault;
-	bool		good = safetensors_index_parse(&index, arena, (const char *) data, size, NULL, &fault);
+	bool		good = safetensors_index_parse(&index, arena,
+											   (const char *) data, size,
+											   NULL, &fault);
 
 	require_fault(&fault, good);
 	for (size_t i = 0; good && i < index.count; i++)
-		require(index.places[i].file >= 0 && index.places[i].file < index.file_count);
+		require(index.places[i].file >= 0 &&
+				index.places[i].file < index.file_count);
 	for (int i = 0; good && i < index.file_count; i++)
 		require(strchr(index.files[i], '/') == NULL);
 }

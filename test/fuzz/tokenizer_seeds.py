@@ -1,10 +1,11 @@
 #!/usr/bin/python3
-"""Write the seeds of the two fuzz targets of tokenizers: small, all our own.
+"""Write the seeds of the three fuzz targets of tokenizers: small, all our own.
 
     python3 test/fuzz/tokenizer_seeds.py        from the top of the tree
 """
 import json
 import os
+import struct
 
 VOCAB = {'[U]': 0, 'a': 1, 'b': 2, 'ab': 3, '##b': 4, 'é': 5, '\u2581': 6, '\u2581a': 7, '<0x61>': 8, '\u0120': 9}
 MERGES = [['a', 'b'], ['\u2581', 'a']]
@@ -52,11 +53,49 @@ ADDED = [{'id': 0, 'content': '[U]', 'single_word': True, 'lstrip': True, 'rstri
 TEXTS = ["Hello world's café 中文 [U] Ab ab", 'e\u0301\u0323 각 ﬁ 1½ ǅ İ', ' \u2581a  b\n\n\t c', '\U0001F468\u200D\U0001F469 ' * 3]
 
 
+def gguf(settings):
+    """A GGUF file without tensors; settings are (key, kind, value)."""
+    def text(value):
+        data = value.encode()
+        return struct.pack('<Q', len(data)) + data
+
+    def pack(kind, value):
+        return text(value) if kind == 8 else struct.pack('<' + {4: 'I', 5: 'i', 6: 'f', 7: '?'}[kind], value)
+    data = b'GGUF' + struct.pack('<IQQ', 3, 0, len(settings))
+    for key, kind, value in settings:
+        data += text(key)
+        if isinstance(value, list):
+            data += struct.pack('<IIQ', 9, kind, len(value)) + b''.join(pack(kind, v) for v in value)
+        else:
+            data += struct.pack('<I', kind) + pack(kind, value)
+    return data + bytes(-len(data) % 32)
+
+
+def gguf_seeds():
+    """One for each kind of vocabulary that llama.cpp has."""
+    for name, pre, tokens, more in (
+            ('bert', '', ['[PAD]', '[UNK]', '[CLS]', '[SEP]', '\u2581cat', '\u2581dog', 's'],
+             [('cls_token_id', 4, 2), ('seperator_token_id', 4, 3), ('unknown_token_id', 4, 1)]),
+            ('gpt2', 'llama-bpe', ['<s>', 'c', 'a', 't', 'ca', 'cat', '\u0120', '\u0120cat'],
+             [('merges', 8, ['c a', 'ca t', '\u0120 cat']), ('bos_token_id', 4, 0), ('add_bos_token', 7, True)]),
+            ('llama', 'default', ['<unk>', '<s>', '<0x61>', '\u2581', 'c', 'a', '\u2581c', 'ca'],
+             [('bos_token_id', 4, 1), ('unknown_token_id', 4, 0), ('add_space_prefix', 7, True)]),
+            ('t5', '', ['<pad>', '</s>', '<unk>', '\u2581', '\u2581cat', 'dog', 'o'],
+             [('eos_token_id', 4, 1), ('unknown_token_id', 4, 2), ('remove_extra_whitespaces', 7, True)])):
+        settings = [('general.architecture', 8, name), ('tokenizer.ggml.model', 8, name), ('tokenizer.ggml.pre', 8, pre),
+                    ('tokenizer.ggml.tokens', 8, tokens), ('tokenizer.ggml.scores', 6, [-float(i) for i in range(len(tokens))]),
+                    ('tokenizer.ggml.token_type', 5, [3, 3, 2] + [1] * (len(tokens) - 3))]
+        yield name, gguf(settings + [('tokenizer.ggml.' + key, kind, value) for key, kind, value in more])
+
+
 def main():
     top = os.path.join('test', 'fuzz', 'seeds')
     number = 0
-    for folder in ('tokenizer_json', 'tokenizer_text'):
+    for folder in ('tokenizer_json', 'tokenizer_text', 'tokenizer_gguf'):
         os.makedirs(os.path.join(top, folder), exist_ok=True)
+    for name, data in gguf_seeds():
+        with open(os.path.join(top, 'tokenizer_gguf', name), 'wb') as file:
+            file.write(data)
     for name, model in MODELS.items():
         for start in range(3):
             number += 1

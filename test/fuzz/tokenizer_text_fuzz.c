@@ -15,6 +15,7 @@
 
 #include "math/hash.h"
 #include "tokenizer/tokenizer.h"
+#include "tokenizer_fuzz.h"
 
 extern int	LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -58,24 +59,6 @@ static const char *const files[] =
 static Arena arena;
 static Tokenizer tokenizers[FILES];
 
-static void *
-resize(void *context, void *block, size_t size)
-{
-	if (size == 0)
-	{
-		free(block);
-		return NULL;
-	}
-	return realloc(block, size);
-}
-
-static void
-require(int condition)
-{
-	if (!condition)
-		abort();
-}
-
 static void
 open_all(void)
 {
@@ -85,18 +68,21 @@ open_all(void)
 		TokenizerImage image;
 		FormatFault fault;
 
-		require(tokenizer_compile(&arena, files[i], strlen(files[i]), NULL, &image, &fault) ==
-				FORMAT_OK);
+		require(tokenizer_compile(&arena, files[i], strlen(files[i]), NULL,
+								  &image, &fault) == FORMAT_OK);
 		require(tokenizer_open(&tokenizers[i], image.bytes, image.size));
 	}
 }
 
 static uint64_t
-hash_of(const Tokenizer *tokenizer, TokenizerScratch *scratch, const char *text, size_t size)
+hash_of(const Tokenizer *tokenizer, TokenizerScratch *scratch,
+		const char *text, size_t size)
 {
-	TokenizerEncoding encoding = {true, TOKENIZER_CHARACTERS, TOKENIZER_LIMIT_NONE, 0};
+	TokenizerEncoding encoding = {true, TOKENIZER_CHARACTERS,
+								  TOKENIZER_LIMIT_NONE, 0};
 	TokenizerTokens tokens;
-	TokenizerStatus status = tokenizer_encode(tokenizer, text, size, &encoding, scratch, &tokens);
+	TokenizerStatus status = tokenizer_encode(tokenizer, text, size, &encoding,
+											  scratch, &tokens);
 	uint64_t	hash = status;
 	uint32_t	count;
 
@@ -105,11 +91,15 @@ hash_of(const Tokenizer *tokenizer, TokenizerScratch *scratch, const char *text,
 	for (uint32_t i = 0; i < tokens.count; i++)
 	{
 		require(tokens.tokens[i].id < tokenizer_size(tokenizer));
-		require((size_t) tokens.tokens[i].start + tokens.tokens[i].length <= size);
-		hash = hash_combine64(hash, (uint64_t) tokens.tokens[i].id << 40 ^
-							  (uint64_t) tokens.tokens[i].start << 20 ^ tokens.tokens[i].length);
+		require((size_t) tokens.tokens[i].start + tokens.tokens[i].length <=
+				size);
+		hash = hash_combine64(hash,
+							  (uint64_t) tokens.tokens[i].id << 40 ^
+								  (uint64_t) tokens.tokens[i].start << 20 ^
+								  tokens.tokens[i].length);
 	}
-	require(tokenizer_count(tokenizer, text, size, &encoding, scratch, &count) == TOKENIZER_OK);
+	require(tokenizer_count(tokenizer, text, size, &encoding, scratch,
+							&count) == TOKENIZER_OK);
 	require(count == tokens.count);
 	return hash;
 }

@@ -52,7 +52,7 @@ require(int condition)
 
 /* Reads everything; returns a hash of all events. */
 static uint64_t
-read_all(const uint8_t *data, size_t size, size_t piece)
+read_all(const uint8_t *data, size_t size, size_t piece, int skip)
 {
 	Input		input = {data, size, 0, piece};
 	uint64_t	hash = 0;
@@ -60,6 +60,7 @@ read_all(const uint8_t *data, size_t size, size_t piece)
 	WordVectorsEvent event;
 
 	word_vectors_begin(&reader, read_input, &input);
+	reader.skip_bad = skip;
 	while ((event = word_vectors_next(&reader)) > WORD_VECTORS_END)
 	{
 		require(++events <= size);
@@ -67,7 +68,9 @@ read_all(const uint8_t *data, size_t size, size_t piece)
 		hash = hash * 31 + (uint64_t) event + (uint64_t) reader.row;
 		if (event != WORD_VECTORS_ROW)
 		{
-			require(reader.word_length >= 1 && reader.word_length <= WORD_VECTORS_MAX_WORD);
+			require((reader.word_length >= 1 ||
+					 (skip && event == WORD_VECTORS_WORD)) &&
+					reader.word_length <= WORD_VECTORS_MAX_WORD);
 			require(strlen(reader.word) == reader.word_length);
 			hash ^= hash_bytes64(reader.word, reader.word_length);
 		}
@@ -75,15 +78,18 @@ read_all(const uint8_t *data, size_t size, size_t piece)
 			continue;
 		for (int i = 0; i < reader.dims; i++)
 			require(isfinite(reader.values[i]));
-		hash ^= hash_bytes64(reader.values, (size_t) reader.dims * sizeof(float));
+		hash ^= hash_bytes64(reader.values,
+							 (size_t) reader.dims * sizeof(float));
 	}
 	require(word_vectors_next(&reader) == event);
 	if (event == WORD_VECTORS_FAULT)
 	{
-		require(reader.fault.status != FORMAT_OK && reader.fault.detail[0] != '\0');
+		require(reader.fault.status != FORMAT_OK &&
+				reader.fault.detail[0] != '\0');
 		require(reader.fault.offset <= size);
 		require(format_message(reader.fault.status)[0] != '\0');
-		return hash * 31 + reader.fault.status + reader.fault.offset + (uint64_t) reader.fault.line;
+		return hash * 31 + reader.fault.status + reader.fault.offset +
+			   (uint64_t) reader.fault.line;
 	}
 	require(word_vectors_position(&reader) <= size);
 	return hash;
@@ -94,7 +100,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	if (size < 1)
 		return 0;
-	require(read_all(data + 1, size - 1, (size_t) data[0] + 1) == read_all(data + 1, size - 1,
-																		   size));
+	for (int skip = 0; skip < 2; skip++)
+		require(read_all(data + 1, size - 1, (size_t) data[0] + 1, skip) ==
+				read_all(data + 1, size - 1, size, skip));
 	return 0;
 }

@@ -28,6 +28,7 @@ LANGUAGE sql AS $$
 			ELSE ln((n - df + 0.5) / (df + 0.5)) END * c * (k1 + 1) / (c + k1 * b)
 		WHEN 'atire' THEN ln(n / df) * c * (k1 + 1) / (c + k1 * b)
 		WHEN 'bm25l' THEN ln((n + 1) / (df + 0.5)) * (k1 + 1) * (c / b + 0.5) / (k1 + c / b + 0.5)
+		WHEN 'lv_zhai' THEN CASE WHEN c = 0 THEN 0 ELSE ln((n + 1) / (df + 0.5)) * (k1 + 1) * (c / b + 0.5) / (k1 + c / b + 0.5) END
 		WHEN 'bm25plus' THEN CASE WHEN c = 0 THEN 0 ELSE ln((n + 1) / df) * (c * (k1 + 1) / (c + k1 * b) + 1) END
 	END
 $$;
@@ -43,7 +44,7 @@ FROM (
 			FROM string_to_table(q.input, ' ') AS w JOIN bm25_m AS t ON t.term = w) AS expected
 	FROM bm25_docs AS d,
 		unnest(ARRAY['the cat', 'log dog log', 'mat mat and on sat', 'cats zebra']) AS q (input),
-		unnest(ARRAY['lucene', 'robertson', 'okapi', 'atire', 'bm25l', 'bm25plus']) AS variant,
+		unnest(ARRAY['lucene', 'robertson', 'okapi', 'atire', 'bm25l', 'bm25plus', 'lv_zhai']) AS variant,
 		(VALUES (1.2, 0.75), (2.0, 0.0), (0.4, 1.0)) AS parameters (k1, b)) AS scores
 GROUP BY variant ORDER BY variant;
 

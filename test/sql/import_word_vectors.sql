@@ -122,3 +122,41 @@ SELECT lo_unlink(:object);
 DROP TABLE import_text, import_glove, import_folded, import_object, import_again, import_fasttext, import_plain,
 	import_before, import_as_glove;
 DROP FUNCTION import_fasttext, import_int, import_description;
+
+-- bad words: an error, or left out, counted in one message; the first of
+-- several equal ones stays
+SET client_min_messages = notice;
+CREATE FUNCTION import_text_error(data bytea) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN PERFORM import_word_vectors('import_bad', data => data); DROP TABLE import_bad; RETURN 'no error';
+EXCEPTION WHEN OTHERS THEN RETURN SQLSTATE || ': ' || SQLERRM; END $$;
+CREATE TABLE import_cases (n integer, name text, data bytea);
+INSERT INTO import_cases VALUES
+	(1, 'repeated', convert_to(E'4 2\nking 1 0.5\nqueen 1 -0.5\nking 7 7\nace 1 1\n', 'UTF8')),
+	(2, 'not UTF-8', convert_to(E'2 2\nking 1 0.5\n', 'UTF8') || '\xff'::bytea || convert_to(E'x 1 2\n', 'UTF8')),
+	(3, 'too few values', convert_to(E'3 2\nking 1 0.5\nqueen 1\nace 1 1\n', 'UTF8')),
+	(4, 'a value that is no number', convert_to(E'king 1 0.5\nqueen one 1\nace 1 1\n', 'UTF8')),
+	(5, 'a value out of range', convert_to(E'king 1 0.5\nqueen 1e39 1\nace 1 inf\nten 1 1\n', 'UTF8')),
+	(6, 'empty', convert_to(E'king 1 0.5\n 1 2\nace 1 1\n', 'UTF8')),
+	(7, 'an empty line', convert_to(E'king 1 0.5\n\n\nace 1 1\n', 'UTF8')),
+	(8, 'too long', convert_to(E'king 1 0.5\n' || repeat('x', 2001) || E' 1 2\nace 1 1\n', 'UTF8')),
+	(9, 'spaces are part of a word', convert_to(E'king 1 0.5\n. . . 1 2\nking\u00a0 1 2\n', 'UTF8')),
+	(10, 'binary: repeated, empty, zero byte, NaN, not UTF-8', convert_to(E'7 1\n', 'UTF8') || 'a '::bytea || '\x0000803f' || 'a '::bytea || '\x00000040'
+		|| ' '::bytea || '\x0000803f' || '\x6200'::bytea || 'c '::bytea || '\x0000803f' || 'd '::bytea || '\x0000c07f' || '\xff20'::bytea || '\x0000803f' || 'e '::bytea || '\x00008040'),
+	(11, 'all of them bad', convert_to(E'1 2\n 1 2\n', 'UTF8'));
+SELECT n, name, import_text_error(data) FROM import_cases ORDER BY n;
+DO $$ DECLARE c record; BEGIN FOR c IN SELECT * FROM import_cases WHERE n < 11 ORDER BY n LOOP
+	PERFORM import_word_vectors('import_skip_' || c.n, data => c.data, on_error => 'skip'); END LOOP; END $$;
+CREATE FUNCTION import_words(integer) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE words text;
+BEGIN
+	EXECUTE format('SELECT string_agg(word || '' '' || vector::text, '', '' ORDER BY id) FROM import_skip_%s WHERE id > 0', $1) INTO words;
+	RETURN words;
+END $$;
+SELECT n, import_words(n) AS words FROM import_cases WHERE n < 11 ORDER BY n;
+DROP FUNCTION import_words;
+SELECT import_word_vectors('import_bad', data => data, on_error => 'skip') FROM import_cases WHERE n = 11;
+SELECT import_word_vectors('import_bad', data => 'a 1', on_error => 'ignore');
+SELECT import_word_vectors('import_bad', data => 'a 1', on_error => NULL);
+DO $$ BEGIN FOR n IN 1 .. 10 LOOP EXECUTE 'DROP TABLE import_skip_' || n; END LOOP; END $$;
+DROP TABLE import_cases;
+DROP FUNCTION import_text_error;

@@ -70,7 +70,15 @@ SET enable_sort = off;
 SELECT count(*), count(DISTINCT id), array_agg(id ORDER BY n) FILTER (WHERE n > 3000) AS last
 FROM (SELECT id, row_number() OVER () AS n FROM
 	(SELECT id FROM ktree_test ORDER BY v <=> '[1,0,0,0,0,0,0,1]' OFFSET 0) s) t;
+SELECT rounds, returned FROM embed_index_scan_stats();
+-- the same by a cursor, whose windows cannot know that all are wanted
+BEGIN;
+DECLARE all_rows CURSOR FOR SELECT id FROM ktree_test ORDER BY v <=> '[1,0,0,0,0,0,0,1]';
+MOVE 20 IN all_rows;
+SELECT rounds FROM embed_index_scan_stats();
+MOVE ALL IN all_rows;
 SELECT rounds > 3 AS several_rounds, returned FROM embed_index_scan_stats();
+COMMIT;
 -- a query without a direction, and none
 SELECT count(DISTINCT id) FROM (SELECT id FROM ktree_test ORDER BY v <=> '[0,0,0,0,0,0,0,0]' OFFSET 0) s;
 SELECT count(DISTINCT id) FROM (SELECT id FROM ktree_test ORDER BY v <=> NULL::vector OFFSET 0) s;

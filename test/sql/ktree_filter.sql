@@ -1,6 +1,7 @@
 -- Broken if it differs: conditions on further key columns of a ktree index let
 -- rows pass that fail them, lose rows that pass, or unsort the answer.
 SET client_min_messages = warning;
+SET jit = off;
 SELECT setseed(0.3);
 CREATE TABLE ktree_filter AS
 SELECT i AS id, i % 200 AS tenant, (i * 37 % 1000) / 10.0::float8 AS price, (i % 7)::smallint AS small,
@@ -54,13 +55,25 @@ END $$;
 SELECT filter, ktree_filter_test('ktree_filter', filter, 10) AS built, ktree_filter_test('ktree_filter_grown', filter, 10) AS grown
 FROM unnest(ARRAY['tenant = 7', 'tenant = 7::bigint', 'tenant < 100', 'price BETWEEN 10 AND 11', 'price > 99.5 AND tenant <= 150',
 	'small = 3 AND tenant >= 20', 'label = md5(''3'')', 'maybe IS NULL', 'maybe IS NOT NULL AND maybe > 2', 'day >= ''2020-06-01'' AND day < ''2020-06-08''',
-	'tenant = -1']) WITH ORDINALITY AS f (filter, n) ORDER BY n;
+	'tenant = -1', 'tenant IN (7, 9, 150)', 'tenant = ANY (''{7,NULL,8}''::bigint[]) AND price < 50', 'label IN (md5(''3''), md5(''4''), ''none'')',
+	'tenant IN (-1, -2)']) WITH ORDINALITY AS f (filter, n) ORDER BY n;
 SELECT ktree_filter_test('ktree_filter', 'tenant = 7', 100), ktree_filter_test('ktree_filter', 'small = 3', 100);
 -- a condition that can never hold, and one on the vector
 SET enable_seqscan = off;
 SET enable_sort = off;
 SELECT count(*) FROM (SELECT id FROM ktree_filter WHERE v IS NULL ORDER BY v <-> (SELECT v FROM ktree_filter WHERE id = 1) LIMIT 10) s;
 SELECT count(*) FROM (SELECT id FROM ktree_filter WHERE tenant = (SELECT NULL::int) ORDER BY v <-> (SELECT v FROM ktree_filter WHERE id = 1) LIMIT 10) s;
+-- IN with a parameter, of no element and of NULL; elsewhere than at an order it stays a filter
+PREPARE ktree_filter_in AS SELECT tenant FROM ktree_filter WHERE tenant = ANY ($1) ORDER BY v <-> (SELECT v FROM ktree_filter WHERE id = 1) LIMIT 30;
+SET plan_cache_mode = force_generic_plan;
+EXPLAIN (COSTS OFF) EXECUTE ktree_filter_in('{1,2}');
+SELECT count(*) FROM (SELECT FROM ktree_filter WHERE tenant = ANY ('{1,2}') ORDER BY v <-> (SELECT v FROM ktree_filter WHERE id = 1)) s;
+SELECT count(*) FROM (SELECT FROM ktree_filter WHERE tenant = ANY ('{}') ORDER BY v <-> (SELECT v FROM ktree_filter WHERE id = 1)) s;
+EXECUTE ktree_filter_in('{}');
+EXECUTE ktree_filter_in(NULL);
+EXECUTE ktree_filter_in('{NULL}');
+DEALLOCATE ktree_filter_in;
+RESET plan_cache_mode;
 -- an update of a filter column alone, deletion and VACUUM
 UPDATE ktree_filter_grown SET tenant = tenant + 1000 WHERE id <= 2000;
 UPDATE ktree_filter_grown SET maybe = NULL WHERE tenant = 1003;
@@ -69,6 +82,20 @@ VACUUM ktree_filter_grown;
 SELECT ktree_filter_test('ktree_filter_grown', 'tenant = 1003', 10), ktree_filter_test('ktree_filter_grown', 'tenant = 3', 10),
 	ktree_filter_test('ktree_filter_grown', 'maybe IS NULL AND tenant >= 1000', 10);
 SELECT * FROM embed_index_check('ktree_filter_grown_v');
+-- HOT updates leave entries as they are, others make new ones
+ALTER TABLE ktree_filter_grown ADD free int;
+UPDATE ktree_filter_grown SET free = id;
+UPDATE ktree_filter_grown SET price = price + 1, day = NULL WHERE id % 3 = 0;
+SELECT * FROM embed_index_check('ktree_filter_grown_v');
+VACUUM ktree_filter_grown;
+SELECT * FROM embed_index_check('ktree_filter_grown_v');
+-- values that are not the rows' are found: two columns change places
+CREATE TABLE ktree_filter_wrong AS SELECT i AS a, -i AS b, ARRAY[i, 1]::vector AS v FROM generate_series(1, 3) i;
+CREATE INDEX ktree_filter_wrong_v ON ktree_filter_wrong USING ktree (v vector_l2_ops, a, b);
+SELECT * FROM embed_index_check('ktree_filter_wrong_v');
+UPDATE pg_index SET indkey = '3 2 1' WHERE indexrelid = 'ktree_filter_wrong_v'::regclass;
+SELECT problem FROM embed_index_check('ktree_filter_wrong_v') ORDER BY problem;
+DROP TABLE ktree_filter_wrong;
 -- rows aside from the tree are asked, too
 INSERT INTO ktree_filter_grown (id, tenant) VALUES (1, 5), (2, 6);
 INSERT INTO ktree_filter_grown (id, tenant, v) VALUES (3, 5, array_fill(1e17::real, ARRAY[16])::vector), (4, 6, array_fill(2e17::real, ARRAY[16])::vector);

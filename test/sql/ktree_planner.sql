@@ -25,6 +25,16 @@ EXPLAIN (COSTS OFF) SELECT id FROM ktree_planner ORDER BY v <-> '[1,2,3,4,5,6,7,
 SET enable_seqscan = off;
 EXPLAIN (COSTS OFF) SELECT count(*) FROM ktree_planner;
 RESET enable_seqscan;
+-- a partial index made for the condition, beside one that has the condition's column
+CREATE TABLE ktree_planner_partial AS SELECT id, id % 100 AS tenant, v FROM ktree_planner;
+CREATE INDEX ktree_planner_all ON ktree_planner_partial USING ktree (v, tenant);
+CREATE INDEX ktree_planner_one ON ktree_planner_partial USING ktree (v) WHERE tenant = 7;
+VACUUM ANALYZE ktree_planner_partial;
+SET enable_seqscan = off;
+EXPLAIN (COSTS OFF) SELECT id FROM ktree_planner_partial WHERE tenant = 7 ORDER BY v <=> '[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16]' LIMIT 10;
+EXPLAIN (COSTS OFF) SELECT id FROM ktree_planner_partial WHERE tenant = 8 ORDER BY v <=> '[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16]' LIMIT 10;
+RESET enable_seqscan;
+DROP TABLE ktree_planner_partial;
 -- a small table
 DELETE FROM ktree_planner WHERE id > 50;
 VACUUM FULL ANALYZE ktree_planner;

@@ -180,6 +180,18 @@ SELECT tfidf('loaded', 'Ant BEE', norm => 'none', idf => 'none');
 SELECT train_vocabulary('loaded', 'SELECT body FROM texts', replace => true);
 SELECT relpersistence FROM pg_class WHERE oid = 'loaded'::regclass;
 
+-- what a large packed form cannot take in is packed anew: a term between others
+SELECT train_vocabulary('wide', $$SELECT 'w' || i FROM generate_series(1, 40000) i$$);
+SELECT one_hot('wide', 'w7') IS NOT NULL AS known;
+BEGIN;
+DELETE FROM wide WHERE id = 7;
+INSERT INTO wide VALUES (7, 'between', 1, 1);
+SELECT one_hot('wide', 'between') IS NOT NULL AS known;
+UPDATE wide SET term = 'beside' WHERE id = 7;
+SELECT one_hot('wide', 'beside') IS NOT NULL AS known, one_hot('wide', 'between') IS NULL AS gone;
+ROLLBACK;
+SELECT one_hot('wide', 'between') IS NULL AS gone;
+
 SET client_min_messages = error;
 RESET search_path;
 DROP SCHEMA model_changes, model_changes_first CASCADE;

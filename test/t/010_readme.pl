@@ -1,5 +1,5 @@
-# Broken if this fails: an example of the README does not do what the README
-# says it does.
+# Broken if this fails: an example of the README, or of the reference
+# (sql/README.md), does not do what is said of it.
 #
 # Every ```sql block is run, in order, in one fresh database; none may fail
 # unless it says so.  A ```output block right after it is what psql -q must
@@ -13,7 +13,10 @@ use EmbedTest;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
+# The reference stands where the README sends its reader to it.
 my $readme = slurp_file('README.md');
+my $reference = slurp_file('sql/README.md');
+$readme =~ s/^(## Functions\n.*?)(?=^## )/$1\n$reference\n/ms or die 'the README names no reference';
 my @blocks;    # [ heading, statements, expected output or undef ]
 my $heading = '';
 

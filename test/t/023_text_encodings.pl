@@ -67,7 +67,7 @@ for my $case (@cases)
 
 		# the direct path against the parser and the dictionary
 		is( $node->safe_psql($database, qq{
-			SELECT array_agg(lexemes[1]) FROM ts_debug('embed_words', convert_from(decode('$bytes', 'hex'), 'UTF8')) WHERE alias = 'word'}),
+			SELECT array_agg(lexemes[1]) FROM ts_debug('embed_words', convert_from(decode('$bytes', 'hex'), 'UTF8')) WHERE alias IN ('word', 'pair')}),
 			$node->safe_psql($database, qq{
 			SELECT array_agg(token ORDER BY position) FROM text_tokens(convert_from(decode('$bytes', 'hex'), 'UTF8'))}),
 			"$encoding: equal to ts_debug");

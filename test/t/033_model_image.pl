@@ -207,54 +207,50 @@ foreach my $round (1 .. 3)
 # --- who waits for a builder can be cancelled; a builder that is terminated
 # leaves nothing, and who waits builds in its place
 
-$node->safe_psql('postgres', q{SELECT train_vocabulary('many', 'SELECT ''many'' || generate_series(1, 200000)')});
+# One value is stored out of line, and its index is locked by somebody who
+# builds that anew: every builder stops there, in the middle of its file, in a
+# wait that the server shows.
+$node->safe_psql('postgres', q{SELECT train_vocabulary('many', 'SELECT ''many'' || generate_series(1, 20000)');
+	ALTER TABLE many ALTER COLUMN term SET STORAGE EXTERNAL;
+	INSERT INTO many VALUES (20001, repeat('long', 2000), 1, 1)});
 my $first_use = q{SELECT one_hot('many', 'many7000') IS NOT NULL};
-my ($builder_pid, $builder, $builder_output);
+my $values = $node->safe_psql('postgres', q{SELECT reltoastrelid::regclass FROM pg_class WHERE oid = 'many'::regclass});
+my $blocker = start_statement($node, "SET application_name = 'blocker'; BEGIN; REINDEX TABLE $values; SELECT pg_sleep(300)");
 
-# The unfinished file ends in the builder's pid: stop the builder there.
-foreach my $try (1 .. 10)
+sub waits
 {
-	my $deadline = time + 10;
+	my ($name, $type, $event) = @_;
 
-	$node->safe_psql('postgres', 'SELECT embed_images(clear => true)');
-	$builder_output = '';
-	$builder = IPC::Run::start([ 'psql', '-XAtq', '-d', $node->connstr('postgres'), '-c', $first_use ],
-		'>', \$builder_output, '2>&1');
-	while (!defined $builder_pid && time < $deadline)
-	{
-		my @files = images();
-
-		($builder_pid) = map { /\.[0-9A-F]{20}\.(\d+)$/ ? $1 : () } @files;
-		last if grep { /\.[0-9A-F]{20}$/ } @files;
-	}
-	kill('STOP', $builder_pid) if defined $builder_pid;
-	last if defined $builder_pid && grep { /\.$builder_pid$/ } images();
-	kill('CONT', $builder_pid) if defined $builder_pid;
-	undef $builder_pid;
-	$builder->finish;
+	return $node->poll_query_until('postgres', qq{SELECT count(*) = 1 FROM pg_stat_activity
+		WHERE application_name = '$name' AND wait_event_type = '$type' AND wait_event = '$event'});
 }
-ok(defined $builder_pid, 'a builder is stopped in the middle');
 
-my @waiting;
-my @waiting_output = ('', '');
-foreach my $i (0, 1)
+sub first_user
 {
-	$waiting[$i] = IPC::Run::start([ 'psql', '-XAtq', '-d', $node->connstr('postgres') . " application_name=waiting$i", '-c', $first_use ],
-		'>', \$waiting_output[$i], '2>&1');
-	ok($node->poll_query_until('postgres', qq{SELECT count(*) = 1 FROM pg_stat_activity
-			WHERE application_name = 'waiting$i' AND wait_event_type = 'Lock' AND wait_event = 'advisory'}),
-		"user $i waits for the builder's lock");
+	my ($name) = @_;
+
+	return start_statement($node, "SET application_name = '$name'; $first_use");
 }
+
+ok(waits('blocker', 'Timeout', 'PgSleep'), 'an index is locked');
+my $builder = first_user('builder');
+ok(waits('builder', 'Lock', 'relation'), 'a builder waits for it');
+my ($unfinished) = grep { /\.[0-9A-F]{20}\.\d+$/ } images();
+ok(defined $unfinished, 'and has a file in the making');
+my @waiting = map { first_user("waiting$_") } 0, 1;
+ok(waits("waiting$_", 'Lock', 'advisory'), "user $_ waits for the builder's lock") foreach 0, 1;
 $node->safe_psql('postgres', q{SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE application_name = 'waiting0'});
-$waiting[0]->finish;
-like($waiting_output[0], qr/canceling statement due to user request/, 'and can be cancelled');
-$node->safe_psql('postgres', "SELECT pg_terminate_backend($builder_pid)");
-kill('CONT', $builder_pid);
-$builder->finish;
-like($builder_output, qr/terminating connection/, 'the builder is terminated');
-$waiting[1]->finish;
-is($waiting_output[1], "t\n", 'the other one builds in its place');
-is(scalar(grep { !/unreadable/ } images()), 1, 'and nothing unfinished is left');
+$waiting[0]->{run}->finish;
+like($waiting[0]->{err}, qr/canceling statement due to user request/, 'and can be cancelled');
+$node->safe_psql('postgres', q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'builder'});
+$builder->{run}->finish;
+like($builder->{err}, qr/terminating connection/, 'the builder is terminated');
+ok(waits('waiting1', 'Lock', 'relation'), 'the other one builds in its place');
+is(scalar(grep { $_ eq $unfinished } images()), 0, 'and what the first left is gone');
+$node->safe_psql('postgres', q{SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE application_name = 'blocker'});
+$_->{run}->finish foreach $blocker, $waiting[1];
+is($waiting[1]->{out}, "t\n", 'to its end');
+is(scalar(grep { /\.[0-9A-F]{20}\.\d+$/ } images()), 0, 'and nothing unfinished is left');
 $node->safe_psql('postgres', 'DROP TABLE many');
 
 # --- a disk that takes no more, in two ways

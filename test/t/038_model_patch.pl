@@ -139,7 +139,7 @@ sub finish_all
 	{
 		ok($run->{run}->finish && $run->{err} !~ /ERROR|aborted/, "$run->{name}: everything as in the table") or diag($run->{err});
 		my ($done) = $run->{out} =~ /number of transactions actually processed: (\d+)/;
-		cmp_ok($done // 0, '>', 5, "$run->{name}: " . ($done // 'no') . ' transactions');
+		cmp_ok($done // 0, '>', 0, "$run->{name}: " . ($done // 'no') . ' transactions');
 	}
 	return;
 }
@@ -261,6 +261,24 @@ foreach my $case ([ 'in one transaction', 'BEGIN', 'COMMIT' ], [ 'each in a tran
 	cmp_ok(scalar(@pages), '>=', 40, "$what: each is made of the one before");
 	cmp_ok((sort { $a <=> $b } @pages)[-2], '<', 20, "$what: from few pages");
 	is(scalar(@built), 1, "$what: and there is one file, the first");
+}
+
+# So it is where terms are under a cut: each document finds some of them again,
+# and those rise.
+$node->safe_psql('postgres', q{
+	SELECT train_vocabulary('rare', 'SELECT string_agg(format(''word%s word%s once%s'', i, i, i), '' '') FROM generate_series(1, 20000) AS i GROUP BY i / 50
+		UNION ALL SELECT string_agg(''word'' || i, '' '') FROM generate_series(1, 20000) AS i GROUP BY i / 50', min_documents => 2);
+	SELECT tfidf('rare', 'word7')});
+{
+	my ($state, $stdout, $stderr) = $node->psql('postgres', join("\n", 'SET client_min_messages = debug1;',
+		map({ "SELECT add_documents('rare', 'SELECT ''word$_ once$_ new$_ again'''); SELECT one_hot('rare', 'once$_') IS NOT NULL, one_hot('rare', 'new$_') IS NULL, one_hot('rare', 'again') IS NOT NULL;" } 1 .. 40)));
+	my @pages = $stderr =~ /packed embedding model "rare" anew from (\d+) of \d+ pages/g;
+
+	is($stdout, join("\n", 1, 't|t|f', (1, 't|t|t') x 39), 'terms rise from under the cut');
+	cmp_ok(scalar(@pages), '>=', 40, 'each form is made of the one before');
+	cmp_ok((sort { $a <=> $b } @pages)[-2], '<', 20, 'from few pages') or diag("@pages");
+	is($node->safe_psql('postgres', q{SELECT count(*), sum(occurrences), min(id), count(DISTINCT term) = count(*) FROM rare WHERE id < 0}),
+		'20000|20000|-20041|t', 'and no other does');
 }
 
 sub images_of

@@ -67,6 +67,7 @@ my $other_row = substr($intact, $leaf * 8192 + pointer_of($other_slot), 6);
 my ($child_slot, $other_child_slot) = live_slots(substr($intact, $inner * 8192, 8192));
 my $child = pointer_of($child_slot);
 my $other_child = substr($intact, $inner * 8192 + pointer_of($other_child_slot), 6);
+my $inner_generation = unpack('L', substr($intact, $inner * 8192 + 8192 - 16, 4));
 my $contradicting = join('', map { chr(255 - ord($_)) } split //, substr($intact, $leaf * 8192 + block_of($slot), 256));
 note("leaf $leaf, slots $slot and $other_slot; inner node $inner, slots $child_slot and $other_child_slot");
 
@@ -98,6 +99,8 @@ my @damage = (
 	[ 'row twice', $leaf, pointer_of($slot), $other_row, qr/7:/ ],
 	[ 'child', $inner, $child, pack('SSS', 0xFF, 0xFFFF, 1), qr/6:/ ],
 	[ 'generation of child', $inner, $child + 4, pack('S', 999), qr/2:|6:/ ],
+	[ 'a dead node that leads to itself', $inner, 26,
+		pack('S', 2) . substr($intact, $inner * 8192 + 28, 4) . pack('LL', $inner, $inner_generation), qr/6:/ ],
 	[ 'same child', $inner, $child, $other_child, qr/3:/ ],
 	[ 'reason', $side, 24 + 16 + 6, pack('S', 9), qr/9:/ ],
 	[ 'side count', $side, 24 + 8, pack('L', 99999), qr/9:/ ],
@@ -116,9 +119,12 @@ foreach my $case (@damage)
 	$node->start;
 	my ($status, $out, $err) = $node->psql('postgres', q{SELECT problem FROM embed_index_check('t_v')});
 	like("$out$err", $expected, "damage of $name is found");
+	($status, $out, $err) = $node->psql('postgres', q{
+		SET statement_timeout = '20s'; SET enable_seqscan = off;
+		SELECT count(*) FROM (SELECT id FROM t ORDER BY v <-> '[1,1,1,1,1]' OFFSET 0) s});
+	unlike($err, qr/statement timeout/, "a scan ends with damage of $name");
 	$node->psql('postgres', q{
 		SET statement_timeout = '20s'; SET enable_seqscan = off;
-		SELECT count(*) FROM (SELECT id FROM t ORDER BY v <-> '[1,1,1,1,1]' OFFSET 0) s;
 		INSERT INTO t (v) VALUES ('[1,1,1,1,1]');
 		SELECT count(*) FROM embed_index_stats('t_v')});
 	is($node->safe_psql('postgres', 'SELECT 1'), '1', "the server lives with damage of $name");

@@ -10,6 +10,9 @@
 # is, the mean must be below it by two standard errors after many more questions,
 # or by four at once.
 #
+# The short run draws the same every time, so that no change is red by the
+# chance of another one; the long run, and EMBED_DRAWS, draw anew.
+#
 # EMBED_SEED=n repeats a run; draw i of it has the seed n + i, so EMBED_SEED=n+i
 # EMBED_DRAWS=1 repeats that draw alone.  EMBED_DRAW='kind=zeros metric=<=>'
 # fixes some of what is drawn at random.
@@ -24,12 +27,8 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(time);
 
-# The promise does not hold in every draw yet (src/index/ktree/README names the
-# kinds), and a run that is red by chance teaches nobody: until it does, the test
-# is run by whoever works on it, and in the long form.
-plan skip_all => 'ktree does not keep its promise on all kinds of data yet: set EMBED_DRAWS=50, or EMBED_LONG'
-	if !is_long() && !defined $ENV{EMBED_DRAWS};
-my $draws = $ENV{EMBED_DRAWS} // 2000;
+my $draws = $ENV{EMBED_DRAWS} // (is_long() ? 2000 : 50);
+$ENV{EMBED_SEED} //= 1000 if !is_long() && !defined $ENV{EMBED_DRAWS};
 my @limits = (1, 10, 100);
 my $allowed = 0.02;
 my $first_questions = 100;
@@ -71,6 +70,9 @@ $node->safe_psql('postgres', q{
 			WHERE d <> ''NaN'' ORDER BY d LIMIT 100) AS y', operator, filter)
 			INTO truth USING question;
 		wrong_order := 0;
+		IF truth IS NULL THEN
+			RETURN;
+		END IF;
 		FOR i IN 1 .. cardinality(limits) LOOP
 			EXECUTE format('SELECT array_agg(d) FROM
 				(SELECT v %1$s $1 AS d FROM items WHERE %2$s ORDER BY v %1$s $1 LIMIT %3$s) AS x',

@@ -19,8 +19,8 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(sleep time);
 
-our @EXPORT = qw(embed_node init_node error_of kill_server wait_for_death is_long real_data random_seed
-	start_statement strike temporary_files watch_build watch_until workers_running);
+our @EXPORT = qw(cancelled_late embed_node init_node error_of kill_server wait_for_death is_long real_data random_seed
+	start_statement strike temporary_files watch_build watch_until workers_running write_bert);
 
 # A cluster that may have standbys and logical subscribers.  Further arguments
 # are lines of postgresql.conf.
@@ -59,6 +59,24 @@ sub error_of
 
 	fail("this should have failed: $sql") if $status == 0;
 	return $stderr;
+}
+
+# Cancels a statement after so many milliseconds; returns how many more the session took to be free again, by the server's clock.
+# settings: statements before it
+sub cancelled_late
+{
+	my ($node, $settings, $statement, $after) = @_;
+	my ($stdout, $stderr);
+
+	$node->psql('postgres', qq{$settings
+		SELECT clock_timestamp() AS begun \\gset
+		SET statement_timeout = '${after}ms';
+		$statement;
+		SET statement_timeout = 0;
+		SELECT 1000 * extract(epoch FROM clock_timestamp() - :'begun'::timestamptz) - $after;},
+		stdout => \$stdout, stderr => \$stderr, on_error_stop => 0);
+	like($stderr, qr/canceling statement due to statement timeout/, "cancelled after $after ms");
+	return $stdout;
 }
 
 # Run a statement in the background; its "err" is what psql prints to stderr,
@@ -166,6 +184,63 @@ sub temporary_files
 	return $node->safe_psql('postgres', q{
 		SELECT coalesce(string_agg(f, ' '), '')
 		FROM pg_ls_dir('base/pgsql_tmp', true, false) f WHERE f NOT LIKE 'pgsql_tmp_embed.%'});
+}
+
+# A BERT of random weights, as a folder that is made; the bytes of its weights.
+# Numbers come from rand: call random_seed before.
+sub write_bert
+{
+	my ($folder, %of) = @_;
+	my ($hidden, $units) = ($of{hidden}, $of{units});
+	my @words = ('[PAD]', '[UNK]', '[CLS]', '[SEP]', '.', @{ $of{words} });
+	my $pool = join '', map { pack 'f<', (rand(2) - 1) * 0.08 } 1 .. 50_021;
+	my @tensors = (
+		[ 'embeddings.word_embeddings.weight', scalar @words, $hidden ],
+		[ 'embeddings.position_embeddings.weight', $of{places}, $hidden ],
+		[ 'embeddings.token_type_embeddings.weight', 2, $hidden ],
+		[ 'embeddings.LayerNorm.weight', $hidden ], [ 'embeddings.LayerNorm.bias', $hidden ]);
+
+	foreach my $layer (0 .. $of{layers} - 1)
+	{
+		foreach my $part ([ 'attention.self.query', $hidden, $hidden ], [ 'attention.self.key', $hidden, $hidden ],
+			[ 'attention.self.value', $hidden, $hidden ], [ 'attention.output.dense', $hidden, $hidden ],
+			[ 'attention.output.LayerNorm', $hidden ], [ 'intermediate.dense', $units, $hidden ],
+			[ 'output.dense', $hidden, $units ], [ 'output.LayerNorm', $hidden ])
+		{
+			my ($name, @shape) = @$part;
+			push @tensors, [ "encoder.layer.$layer.$name.weight", @shape ], [ "encoder.layer.$layer.$name.bias", $shape[0] ];
+		}
+	}
+	my ($head, $data, $end) = ('', '', 0);
+	foreach my $tensor (@tensors)
+	{
+		my ($name, @shape) = @$tensor;
+		my $count = $shape[0] * ($shape[1] // 1);
+		my $begin = $end;
+		my $bytes = '';
+
+		$end += 4 * $count;
+		$head .= ($head eq '' ? '{' : ',') . qq("$name":{"dtype":"F32","shape":[) . join(',', @shape) . qq(],"data_offsets":[$begin,$end]});
+		$bytes .= substr $pool, 4 * int(rand 5000), 4 * 45_000 while length $bytes < 4 * $count;
+		$data .= $name =~ /LayerNorm.weight/ ? pack('f<*', map { 1 + $_ / 1e4 } 1 .. $count) : substr($bytes, 0, 4 * $count);
+	}
+	$head .= '}';
+	my $vocabulary = scalar @words;
+	my %files = (
+		'model.safetensors' => pack('Q<', length $head) . $head . $data,
+		'vocab.txt' => join('', map { "$_\n" } @words),
+		'config.json' => qq({"architectures": ["BertModel"], "model_type": "bert", "hidden_size": $hidden, "num_hidden_layers": $of{layers},
+			"num_attention_heads": $of{heads}, "intermediate_size": $units, "max_position_embeddings": $of{places}, "type_vocab_size": 2,
+			"vocab_size": $vocabulary}));
+
+	mkdir $folder or die "$folder: $!";
+	foreach my $name (keys %files)
+	{
+		open my $file, '>:raw', "$folder/$name" or die "$name: $!";
+		print $file $files{$name};
+		close $file or die $!;
+	}
+	return $end;
 }
 
 # SQL: process numbers of parallel workers.

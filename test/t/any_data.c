@@ -40,7 +40,8 @@ typedef struct World World;
  * One row of a kind.  "when" is its place in the order of arrival, from 0 to
  * 1; "first" tells the very first row.
  */
-typedef void (*DrawRow) (const World *world, Random *random, double when, bool first, double *out);
+typedef void (*DrawRow) (const World *world, Random *random, double when,
+						 bool first, double *out);
 
 typedef struct Kind
 {
@@ -83,14 +84,16 @@ some_center(const World *world, Random *random, int *group)
 /* ---------- kinds ---------- */
 
 static void
-uniform(const World *world, Random *random, double when, bool first, double *out)
+uniform(const World *world, Random *random, double when, bool first,
+		double *out)
 {
 	for (int d = 0; d < world->dims; d++)
 		out[d] = random_double(random);
 }
 
 static void
-gaussian(const World *world, Random *random, double when, bool first, double *out)
+gaussian(const World *world, Random *random, double when, bool first,
+		 double *out)
 {
 	for (int d = 0; d < world->dims; d++)
 		out[d] = random_gaussian(random);
@@ -98,14 +101,16 @@ gaussian(const World *world, Random *random, double when, bool first, double *ou
 
 /* Around a center, by "width" in each dimension. */
 static void
-around(const World *world, Random *random, const double *center, double width, double *out)
+around(const World *world, Random *random, const double *center, double width,
+	   double *out)
 {
 	for (int d = 0; d < world->dims; d++)
 		out[d] = center[d] + width * random_gaussian(random);
 }
 
 static void
-clusters(const World *world, Random *random, double when, bool first, double *out)
+clusters(const World *world, Random *random, double when, bool first,
+		 double *out)
 {
 	int			group;
 	const double *center = some_center(world, random, &group);
@@ -114,7 +119,8 @@ clusters(const World *world, Random *random, double when, bool first, double *ou
 }
 
 static void
-near_duplicates(const World *world, Random *random, double when, bool first, double *out)
+near_duplicates(const World *world, Random *random, double when, bool first,
+				double *out)
 {
 	int			group;
 	const double *center = some_center(world, random, &group);
@@ -127,12 +133,14 @@ equal(const World *world, Random *random, double when, bool first, double *out)
 {
 	int			group;
 
-	memcpy(out, some_center(world, random, &group), sizeof(double) * world->dims);
+	memcpy(out, some_center(world, random, &group),
+		   sizeof(double) * world->dims);
 }
 
 /* Tight clusters far from the origin, at unit distance from each other. */
 static void
-far_tight(const World *world, Random *random, double when, bool first, double *out)
+far_tight(const World *world, Random *random, double when, bool first,
+		  double *out)
 {
 	int			group;
 	const double *center = some_center(world, random, &group);
@@ -144,7 +152,8 @@ far_tight(const World *world, Random *random, double when, bool first, double *o
 
 /* Tight clusters far away, among wide rows. */
 static void
-tight_among_wide(const World *world, Random *random, double when, bool first, double *out)
+tight_among_wide(const World *world, Random *random, double when, bool first,
+				 double *out)
 {
 	if (random_double(random) < 0.5)
 	{
@@ -157,7 +166,8 @@ tight_among_wide(const World *world, Random *random, double when, bool first, do
 
 /* Clusters within clusters within clusters. */
 static void
-hierarchy(const World *world, Random *random, double when, bool first, double *out)
+hierarchy(const World *world, Random *random, double when, bool first,
+		  double *out)
 {
 	const double *centers = world->centers;
 	int			a = random_below(random, world->groups);
@@ -165,12 +175,14 @@ hierarchy(const World *world, Random *random, double when, bool first, double *o
 
 	for (int d = 0; d < world->dims; d++)
 		out[d] = 100 * centers[(size_t) a * world->dims + d] +
-			centers[(size_t) b * world->dims + d] + 0.01 * random_gaussian(random);
+				 centers[(size_t) b * world->dims + d] +
+				 0.01 * random_gaussian(random);
 }
 
 /* Every cluster has a width of its own, from 1e-4 to 100. */
 static void
-scales(const World *world, Random *random, double when, bool first, double *out)
+scales(const World *world, Random *random, double when, bool first,
+	   double *out)
 {
 	int			group;
 	const double *center = some_center(world, random, &group);
@@ -179,7 +191,8 @@ scales(const World *world, Random *random, double when, bool first, double *out)
 }
 
 static void
-outliers(const World *world, Random *random, double when, bool first, double *out)
+outliers(const World *world, Random *random, double when, bool first,
+		 double *out)
 {
 	double		size = random_double(random) < world->share ? world->size : 1;
 
@@ -189,15 +202,19 @@ outliers(const World *world, Random *random, double when, bool first, double *ou
 
 /* A number that stands for "not known" in one coordinate. */
 static void
-sentinels(const World *world, Random *random, double when, bool first, double *out)
+sentinels(const World *world, Random *random, double when, bool first,
+		  double *out)
 {
 	uniform(world, random, when, first, out);
 	if (random_double(random) < world->share)
-		out[random_below(random, world->dims)] = world->unit < 0.7 ? -9999 : world->unit < 0.9 ? 999 : 1e6;
+		out[random_below(random, world->dims)] = world->unit < 0.7	 ? -9999
+												 : world->unit < 0.9 ? 999
+																	 : 1e6;
 }
 
 static void
-first_far(const World *world, Random *random, double when, bool first, double *out)
+first_far(const World *world, Random *random, double when, bool first,
+		  double *out)
 {
 	for (int d = 0; d < world->dims; d++)
 		out[d] = first ? fmin(world->size, 1e9) : random_double(random);
@@ -205,7 +222,8 @@ first_far(const World *world, Random *random, double when, bool first, double *o
 
 /* Degrees around cities; of three dimensions, on the globe in kilometers. */
 static void
-geographic(const World *world, Random *random, double when, bool first, double *out)
+geographic(const World *world, Random *random, double when, bool first,
+		   double *out)
 {
 	int			group;
 	const double *center = some_center(world, random, &group);
@@ -225,16 +243,19 @@ geographic(const World *world, Random *random, double when, bool first, double *
 }
 
 static void
-integers_on_a_line(const World *world, Random *random, double when, bool first, double *out)
+integers_on_a_line(const World *world, Random *random, double when, bool first,
+				   double *out)
 {
-	double		number = floor(random_double(random) * (world->unit < 0.5 ? 1000 : 100000));
+	double		number = floor(random_double(random) *
+							   (world->unit < 0.5 ? 1000 : 100000));
 
 	for (int d = 0; d < world->dims; d++)
 		out[d] = world->axis[d] < 0 ? -number : number;
 }
 
 static void
-lattice(const World *world, Random *random, double when, bool first, double *out)
+lattice(const World *world, Random *random, double when, bool first,
+		double *out)
 {
 	int			values = 3 + (int) (10 * world->unit);
 
@@ -243,7 +264,8 @@ lattice(const World *world, Random *random, double when, bool first, double *out
 }
 
 static void
-binary(const World *world, Random *random, double when, bool first, double *out)
+binary(const World *world, Random *random, double when, bool first,
+	   double *out)
 {
 	for (int d = 0; d < world->dims; d++)
 		out[d] = random_double(random) < 0.1 + 0.4 * world->unit;
@@ -251,21 +273,28 @@ binary(const World *world, Random *random, double when, bool first, double *out)
 
 /* Non-negative, nearly all zero, as counts of words are. */
 static void
-sparse(const World *world, Random *random, double when, bool first, double *out)
+sparse(const World *world, Random *random, double when, bool first,
+	   double *out)
 {
 	for (int d = 0; d < world->dims; d++)
-		out[d] = random_double(random) < 0.01 + 0.09 * world->unit ? -log(1 - random_double(random)) : 0;
+		out[d] = random_double(random) < 0.01 + 0.09 * world->unit
+					 ? -log(1 - random_double(random))
+					 : 0;
 }
 
 static void
-one_hot(const World *world, Random *random, double when, bool first, double *out)
+one_hot(const World *world, Random *random, double when, bool first,
+		double *out)
 {
 	memset(out, 0, sizeof(double) * world->dims);
-	out[random_below(random, world->dims)] = world->unit < 0.5 ? 1 : random_double(random);
+	out[random_below(random, world->dims)] = world->unit < 0.5
+												 ? 1
+												 : random_double(random);
 }
 
 static void
-heavy_norms(const World *world, Random *random, double when, bool first, double *out)
+heavy_norms(const World *world, Random *random, double when, bool first,
+			double *out)
 {
 	double		norm = exp((1 + 2 * world->unit) * random_gaussian(random));
 
@@ -274,7 +303,8 @@ heavy_norms(const World *world, Random *random, double when, bool first, double 
 }
 
 static void
-cauchy(const World *world, Random *random, double when, bool first, double *out)
+cauchy(const World *world, Random *random, double when, bool first,
+	   double *out)
 {
 	for (int d = 0; d < world->dims; d++)
 		out[d] = tan(M_PI * (random_double(random) - 0.5));
@@ -282,7 +312,8 @@ cauchy(const World *world, Random *random, double when, bool first, double *out)
 
 /* One direction in which rows differ far more than in all others. */
 static void
-dominant(const World *world, Random *random, double when, bool first, double *out)
+dominant(const World *world, Random *random, double when, bool first,
+		 double *out)
 {
 	double		along = pow(10, 1 + 3 * world->unit) * random_gaussian(random);
 
@@ -292,7 +323,8 @@ dominant(const World *world, Random *random, double when, bool first, double *ou
 
 /* A plane of few dimensions, and a little noise. */
 static void
-low_inner(const World *world, Random *random, double when, bool first, double *out)
+low_inner(const World *world, Random *random, double when, bool first,
+		  double *out)
 {
 	int			inner = 1 + (int) (7 * world->unit);
 
@@ -313,27 +345,32 @@ curve(const World *world, Random *random, double when, bool first, double *out)
 	double		at = random_double(random);
 
 	for (int d = 0; d < world->dims; d++)
-		out[d] = sin(5 * (world->centers[d] + at * world->centers[world->dims + d]));
+		out[d] = sin(
+			5 * (world->centers[d] + at * world->centers[world->dims + d]));
 }
 
 static void
 drift(const World *world, Random *random, double when, bool first, double *out)
 {
 	for (int d = 0; d < world->dims; d++)
-		out[d] = random_gaussian(random) + 100 * world->unit * when * world->axis[d];
+		out[d] = random_gaussian(random) +
+				 100 * world->unit * when * world->axis[d];
 }
 
 /* Cluster after cluster. */
 static void
-arrival(const World *world, Random *random, double when, bool first, double *out)
+arrival(const World *world, Random *random, double when, bool first,
+		double *out)
 {
 	int			group = (int) (when * world->groups);
 
-	around(world, random, world->centers + (size_t) group * world->dims, 0.1 + world->unit, out);
+	around(world, random, world->centers + (size_t) group * world->dims,
+		   0.1 + world->unit, out);
 }
 
 static void
-offset(const World *world, Random *random, double when, bool first, double *out)
+offset(const World *world, Random *random, double when, bool first,
+	   double *out)
 {
 	double		far = world->half ? 30 : pow(10, 1 + 4 * world->unit);
 
@@ -368,17 +405,23 @@ zeros(const World *world, Random *random, double when, bool first, double *out)
 		out[d] = size * random_gaussian(random);
 }
 
-/* Of length 1, in a narrow cone, with a spectrum that falls: as of a text model. */
+/*
+ * Of length 1, in a narrow cone, with a spectrum that falls: as of a text
+ * model.
+ */
 static void
-text_like(const World *world, Random *random, double when, bool first, double *out)
+text_like(const World *world, Random *random, double when, bool first,
+		  double *out)
 {
 	double		squares = 0;
 
 	for (int d = 0; d < world->dims; d++)
-		out[d] = world->axis[d] + 0.3 * random_gaussian(random) / sqrt(world->dims);
+		out[d] = world->axis[d] +
+				 0.3 * random_gaussian(random) / sqrt(world->dims);
 	for (int i = 0; i < 16 && i < world->groups; i++)
 	{
-		double		along = random_gaussian(random) / (1 + i) / sqrt(world->dims);
+		double		along = random_gaussian(random) / (1 + i) /
+							sqrt(world->dims);
 
 		for (int d = 0; d < world->dims; d++)
 			out[d] += along * world->centers[(size_t) i * world->dims + d];
@@ -390,7 +433,8 @@ text_like(const World *world, Random *random, double when, bool first, double *o
 }
 
 static void
-mixture(const World *world, Random *random, double when, bool first, double *out)
+mixture(const World *world, Random *random, double when, bool first,
+		double *out)
 {
 	const World *part = world->parts[random_below(random, MOST_PARTS)];
 
@@ -482,7 +526,9 @@ make_world(const Kind *kind, Random *random, int dims, bool half)
 	{
 		const Kind *part = &kinds[random_below(random, KINDS - 1)];
 
-		/* of those that fit, without those that need two or three dimensions */
+		/*
+		 * of those that fit, without those that need two or three dimensions
+		 */
 		while (part->most_dims < MOST_DIMS)
 			part = &kinds[random_below(random, KINDS - 1)];
 		world->parts[i] = make_world(part, random, dims, half);
@@ -560,7 +606,8 @@ half_bits(double value)
 	if (fraction == 0)
 		return sign;
 	if (exponent < -13)
-		return sign | (unsigned) lround(ldexp(fabs(value), 24));	/* subnormal */
+		/* subnormal */
+		return sign | (unsigned) lround(ldexp(fabs(value), 24));
 	mantissa = lround(ldexp(fraction, 11)); /* 1024 .. 2048 */
 	return sign | (unsigned) (((exponent + 13) << 10) + mantissa);
 }
@@ -575,7 +622,8 @@ put_vector(FILE *file, const World *world, const float *values, double scale)
 	put_16(file, 0);
 	for (int d = 0; d < world->dims; d++)
 	{
-		float		value = (float) fmax(-largest, fmin(largest, scale * values[d]));
+		float		value = (float) fmax(-largest,
+										 fmin(largest, scale * values[d]));
 		uint32_t	bits;
 
 		memcpy(&bits, &value, 4);
@@ -615,8 +663,8 @@ compare_places(const void *a, const void *b)
 }
 
 static void
-write_rows(const World *world, uint64_t seed, int rows, bool sorted, double nulls,
-		   const char *folder)
+write_rows(const World *world, uint64_t seed, int rows, bool sorted,
+		   double nulls, const char *folder)
 {
 	FILE	   *file = open_copy(folder, "rows");
 	float	   *values = allocate(sizeof(float) * rows * world->dims);
@@ -655,8 +703,8 @@ write_rows(const World *world, uint64_t seed, int rows, bool sorted, double null
 }
 
 static void
-write_questions(const World *world, uint64_t seed, int rows, int questions, double scale,
-				const char *folder)
+write_questions(const World *world, uint64_t seed, int rows, int questions,
+				double scale, const char *folder)
 {
 	FILE	   *file = open_copy(folder, "questions");
 	float	   *values = allocate(sizeof(float) * world->dims);
@@ -666,12 +714,14 @@ write_questions(const World *world, uint64_t seed, int rows, int questions, doub
 	for (int i = 0; i < questions; i++)
 	{
 		bool		stored = random_below(&random, 4) == 0;
-		int			number = stored ? (int) random_below(&random, rows) : rows + i;
+		int			number = stored ? (int) random_below(&random, rows)
+									: rows + i;
 
 		draw_row(world, seed, number, rows, values);
 		put_16(file, 2);
 		put_integer(file, i + 1);
-		put_vector(file, world, values, pow(10, scale * (2 * random_double(&random) - 1)));
+		put_vector(file, world, values,
+				   pow(10, scale * (2 * random_double(&random) - 1)));
 	}
 	close_copy(file);
 }
@@ -702,6 +752,7 @@ main(int argc, char **argv)
 	random_seed(&random, seed);
 	world = make_world(kind, &random, atoi(argv[3]), strcmp(argv[4], "halfvec") == 0);
 	write_rows(world, seed, atoi(argv[5]), strcmp(argv[6], "sorted") == 0, atof(argv[7]), argv[10]);
-	write_questions(world, seed, atoi(argv[5]), atoi(argv[8]), atof(argv[9]), argv[10]);
+	write_questions(world, seed, atoi(argv[5]), atoi(argv[8]), atof(argv[9]),
+					argv[10]);
 	return 0;
 }

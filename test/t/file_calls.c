@@ -143,7 +143,8 @@ write(int file, const void *data, size_t bytes)
 }
 
 #define PWRITE(name, offset_type) \
-	ssize_t name(int file, const void *data, size_t bytes, offset_type offset) \
+	ssize_t name(int file, const void *data, size_t bytes, \
+				 offset_type offset) \
 	{ \
 		note("pwrite", path_of(file), "%zu", bytes); \
 		return syscall(SYS_pwrite64, file, data, bytes, (off64_t) offset); \
@@ -161,12 +162,14 @@ FTRUNCATE(ftruncate, off_t)
 FTRUNCATE(ftruncate64, off64_t)
 
 #define MMAP(name, offset_type) \
-	void *name(void *address, size_t bytes, int protection, int flags, int file, offset_type offset) \
+	void *name(void *address, size_t bytes, int protection, int flags, \
+			   int file, offset_type offset) \
 	{ \
 		if (file >= 0) \
 			note("mmap", path_of(file), "%s %s", protection & PROT_WRITE ? "writable" : "read-only", \
 				 flags & MAP_SHARED ? "shared" : "private"); \
-		return (void *) syscall(SYS_mmap, address, bytes, protection, flags, file, (off64_t) offset); \
+		return (void *) syscall(SYS_mmap, address, bytes, protection, flags, \
+								file, (off64_t) offset); \
 	}
 MMAP(mmap, off_t)
 MMAP(mmap64, off64_t)

@@ -55,12 +55,14 @@ test_pieces(void)
 	size_t		sum = 0;
 
 	random_seed(&random, 1);
-	arena_begin(&arena, counted_allocate, counted_release, &counter, (size_t) 1 << 40);
+	arena_begin(&arena, counted_allocate, counted_release, &counter,
+				(size_t) 1 << 40);
 	for (int i = 0; i < PIECES; i++)
 	{
 		sizes[i] = random_next(&random) % (i % 500 == 0 ? 3000000 : 300);
 		sum += sizes[i];
-		pieces[i] = i % 2 ? arena_alloc(&arena, sizes[i]) : arena_alloc_array(&arena, sizes[i], 1);
+		pieces[i] = i % 2 ? arena_alloc(&arena, sizes[i])
+						  : arena_alloc_array(&arena, sizes[i], 1);
 		CHECK(pieces[i] != NULL && (uintptr_t) pieces[i] % ARENA_ALIGNMENT == 0, "piece %d at %p", i,
 			  (void *) pieces[i]);
 		memset(pieces[i], i % 251, sizes[i]);
@@ -117,7 +119,8 @@ test_marks(void)
 	char	   *first = NULL;
 	size_t		taken;
 
-	arena_begin(&arena, counted_allocate, counted_release, &counter, (size_t) 1 << 30);
+	arena_begin(&arena, counted_allocate, counted_release, &counter,
+				(size_t) 1 << 30);
 	kept = arena_copy(&arena, "kept", 4);
 	taken = arena.taken;
 	for (int round = 0; round < 5; round++)
@@ -138,7 +141,8 @@ test_marks(void)
 	arena_end(&arena);
 
 	/* a mark on an arena that has nothing yet */
-	arena_begin(&arena, counted_allocate, counted_release, &counter, (size_t) 1 << 30);
+	arena_begin(&arena, counted_allocate, counted_release, &counter,
+				(size_t) 1 << 30);
 	{
 		ArenaMark	mark = arena_mark(&arena);
 

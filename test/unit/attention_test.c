@@ -21,7 +21,8 @@ aligned_floats(size_t count)
 {
 	void	   *block = NULL;
 
-	if (posix_memalign(&block, PRODUCT_ALIGNMENT, sizeof(float) * (count + 1)) != 0)
+	if (posix_memalign(&block, PRODUCT_ALIGNMENT,
+					   sizeof(float) * (count + 1)) != 0)
 		exit(EXIT_FAILURE);
 	return block;
 }
@@ -44,17 +45,22 @@ test_attention(int tokens, int dims, AttentionMask mask, bool with_bias)
 		bias[i] = (float) (2 * random_gaussian(&rng));
 	for (int at = 0; at < tokens; at += ATTENTION_QUERIES)
 	{
-		int			count = tokens - at < ATTENTION_QUERIES ? tokens - at : ATTENTION_QUERIES;
+		int			count = tokens - at < ATTENTION_QUERIES
+								? tokens - at
+								: ATTENTION_QUERIES;
 
-		attention_pack(&head, at, count, rows + at * stride + dims, rows + at * stride + 2 * dims,
-					   stride, 0.5f);
+		attention_pack(&head, at, count, rows + at * stride + dims,
+					   rows + at * stride + 2 * dims, stride, 0.5f);
 	}
 	for (int at = 0; at < tokens; at += ATTENTION_QUERIES)
 	{
-		int			count = tokens - at < ATTENTION_QUERIES ? tokens - at : ATTENTION_QUERIES;
+		int			count = tokens - at < ATTENTION_QUERIES
+								? tokens - at
+								: ATTENTION_QUERIES;
 
-		CHECK(attention(&head, mask, with_bias ? bias + tokens : NULL, at, count, rows + at * stride, stride,
-						scratch, NULL), "interrupted by nobody");
+		CHECK(attention(&head, mask, with_bias ? bias + tokens : NULL, at,
+						count, rows + at * stride, stride, scratch, NULL),
+			  "interrupted by nobody");
 	}
 	for (int i = 0; i < tokens; i += tokens > 300 ? 37 : 1)
 	{
@@ -65,7 +71,8 @@ test_attention(int tokens, int dims, AttentionMask mask, bool with_bias)
 		{
 			weights[j] = with_bias ? bias[tokens + j - i] : 0;
 			for (int d = 0; d < dims; d++)
-				weights[j] += 0.5 * before[i * stride + d] * before[j * stride + dims + d];
+				weights[j] += 0.5 * before[i * stride + d] *
+							  before[j * stride + dims + d];
 			if (j < i - (double) mask.before || j > i + (double) mask.after)
 				weights[j] = -INFINITY;
 			largest = fmax(largest, weights[j]);
@@ -78,8 +85,10 @@ test_attention(int tokens, int dims, AttentionMask mask, bool with_bias)
 
 			for (int j = 0; j < tokens; j++)
 				right += weights[j] / sum * before[j * stride + 2 * dims + d];
-			CHECK(fabs(rows[i * stride + d] - right) < 2e-5, "%s: %d tokens of %d, %d before, %d after: %g, not %g",
-				  product_kernels, tokens, dims, mask.before, mask.after, rows[i * stride + d], right);
+			CHECK(fabs(rows[i * stride + d] - right) < 2e-5,
+				  "%s: %d tokens of %d, %d before, %d after: %g, not %g",
+				  product_kernels, tokens, dims, mask.before, mask.after,
+				  rows[i * stride + d], right);
 		}
 	}
 	free(rows);
@@ -123,7 +132,8 @@ test_poolings(void)
 
 		for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
 		{
-			pooling_of_rows(cases[i].pooling, DIMS, ROWS, cases[i].skip, x, DIMS, to);
+			pooling_of_rows(cases[i].pooling, DIMS, ROWS, cases[i].skip, x,
+							DIMS, to);
 			CHECK(fabs(to[d] - cases[i].right) < 1e-6, "pooling %d: %g, not %g", cases[i].pooling, to[d],
 				  cases[i].right);
 		}

@@ -65,20 +65,21 @@ test_failures(void)
 static float
 at(BlasMatrix matrix, int row, int column)
 {
-	return matrix.transposed ? matrix.values[column * matrix.stride +
-											 row] : matrix.values[row * matrix.stride +
-																  column];
+	return matrix.transposed ? matrix.values[column * matrix.stride + row]
+							 : matrix.values[row * matrix.stride + column];
 }
 
 static void
-check_product(Random *random, int rows, int columns, int inner, bool transpose_a,
-			  bool transpose_b, float beta)
+check_product(Random *random, int rows, int columns, int inner,
+			  bool transpose_a, bool transpose_b, float beta)
 {
 	int			a_stride = (transpose_a ? rows : inner) + 3;
 	int			b_stride = (transpose_b ? inner : columns) + 5;
 	int			c_stride = columns + 1;
-	float	   *a_values = exact_alloc(sizeof(float) * a_stride * (transpose_a ? inner : rows));
-	float	   *b_values = exact_alloc(sizeof(float) * b_stride * (transpose_b ? columns : inner));
+	float	   *a_values = exact_alloc(sizeof(float) * a_stride *
+									   (transpose_a ? inner : rows));
+	float	   *b_values = exact_alloc(sizeof(float) * b_stride *
+									   (transpose_b ? columns : inner));
 	float	   *c = exact_alloc(sizeof(float) * c_stride * rows);
 	BlasMatrix	a = {a_values, a_stride, transpose_a};
 	BlasMatrix	b = {b_values, b_stride, transpose_b};
@@ -103,10 +104,11 @@ check_product(Random *random, int rows, int columns, int inner, bool transpose_a
 				sum += term;
 				absolute += fabs(term);
 			}
-			CHECK(fabs(c[row * c_stride + column] - sum) <= 4 * FLT_EPSILON * sqrt(inner +
-																				   1) * absolute,
-				  "%d x %d x %d, element %d, %d: %g, should be %g",
-				  rows, inner, columns, row, column, c[row * c_stride + column], sum);
+			CHECK(fabs(c[row * c_stride + column] - sum) <=
+					  4 * FLT_EPSILON * sqrt(inner + 1) * absolute,
+				  "%d x %d x %d, element %d, %d: %g, should be %g", rows,
+				  inner, columns, row, column, c[row * c_stride + column],
+				  sum);
 		}
 	free(a_values);
 	free(b_values);
@@ -122,8 +124,8 @@ test_products(void)
 	for (int repeat = 0; repeat < 200; repeat++)
 		check_product(&random, 1 + (int) random_below(&random, 40),
 					  1 + (int) random_below(&random, 40),
-					  1 + (int) random_below(&random, 300), repeat & 1, repeat & 2,
-						  repeat & 4 ? 2 : 0);
+					  1 + (int) random_below(&random, 300), repeat & 1,
+					  repeat & 2, repeat & 4 ? 2 : 0);
 	check_product(&random, 300, 257, 768, false, true, 0);
 }
 

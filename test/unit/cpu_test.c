@@ -26,11 +26,13 @@ test_limits(void)
 	{
 		cpu_limit((CpuLevel) level);
 		CHECK((int) cpu_level() <= level, "level %d is a limit", level);
-		CHECK(cpu_level_missing((CpuLevel) (level + 1)) != NULL || level == CPU_AVX512,
+		CHECK(cpu_level_missing((CpuLevel) (level + 1)) != NULL ||
+				  level == CPU_AVX512,
 			  "above level %d there is nothing", level);
 		if (level < CPU_AVX512)
-			CHECK(!cpu_has(CPU_AVX512_VPOPCNTDQ) && !cpu_has(CPU_AVX512_VNNI) &&
-				  !cpu_has(CPU_AVX512_BF16), "level %d has no extension", level);
+			CHECK(!cpu_has(CPU_AVX512_VPOPCNTDQ) &&
+					  !cpu_has(CPU_AVX512_VNNI) && !cpu_has(CPU_AVX512_BF16),
+				  "level %d has no extension", level);
 	}
 	cpu_limit(CPU_UNKNOWN);
 	CHECK(cpu_level() == own, "without a limit all is as before");

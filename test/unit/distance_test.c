@@ -52,10 +52,12 @@ add_term(Reference *reference, double value)
 }
 
 static void
-check_sum(const char *what, int dims, float result, Reference reference, int sign_known)
+check_sum(const char *what, int dims, float result, Reference reference,
+		  int sign_known)
 {
-	double		bound = 4 * (double) FLT_EPSILON * sqrt(dims) * reference.absolute +
-		dims * 0x1p-150;
+	double		bound = 4 * (double) FLT_EPSILON * sqrt(dims) *
+							reference.absolute +
+						dims * 0x1p-150;
 
 	if (reference.absolute <= FLT_MAX / (1 + 4 * FLT_EPSILON * sqrt(dims)))
 		CHECK(fabs(result - reference.sum) <= bound,
@@ -213,10 +215,14 @@ check_dims(int dims, int kind)
 {
 	size_t		a_skip = random_below(&source, 17);
 	size_t		b_skip = random_below(&source, 17);
-	float	   *a_block = exact_alloc((a_skip + (size_t) dims) * sizeof(float));
-	float	   *b_block = exact_alloc((b_skip + (size_t) dims) * sizeof(float));
-	half	   *a_halves = exact_alloc((a_skip + (size_t) dims) * sizeof(half));
-	half	   *b_halves = exact_alloc((b_skip + (size_t) dims) * sizeof(half));
+	float	   *a_block = exact_alloc((a_skip + (size_t) dims) *
+									  sizeof(float));
+	float	   *b_block = exact_alloc((b_skip + (size_t) dims) *
+									  sizeof(float));
+	half	   *a_halves = exact_alloc((a_skip + (size_t) dims) *
+									   sizeof(half));
+	half	   *b_halves = exact_alloc((b_skip + (size_t) dims) *
+									   sizeof(half));
 
 	for (int i = 0; i < dims; i++)
 	{
@@ -247,7 +253,9 @@ check_bits(size_t bytes)
 	for (size_t i = 0; i < bytes; i++)
 	{
 		/* 0: no bit at all; 3: all of them */
-		a[i] = density == 0 ? 0 : density == 3 ? 0xFF : (uint8_t) random_next(&source);
+		a[i] = density == 0	  ? 0
+			   : density == 3 ? 0xFF
+							  : (uint8_t) random_next(&source);
 		b[i] = density == 1 ? a[i] : (uint8_t) random_next(&source);
 		for (int bit = 0; bit < 8; bit++)
 		{
@@ -271,8 +279,10 @@ check_bits(size_t bytes)
 static void
 test_set(void)
 {
-	static const int more[] = {192, 255, 256, 257, 300, 384, 511, 512, 513, 768, 1000, 1023,
-		1024, 1025, 1536, 2000, 3072, 4095, 4097, 8191, 15999, MAX_DIMS};
+	static const int more[] = {192,	 255,  256,	  257,	   300,	 384,
+							   511,	 512,  513,	  768,	   1000, 1023,
+							   1024, 1025, 1536,  2000,	   3072, 4095,
+							   4097, 8191, 15999, MAX_DIMS};
 
 	random_seed(&source, 20240601);
 	for (int kind = 0; kind < KINDS; kind++)

@@ -40,7 +40,8 @@ parse(const char *text)
 static void
 expect_bad(const char *text, FormatStatus status, const char *detail)
 {
-	CHECK(!parse(text) && fault.status == status && strstr(fault.detail, detail) != NULL,
+	CHECK(!parse(text) && fault.status == status &&
+			  strstr(fault.detail, detail) != NULL,
 		  "%s: status %d, %s", text, fault.status, fault.detail);
 }
 
@@ -48,11 +49,15 @@ static void
 test_options(void)
 {
 	CHECK(parse("{" LSTM "," CNN ",\"bidirectional\":true,\"dropout\":0.1}"), "%s", fault.detail);
-	CHECK(options.character_dims == 4 && options.filter_count == 2 && options.filter_width[1] == 2 &&
-		  options.filter_size[1] == 5 && options.filters == 8 && options.highways == 1 &&
-		  options.most_characters == 50 && options.activation == ELMO_RELU, "characters");
-	CHECK(options.layers == 2 && options.cells == 16 && options.projection == 8 &&
-		  options.cell_clip == 3 && options.projection_clip == 0 && options.skip_connections, "layers");
+	CHECK(options.character_dims == 4 && options.filter_count == 2 &&
+			  options.filter_width[1] == 2 && options.filter_size[1] == 5 &&
+			  options.filters == 8 && options.highways == 1 &&
+			  options.most_characters == 50 && options.activation == ELMO_RELU,
+		  "characters");
+	CHECK(options.layers == 2 && options.cells == 16 &&
+			  options.projection == 8 && options.cell_clip == 3 &&
+			  options.projection_clip == 0 && options.skip_connections,
+		  "layers");
 	expect_bad("[]", FORMAT_MALFORMED, "\"options\" is not an object");
 	expect_bad("{" LSTM "}", FORMAT_MALFORMED, "char_cnn");
 	expect_bad("{" CNN "}", FORMAT_MALFORMED, "lstm");
@@ -132,7 +137,8 @@ check_tensors(int dropped, int narrowed, const char *more)
 		tensor->name = i < EXPECTED ? expected[i].name : more;
 		tensor->rank = i < EXPECTED ? expected[i].rank : 1;
 		for (int k = 0; k < tensor->rank; k++)
-			tensor->shape[k] = i < EXPECTED ? (uint64_t) expected[i].shape[k] : 1;
+			tensor->shape[k] = i < EXPECTED ? (uint64_t) expected[i].shape[k]
+											: 1;
 		if (i == narrowed)
 			tensor->shape[tensor->rank - 1]++;
 		tensor->offset = offset++;
@@ -177,8 +183,10 @@ test_published(void)
 	file = format_file_of_bytes(weights, size);
 	root = json_parse(&arena, (const char *) text, text_size, NULL, &fault);
 	CHECK(elmo_options_parse(&options, root, &fault), "%s", fault.detail);
-	CHECK(options.filters == 124 && options.cells == 64 && options.projection == 16 &&
-		  options.layers == 2 && options.highways == 2 && options.skip_connections, "options");
+	CHECK(options.filters == 124 && options.cells == 64 &&
+			  options.projection == 16 && options.layers == 2 &&
+			  options.highways == 2 && options.skip_connections,
+		  "options");
 	CHECK(hdf5_open(&list, &arena, &file, &fault), "%s", fault.detail);
 	CHECK(elmo_check_tensors(&options, &list, &fault), "%s", fault.detail);
 	free(text);

@@ -70,7 +70,8 @@ static void
 add_tensors(const char *name, Tensor *tensors, size_t tensor_count)
 {
 	size_t		length;
-	char	   *head = safetensors_head(&arena, tensors, tensor_count, NULL, 0, &length, &fault);
+	char	   *head = safetensors_head(&arena, tensors, tensor_count, NULL, 0,
+										&length, &fault);
 	size_t		size = length;
 	char	   *bytes;
 
@@ -86,7 +87,8 @@ add_tensors(const char *name, Tensor *tensors, size_t tensor_count)
 static bool
 read_folder(void)
 {
-	bool		good = folder_read(&folder, &arena, files, count, NULL, NULL, &fault);
+	bool		good = folder_read(&folder, &arena, files, count, NULL, NULL,
+								   &fault);
 
 	CHECK(good == (fault.status == FORMAT_OK), "status %d", fault.status);
 	return good;
@@ -94,11 +96,14 @@ read_folder(void)
 
 /* file: that the fault is about, or NULL */
 static void
-expect_bad(const char *what, FormatStatus status, const char *file, const char *detail)
+expect_bad(const char *what, FormatStatus status, const char *file,
+		   const char *detail)
 {
-	CHECK(!read_folder() && fault.status == status && strstr(fault.detail, detail) != NULL,
+	CHECK(!read_folder() && fault.status == status &&
+			  strstr(fault.detail, detail) != NULL,
 		  "%s: status %d, %s", what, fault.status, fault.detail);
-	CHECK(file == NULL ? folder.file == NULL : folder.file != NULL && strcmp(folder.file, file) == 0,
+	CHECK(file == NULL ? folder.file == NULL
+					   : folder.file != NULL && strcmp(folder.file, file) == 0,
 		  "%s: the fault is about %s", what, folder.file);
 }
 
@@ -154,9 +159,12 @@ test_transformer(void)
 	CHECK(folder.module_count == 4 && folder.modules[1].pooling_count == 1 &&
 		  strcmp(folder.modules[1].poolings[0], "mean") == 0 && !folder.modules[1].include_prompt &&
 		  folder.modules[1].dims == 4, "pooling");
-	CHECK(dense->in == 4 && dense->out == 6 && dense->activation == ACTIVATION_TANH &&
-		  dense->weight->shape[0] == 6 && dense->bias != NULL &&
-		  strcmp(files[dense->weight->file].name, "2_Dense/model.safetensors") == 0, "dense");
+	CHECK(dense->in == 4 && dense->out == 6 &&
+			  dense->activation == FOLDER_ACTIVATION_TANH &&
+			  dense->weight->shape[0] == 6 && dense->bias != NULL &&
+			  strcmp(files[dense->weight->file].name,
+					 "2_Dense/model.safetensors") == 0,
+		  "dense");
 	CHECK(folder.modules[3].kind == MODULE_NORMALIZE, "normalize");
 	CHECK(folder.weights.count == 1 &&
 		  strcmp(files[folder.weights.tensors[0].file].name, "model.safetensors") == 0 &&
@@ -180,8 +188,10 @@ test_transformer(void)
 	add("sentence_bert_config.json", "{\"transformer_task\":\"feature-extraction\",\"modality_config\":"
 		"{\"text\":{\"method\":\"forward\",\"method_output_name\":\"last_hidden_state\"}},"
 		"\"module_output_name\":\"token_embeddings\"}");
-	CHECK(read_folder() && folder.modules[1].pooling_count == 2 && folder.modules[1].include_prompt &&
-		  strcmp(folder.modules[1].poolings[1], "max") == 0, "newer modules: %s", fault.detail);
+	CHECK(read_folder() && folder.modules[1].pooling_count == 2 &&
+			  folder.modules[1].include_prompt &&
+			  strcmp(folder.modules[1].poolings[1], "max") == 0,
+		  "newer modules: %s", fault.detail);
 	CHECK(folder.max_tokens == 512, "%d tokens", (int) folder.max_tokens);
 	add("tokenizer_config.json", "{\"model_max_length\":128}");
 	CHECK(read_folder() && folder.max_tokens == 128, "%d tokens", (int) folder.max_tokens);
@@ -192,8 +202,9 @@ test_transformer(void)
 	drop("modules.json");
 	drop("sentence_bert_config.json");
 	drop("config_sentence_transformers.json");
-	CHECK(read_folder() && folder.kind == FOLDER_TRANSFORMER && folder.module_count == 0 &&
-		  folder.prompt_count == 0, "a plain transformer: %s", fault.detail);
+	CHECK(read_folder() && folder.kind == FOLDER_TRANSFORMER &&
+			  folder.module_count == 0 && folder.prompt_count == 0,
+		  "a plain transformer: %s", fault.detail);
 	drop("tokenizer.json");
 	expect_bad("no tokenizer", FORMAT_TRUNCATED, NULL, "neither tokenizer.json nor vocab.txt");
 	add("vocab.txt", "[PAD]\n");
@@ -201,7 +212,8 @@ test_transformer(void)
 }
 
 static void
-expect_bad_file(const char *name, const char *text, FormatStatus status, const char *detail)
+expect_bad_file(const char *name, const char *text, FormatStatus status,
+				const char *detail)
 {
 	build_transformer();
 	add(name, text);
@@ -264,8 +276,8 @@ test_bad_transformer(void)
 					"Expected a string");
 	expect_bad_file("config_sentence_transformers.json", "{\"similarity_fn_name\":\"jaccard\"}",
 					FORMAT_UNSUPPORTED, "jaccard");
-	expect_bad_file("config_sentence_transformers.json", "{\"model_type\":\"SparseEncoder\"}",
-					FORMAT_UNSUPPORTED, "SparseEncoder");
+	expect_bad_file("config_sentence_transformers.json", "{\"model_type\":\"Router\"}",
+					FORMAT_UNSUPPORTED, "Router");
 	expect_bad_file("model.safetensors", "12345", FORMAT_TRUNCATED, "8 bytes expected");
 
 	build_transformer();
@@ -290,7 +302,7 @@ test_bad_transformer(void)
 	expect_bad("no bias", FORMAT_MALFORMED, NULL, "linear.bias");
 	add("2_Dense/config.json", "{\"in_features\":4,\"out_features\":6,\"bias\":false}");
 	CHECK(read_folder() && folder.modules[2].bias == NULL &&
-		  folder.modules[2].activation == ACTIVATION_TANH, "no bias: %s", fault.detail);
+		  folder.modules[2].activation == FOLDER_ACTIVATION_TANH, "no bias: %s", fault.detail);
 	build_transformer();
 	add("1_Pooling/config.json", "{\"word_embedding_dimension\":5}");
 	expect_bad("dims", FORMAT_MALFORMED, "modules.json", "takes 4 dimensions, but gets 5");
@@ -315,8 +327,10 @@ test_static(void)
 	add("config.json", "{\"normalize\":true,\"embedding_dtype\":\"int8\"}");
 	add_tensors("model.safetensors", model2vec, 3);
 	CHECK(read_folder() && folder.kind == FOLDER_STATIC && folder.normalize, "static: %s", fault.detail);
-	CHECK(folder.embeddings->shape[1] == 4 && folder.token_rows->elements == 9 &&
-		  folder.token_weights->elements == 9, "tensors");
+	CHECK(folder.embeddings->shape[1] == 4 &&
+			  folder.token_rows->elements == 9 &&
+			  folder.token_weights->elements == 9,
+		  "tensors");
 	add("config.json", "{\"model_type\":\"model2vec\",\"normalize\":false,\"seq_length\":1000000}");
 	CHECK(read_folder() && folder.kind == FOLDER_STATIC && !folder.normalize, "static: %s", fault.detail);
 	add("modules.json", "[" MODULE(".", ST "StaticEmbedding") "," MODULE("1_Normalize", ST "Normalize") "]");
@@ -425,7 +439,8 @@ archive_file(const char *name, const char *text)
 static bool
 read_archive(FolderFile **list, int *listed)
 {
-	FormatFile	file = format_file_of_bytes(archive, archive_used + TAR_END_BYTES);
+	FormatFile	file = format_file_of_bytes(archive,
+											archive_used + TAR_END_BYTES);
 	bool		good = folder_of_archive(&arena, &file, list, listed, &fault);
 
 	memset(archive, 0, sizeof(archive));
@@ -534,8 +549,9 @@ test_cases(void)
 			printf("no case folders: skipped\n");
 			return;
 		}
-		CHECK(read_folder() && folder.kind == FOLDER_TRANSFORMER && folder.max_tokens == 16 &&
-			  folder.module_count == 2 && strcmp(folder.modules[1].poolings[0], "mean") == 0,
+		CHECK(read_folder() && folder.kind == FOLDER_TRANSFORMER &&
+				  folder.max_tokens == 16 && folder.module_count == 2 &&
+				  strcmp(folder.modules[1].poolings[0], "mean") == 0,
 			  "%s: %s", path, fault.detail);
 	}
 	CHECK(read_case("../cases/models/files/T10", bert) && read_folder() && folder.max_tokens == 12,
@@ -555,8 +571,9 @@ test_cases(void)
 			CHECK(folder.weights.count == 3 && tensor_find(&folder.weights, "m.a")->elements == 2,
 				  "%s: %zu tensors", path, folder.weights.count);
 	}
-	CHECK(read_case("models/model2vec/test-model-float32", bert) && read_folder() &&
-		  folder.kind == FOLDER_STATIC && folder.normalize && folder.module_count == 2,
+	CHECK(read_case("models/model2vec/test-model-float32", bert) &&
+			  read_folder() && folder.kind == FOLDER_STATIC &&
+			  folder.normalize && folder.module_count == 2,
 		  "model2vec: %s", fault.detail);
 	CHECK(read_case("models/elmo_allennlp", elmo) && read_folder() && folder.kind == FOLDER_ELMO &&
 		  folder.weights.count == 33 && folder.hdf5 == 1, "ELMo: %s", fault.detail);

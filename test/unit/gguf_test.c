@@ -63,7 +63,8 @@ put_head(Builder *builder, uint32_t version, uint64_t tensors, uint64_t values)
 }
 
 static void
-put_value(Builder *builder, const char *key, GgufType type, uint64_t number, int size)
+put_value(Builder *builder, const char *key, GgufType type, uint64_t number,
+		  int size)
 {
 	put_text(builder, key);
 	put_number(builder, type, 4);
@@ -80,8 +81,8 @@ put_array(Builder *builder, const char *key, GgufType type, uint64_t count)
 }
 
 static void
-put_tensor(Builder *builder, const char *name, int rank, uint64_t first, uint64_t second,
-		   uint32_t type, uint64_t offset)
+put_tensor(Builder *builder, const char *name, int rank, uint64_t first,
+		   uint64_t second, uint32_t type, uint64_t offset)
 {
 	put_text(builder, name);
 	put_number(builder, (uint64_t) rank, 4);
@@ -136,7 +137,8 @@ open_one(void)
 static void
 expect_bad(const char *what, FormatStatus status, const char *detail)
 {
-	CHECK(!open_one() && fault.status == status && strstr(fault.detail, detail) != NULL,
+	CHECK(!open_one() && fault.status == status &&
+			  strstr(fault.detail, detail) != NULL,
 		  "%s: status %d, %s", what, fault.status, fault.detail);
 }
 
@@ -180,7 +182,8 @@ build_example(size_t alignment)
 	put_tensor(&file, "b.weight", 2, 3, 2, 0, 0);
 	put_tensor(&file, "q.weight", 2, 64, 1, 8, (24 + alignment - 1) / alignment * alignment);
 	put_tensor(&file, "s", 0, 0, 0, 24,
-			   (24 + alignment - 1) / alignment * alignment + (68 + alignment - 1) / alignment * alignment);
+			   (24 + alignment - 1) / alignment * alignment +
+				   (68 + alignment - 1) / alignment * alignment);
 	align(&file, alignment);
 	for (int i = 0; i < 24; i++)
 		put_number(&file, i % 4 == 3 ? 0x40 : 0, 1);
@@ -239,11 +242,14 @@ test_values(void)
 	CHECK(gguf_element_text(value, 1, &text) && text.length == 0, "an empty text");
 	CHECK(!gguf_element_text(value, 3, &text), "beyond the array");
 	value = gguf_find(&gguf, "numbers");
-	CHECK(gguf_element_int64(value, 1, &number) && number == -7 && !gguf_int64(value, &number) &&
-		  !gguf_element_int64(value, 2, &number), "numbers");
+	CHECK(gguf_element_int64(value, 1, &number) && number == -7 &&
+			  !gguf_int64(value, &number) &&
+			  !gguf_element_int64(value, 2, &number),
+		  "numbers");
 	value = gguf_find(&gguf, "bools");
-	CHECK(gguf_element_bool(value, 1, &truth) && !truth && gguf_element_bool(value, 2, &truth) &&
-		  truth, "bools");
+	CHECK(gguf_element_bool(value, 1, &truth) && !truth &&
+			  gguf_element_bool(value, 2, &truth) && truth,
+		  "bools");
 	value = gguf_find(&gguf, "none");
 	CHECK(value != NULL && value->is_array && value->count == 0, "an empty array");
 	CHECK(gguf_find(&gguf, "") == NULL && gguf_find(&gguf, "zzz") == NULL &&
@@ -260,15 +266,21 @@ test_tensors(void)
 		build_example(alignment);
 		CHECK(open_one() && gguf.list.count == 3, "alignment %zu: %s", alignment, fault.detail);
 		tensor = tensor_find(&gguf.list, "b.weight");
-		CHECK(tensor != NULL && tensor->type == TENSOR_F32 && tensor->rank == 2 &&
-			  tensor->shape[0] == 2 && tensor->shape[1] == 3 && tensor->bytes == 24 &&
-			  tensor->offset % alignment == 0 && file.bytes[tensor->offset + 3] == 0x40, "b.weight");
+		CHECK(tensor != NULL && tensor->type == TENSOR_F32 &&
+				  tensor->rank == 2 && tensor->shape[0] == 2 &&
+				  tensor->shape[1] == 3 && tensor->bytes == 24 &&
+				  tensor->offset % alignment == 0 &&
+				  file.bytes[tensor->offset + 3] == 0x40,
+			  "b.weight");
 		tensor = tensor_find(&gguf.list, "q.weight");
-		CHECK(tensor != NULL && tensor->type == TENSOR_Q8_0 && tensor->bytes == 68 &&
-			  tensor->elements == 64 && file.bytes[tensor->offset + 1] == 0x3C, "q.weight");
+		CHECK(tensor != NULL && tensor->type == TENSOR_Q8_0 &&
+				  tensor->bytes == 68 && tensor->elements == 64 &&
+				  file.bytes[tensor->offset + 1] == 0x3C,
+			  "q.weight");
 		tensor = tensor_find(&gguf.list, "s");
-		CHECK(tensor != NULL && tensor->type == TENSOR_I8 && tensor->rank == 0 &&
-			  file.bytes[tensor->offset] == 9, "s");
+		CHECK(tensor != NULL && tensor->type == TENSOR_I8 &&
+				  tensor->rank == 0 && file.bytes[tensor->offset] == 9,
+			  "s");
 		/* padding at the end is allowed, more than that is not */
 		align(&file, alignment);
 		CHECK(open_one(), "alignment %zu, padded: %s", alignment, fault.detail);
@@ -348,8 +360,9 @@ test_bad_heads(void)
 
 /* One tensor that is wrong, of a file that is good otherwise. */
 static void
-expect_bad_tensor(const char *name, int rank, uint64_t first, uint64_t second, uint32_t type,
-				  uint64_t offset, size_t data, FormatStatus status, const char *detail)
+expect_bad_tensor(const char *name, int rank, uint64_t first, uint64_t second,
+				  uint32_t type, uint64_t offset, size_t data,
+				  FormatStatus status, const char *detail)
 {
 	put_head(&file, 3, 1, 0);
 	put_tensor(&file, name, rank, first, second, type, offset);
@@ -431,7 +444,8 @@ test_damage(void)
 }
 
 static void
-build_part(Builder *builder, int number, int count, int tensors, const char *name)
+build_part(Builder *builder, int number, int count, int tensors,
+		   const char *name)
 {
 	put_head(builder, 3, 1, 3);
 	put_value(builder, "split.no", GGUF_UINT16, (uint64_t) number, 2);
@@ -466,7 +480,8 @@ test_parts(void)
 	CHECK(tensor_find(&gguf.list, "a")->file == 0 && tensor_find(&gguf.list, "c")->file == 2,
 		  "tensors of parts");
 	one = format_file_of_bytes(parts[1].bytes, parts[1].used);
-	CHECK(gguf_split(&arena, &one, &count, &number, &fault) && count == 3 && number == 1,
+	CHECK(gguf_split(&arena, &one, &count, &number, &fault) && count == 3 &&
+			  number == 1,
 		  "part %d of %d: %s", number, count, fault.detail);
 	expect_bad_parts(wrong, 3, "file 2 of 3 of a model, given as file 1 of 3");
 	expect_bad_parts(right, 2, "file 1 of 3 of a model, given as file 1 of 2");
@@ -481,12 +496,14 @@ test_parts(void)
 	CHECK(gguf.file == 1, "the faulty file is %d", gguf.file);
 	build_example(32);
 	one = format_file_of_bytes(file.bytes, file.used);
-	CHECK(gguf_split(&arena, &one, &count, &number, &fault) && count == 1 && number == 0,
+	CHECK(gguf_split(&arena, &one, &count, &number, &fault) && count == 1 &&
+			  number == 0,
 		  "a whole model");
 }
 
 static void
-expect_case_values(const unsigned char *bytes, const char *name, int count, const float *expected)
+expect_case_values(const unsigned char *bytes, const char *name, int count,
+				   const float *expected)
 {
 	const Tensor *tensor = tensor_find(&gguf.list, name);
 	float		values[256];
@@ -494,7 +511,8 @@ expect_case_values(const unsigned char *bytes, const char *name, int count, cons
 	CHECK(tensor != NULL && tensor->elements <= 256, "%s", name);
 	if (tensor == NULL || tensor->elements > 256)
 		return;
-	tensor_to_floats(tensor->type, bytes + tensor->offset, tensor->elements, values);
+	tensor_to_floats(tensor->type, bytes + tensor->offset, tensor->elements,
+					 values);
 	for (int i = 0; i < count; i++)
 		CHECK(fabsf(values[i] - expected[i]) <= 1e-7f * fabsf(expected[i]), "%s, %d: %.9g, not %.9g",
 			  name, i, values[i], expected[i]);
@@ -505,10 +523,14 @@ test_cases(void)
 {
 	static const int alignments[] = {8, 16, 32, 64};
 	static const float counting[] = {0, 1, 2, 3, 4, 5};
-	static const float q8[] = {0.218795776f, 0.656387329f, -0.572235107f, 0.403930664f, 0.471252441f};
-	static const float q4[] = {0.267333984f, 0.534667969f, -0.534667969f, 0.534667969f, 0.534667969f};
-	static const float f16[] = {0.224487305f, 0.661621094f, -0.579589844f, 0.407714844f};
-	static const float bf16[] = {0.224609375f, 0.66015625f, -0.578125f, 0.408203125f};
+	static const float q8[] = {0.218795776f, 0.656387329f, -0.572235107f,
+							   0.403930664f, 0.471252441f};
+	static const float q4[] = {0.267333984f, 0.534667969f, -0.534667969f,
+							   0.534667969f, 0.534667969f};
+	static const float f16[] = {0.224487305f, 0.661621094f, -0.579589844f,
+								0.407714844f};
+	static const float bf16[] = {0.224609375f, 0.66015625f, -0.578125f,
+								 0.408203125f};
 
 	for (int i = 0; i < 4; i++)
 	{

@@ -32,7 +32,8 @@ test_lengths(void)
 			exact[i] = padded[i] = (unsigned char) next_random();
 		for (size_t i = length; i < length + 16; i++)
 			padded[i] = (unsigned char) next_random();
-		CHECK(hash_bytes64(exact, length) == hash_bytes64_padded(padded, length),
+		CHECK(hash_bytes64(exact, length) ==
+				  hash_bytes64_padded(padded, length),
 			  "padded form differs at length %zu", length);
 		free(exact);
 		free(padded);
@@ -68,9 +69,11 @@ test_avalanche(void)
 					flips[out] += (int) (difference >> out & 1);
 			}
 			for (int out = 0; out < 64; out++)
-				CHECK(flips[out] > rounds * 4 / 10 && flips[out] < rounds * 6 / 10,
-					  "length %zu: input bit %zu flips output bit %d in %d of %d",
-					  length, bit, out, flips[out], rounds);
+				CHECK(
+					flips[out] > rounds * 4 / 10 &&
+						flips[out] < rounds * 6 / 10,
+					"length %zu: input bit %zu flips output bit %d in %d of %d",
+					length, bit, out, flips[out], rounds);
 		}
 	}
 }

@@ -17,6 +17,7 @@
 #include "case_files.h"
 #include "check.h"
 #include "format/hdf5.h"
+#include "format/hdf5_write.h"
 #include "math/distance.h"
 
 static Arena arena;
@@ -141,8 +142,8 @@ static const unsigned char double_type[] = {
 };
 
 static void
-put_dataset(size_t at, int rank, const uint64_t *shape, const unsigned char *type, size_t data,
-			uint64_t size)
+put_dataset(size_t at, int rank, const uint64_t *shape,
+			const unsigned char *type, size_t data, uint64_t size)
 {
 	size_t		message = at + 16;
 	size_t		place;
@@ -220,7 +221,8 @@ open_bytes(const unsigned char *from, size_t size)
 static void
 expect_bad(const char *what, FormatStatus status, const char *detail)
 {
-	CHECK(!open_bytes(bytes, used) && fault.status == status && strstr(fault.detail, detail) != NULL,
+	CHECK(!open_bytes(bytes, used) && fault.status == status &&
+			  strstr(fault.detail, detail) != NULL,
 		  "%s: status %d, %s", what, fault.status, fault.detail);
 	build();
 }
@@ -235,8 +237,9 @@ test_example(void)
 	CHECK(used == END && open_bytes(bytes, used) && list.count == 2, "%s", fault.detail);
 	tensor = tensor_find(&list, "g/w");
 	CHECK(tensor != NULL && tensor->type == TENSOR_F32 && tensor->rank == 2 &&
-		  tensor->shape[0] == 2 && tensor->shape[1] == 3 && tensor->offset == DATA_W &&
-		  tensor->bytes == 24, "g/w");
+			  tensor->shape[0] == 2 && tensor->shape[1] == 3 &&
+			  tensor->offset == DATA_W && tensor->bytes == 24,
+		  "g/w");
 	tensor_to_floats(tensor->type, bytes + tensor->offset, 6, values);
 	CHECK(values[0] == 0 && values[5] == 5, "values of g/w");
 	tensor = tensor_find(&list, "d");
@@ -244,6 +247,70 @@ test_example(void)
 		  tensor->offset == DATA_D && tensor->elements == 2, "d");
 	tensor_to_floats(tensor->type, bytes + tensor->offset, 2, values);
 	CHECK(values[0] == 0.1f && values[1] == -1e10f, "values of d");
+}
+
+/* What is written is read again, at any number of groups and tensors. */
+static void
+test_written(void)
+{
+	static char names[200][80];
+	static Tensor tensors[200];
+	Arena		own;
+
+	arena_begin(&own, arena_malloc, arena_free, NULL, (size_t) 1 << 26);
+	for (int count = 0; count <= 130; count += count < 5 ? 1 : 25)
+	{
+		unsigned char *head;
+		unsigned char *file;
+		size_t		length;
+		uint64_t	size = 0;
+
+		for (int i = 0; i < count; i++)
+		{
+			snprintf(names[i], sizeof(names[i]), "g%d/in%d_name/t%03d", i / 60,
+					 i / 40, i);
+			tensors[i] = (Tensor) {names[i], i % 2 ? TENSOR_F64 : TENSOR_F32};
+			tensors[i].rank = 1 + i % 4;
+			for (int d = 0; d < tensors[i].rank; d++)
+				tensors[i].shape[d] = (uint64_t) (1 + (i + d) % 3);
+			/* the last one first */
+			tensors[i].offset = (uint64_t) (count - 1 - i) * 1000;
+		}
+		head = hdf5_write_head(&own, tensors, count, &length);
+		CHECK(head != NULL, "no head of %d", count);
+		size = length + (uint64_t) (count - 1) * 1000 +
+			(count > 0 ? tensors[0].bytes : 1000);
+		file = calloc(1, (size_t) size);
+		memcpy(file, head, length);
+		CHECK(open_bytes(file, (size_t) size) &&
+			  list.count == (size_t) count, "%d written: %s", count,
+			  fault.detail);
+		for (int i = 0; i < count; i++)
+		{
+			const Tensor *found = tensor_find(&list, names[i]);
+
+			CHECK(found != NULL && found->type == tensors[i].type &&
+				  found->rank == tensors[i].rank &&
+				  memcmp(found->shape, tensors[i].shape,
+						 sizeof(uint64_t) * (size_t) found->rank) == 0 &&
+				  found->offset == length + (uint64_t) (count - 1 - i) * 1000,
+				  "%s", names[i]);
+		}
+		free(file);
+	}
+	/* more than find room in a group */
+	for (int i = 0; i < 65; i++)
+	{
+		snprintf(names[i], sizeof(names[i]), "t%03d", i);
+		tensors[i] = (Tensor) {names[i], TENSOR_F32, 0, 1, {1}};
+	}
+	{
+		size_t		length;
+
+		CHECK(hdf5_write_head(&own, tensors, 65, &length) == NULL, "65 members");
+		CHECK(hdf5_write_head(&own, tensors, 64, &length) != NULL, "64 members");
+	}
+	arena_end(&own);
 }
 
 static void
@@ -426,7 +493,8 @@ test_real_weights(void)
 	CHECK(open_bytes(file, size) && list.count == 33, "%zu datasets: %s", list.count,
 		  fault.detail);
 	tensor = tensor_find(&list, "RNN_1/RNN/MultiRNNCell/Cell1/LSTMCell/W_0");
-	CHECK(tensor != NULL && tensor->rank == 2 && tensor->shape[0] == 32 && tensor->shape[1] == 256,
+	CHECK(tensor != NULL && tensor->rank == 2 && tensor->shape[0] == 32 &&
+			  tensor->shape[1] == 256,
 		  "weights of the second layer");
 	for (size_t i = 0; i < list.count; i++)
 	{
@@ -434,7 +502,8 @@ test_real_weights(void)
 
 		tensor = &list.tensors[i];
 		values = exact_alloc(tensor->elements * sizeof(float));
-		tensor_to_floats(tensor->type, file + tensor->offset, tensor->elements, values);
+		tensor_to_floats(tensor->type, file + tensor->offset, tensor->elements,
+						 values);
 		for (size_t k = 0; k < tensor->elements; k++)
 			sum += values[k] * (double) (k % 7 + 1);
 		free(values);
@@ -449,6 +518,7 @@ main(void)
 	distance_init();
 	arena_begin(&arena, arena_malloc, arena_free, NULL, (size_t) 1 << 26);
 	test_example();
+	test_written();
 	test_unsupported();
 	test_malformed();
 	test_circles();

@@ -66,7 +66,8 @@ print(const JsonValue *value, char *out, size_t *used)
 	}
 	*used += (size_t) sprintf(out + *used, "%s%u", value->kind == JSON_ARRAY ? "[" : "{",
 							  json_count(value));
-	for (const JsonValue *item = json_first(value); item != NULL; item = json_next(value, item))
+	for (const JsonValue *item = json_first(value); item != NULL;
+		 item = json_next(value, item))
 	{
 		*used += (size_t) sprintf(out + *used, "%s", separator[0] ? separator : ":");
 		separator = ",";
@@ -193,20 +194,23 @@ test_numbers(void)
 }
 
 static void
-expect_fault_of(const char *text, size_t length, const JsonOptions *options, FormatStatus status,
-				int line, int offset, const char *detail)
+expect_fault_of(const char *text, size_t length, const JsonOptions *options,
+				FormatStatus status, int line, int offset, const char *detail)
 {
 	const JsonValue *root = parse_bytes(text, length, options);
 
 	CHECK(root == NULL && fault.status == status, "%s: status %d, not %d: %s", text, fault.status,
 		  status, fault.detail);
-	CHECK(fault.line == line && (offset < 0 || fault.offset == (uint64_t) offset),
-		  "%s: line %d, offset %d", text, (int) fault.line, (int) fault.offset);
+	CHECK(fault.line == line &&
+			  (offset < 0 || fault.offset == (uint64_t) offset),
+		  "%s: line %d, offset %d", text, (int) fault.line,
+		  (int) fault.offset);
 	CHECK(strstr(fault.detail, detail) != NULL, "%s: %s", text, fault.detail);
 }
 
 static void
-expect_fault(const char *text, FormatStatus status, int offset, const char *detail)
+expect_fault(const char *text, FormatStatus status, int offset,
+			 const char *detail)
 {
 	expect_fault_of(text, strlen(text), NULL, status, 1, offset, detail);
 }
@@ -280,7 +284,8 @@ test_depth(void)
 {
 	static char text[100000];
 
-	for (int depth = 1; depth <= 40000; depth = depth < 200 ? depth + 1 : depth * 2)
+	for (int depth = 1; depth <= 40000;
+		 depth = depth < 200 ? depth + 1 : depth * 2)
 	{
 		memset(text, '[', (size_t) depth);
 		memset(text + depth, ']', (size_t) depth);
@@ -326,7 +331,8 @@ test_duplicates(void)
 		  (int) number);
 
 	/* many keys, sorted: every third one comes again at the end */
-	for (int count = 1; count <= 100000; count = count < 40 ? count + 1 : count * 7)
+	for (int count = 1; count <= 100000;
+		 count = count < 40 ? count + 1 : count * 7)
 	{
 		for (int again = 0; again <= 1; again++)
 		{
@@ -344,7 +350,8 @@ test_duplicates(void)
 			root = parse_bytes(text, used, &last);
 			CHECK(json_count(root) == (uint32_t) count, "%d keys, counted %u", count,
 				  json_count(root));
-			for (const JsonValue *key = json_first(root); key; key = json_next(root, key), seen++)
+			for (const JsonValue *key = json_first(root); key;
+				 key = json_next(root, key), seen++)
 			{
 				int			k = atoi(key->text + 1);
 
@@ -452,8 +459,9 @@ test_absent(void)
 	CHECK(json_first(json_get(root, "b")) == NULL && json_count(json_get(root, "b")) == 0,
 		  "an element of a number");
 	CHECK(json_count(NULL) == 0 && json_first(NULL) == NULL, "nothing has elements");
-	CHECK(!json_bool(NULL, &yes) && !json_int64(NULL, &number) && !json_double(NULL, &real) &&
-		  !json_equals(NULL, ""), "nothing is nothing");
+	CHECK(!json_bool(NULL, &yes) && !json_int64(NULL, &number) &&
+			  !json_double(NULL, &real) && !json_equals(NULL, ""),
+		  "nothing is nothing");
 	CHECK(json_bool(json_first(json_get(root, "a")), &yes) && yes, "true");
 	CHECK(!json_bool(json_get(root, "b"), &yes), "1 is not true");
 	CHECK(!json_int64(json_get(root, "a"), &number), "an array is no number");
@@ -486,7 +494,8 @@ test_leaves(void)
 	out[0] = '\0';
 	CHECK(json_visit_leaves(parse("7"), collect, out) && strcmp(out, "=7 ") == 0, "a leaf: %s", out);
 	CHECK(!json_visit_leaves(parse("{\"a\\u0000\":1}"), collect, out), "a zero byte in a key");
-	for (size_t length = JSON_MAX_PATH - 10; length < JSON_MAX_PATH + 10; length++)
+	for (size_t length = JSON_MAX_PATH - 10; length < JSON_MAX_PATH + 10;
+		 length++)
 	{
 		memset(text, 'k', sizeof(text));
 		memcpy(text, "{\"x\":{\"", 7);

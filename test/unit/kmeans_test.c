@@ -36,7 +36,8 @@ distance_to(const float *row, const float *center, int dims)
 }
 
 static void
-test_nearest(KmeansNearest function, int width, int points, int count, int dims, Random *random)
+test_nearest(KmeansNearest function, int width, int points, int count,
+			 int dims, Random *random)
 {
 	float	   *rows = random_rows(points, dims, random);
 	float	   *centers = random_rows(count, dims, random);
@@ -51,7 +52,9 @@ test_nearest(KmeansNearest function, int width, int points, int count, int dims,
 		const float *row = rows + p * dims;
 		double		least = DBL_MAX;
 		bool		real = nearest[p] >= 0 && nearest[p] < count;
-		double		found = real ? distance_to(row, centers + nearest[p] * dims, dims) : DBL_MAX;
+		double		found =
+				 real ? distance_to(row, centers + nearest[p] * dims, dims)
+					  : DBL_MAX;
 
 		for (int c = 0; c < count; c++)
 			least = fmin(least, distance_to(row, centers + c * dims, dims));
@@ -122,7 +125,8 @@ main(void)
 			for (int j = 0; j < 9; j++)
 			{
 				for (int k = 0; k < 3; k++)
-					test_nearest(function, width, points[i], counts[j], dims[k], &random);
+					test_nearest(function, width, points[i], counts[j],
+								 dims[k], &random);
 			}
 		}
 	}

@@ -24,7 +24,8 @@ reference(Activation activation, double x)
 		case ACTIVATION_GELU:
 			return x / 2 * erfc(-x / sqrt(2));
 		case ACTIVATION_GELU_TANH:
-			return x / 2 * (1 + tanh(sqrt(2 / M_PI) * (x + 0.044715 * x * x * x)));
+			return x / 2 *
+				   (1 + tanh(sqrt(2 / M_PI) * (x + 0.044715 * x * x * x)));
 		case ACTIVATION_GELU_QUICK:
 			return x / (1 + exp(-1.702 * x));
 		case ACTIVATION_SILU:
@@ -39,14 +40,17 @@ reference(Activation activation, double x)
 	return x;
 }
 
-/* a row of exactly this many floats, of values around zero with some outliers */
+/*
+ * a row of exactly this many floats, of values around zero with some outliers
+ */
 static float *
 row_of(int count, float spread)
 {
 	float	   *row = exact_alloc(sizeof(float) * count);
 
 	for (int i = 0; i < count; i++)
-		row[i] = spread * (float) random_gaussian(&rng) * (i % 17 == 0 ? 10 : 1);
+		row[i] = spread * (float) random_gaussian(&rng) *
+				 (i % 17 == 0 ? 10 : 1);
 	return row;
 }
 
@@ -65,7 +69,8 @@ test_activations(void)
 			memcpy(y, x, sizeof(float) * count);
 			layer->activate(activation, count, y);
 			for (int i = 0; i < count; i++)
-				worst = fmax(worst, fabs(y[i] - reference(activation, x[i])) / fmax(1, fabs(x[i])));
+				worst = fmax(worst, fabs(y[i] - reference(activation, x[i])) /
+										fmax(1, fabs(x[i])));
 			free(x);
 			free(y);
 		}
@@ -75,9 +80,48 @@ test_activations(void)
 			float		y = x;
 
 			layer->activate(activation, 1, &y);
-			worst = fmax(worst, fabs(y - reference(activation, x)) / fmax(1, fabs(x)));
+			worst = fmax(worst, fabs(y - reference(activation, x)) /
+									fmax(1, fabs(x)));
 		}
 		CHECK(worst < 4e-7, "%s: activation %d errs by %g", layer->name, activation, worst);
+	}
+}
+
+/* Slopes against differences of the formulas. */
+static void
+test_slopes(void)
+{
+	for (int activation = 0; activation < ACTIVATIONS; activation++)
+	{
+		const double step = 1e-5;
+		double		worst = 0;
+
+		for (int count = 1; count < 300; count++)
+		{
+			float	   *x = row_of(count, 2);
+			float	   *y = row_of(count, 1);
+			float	   *to = exact_alloc(sizeof(float) * count);
+
+			x[0] = activation == ACTIVATION_RELU ? 1e-30f : 0;
+			memcpy(to, y, sizeof(float) * count);
+			layer->slope(activation, count, x, to);
+			for (int i = 0; i < count; i++)
+			{
+				double		slope = (reference(activation, x[i] + step) -
+									 reference(activation, x[i] - step)) /
+					(2 * step);
+
+				if (activation == ACTIVATION_RELU)
+					slope = x[i] > 0;
+				worst = fmax(worst, fabs(to[i] - slope * y[i]) /
+							 fmax(1, fabs(y[i])));
+			}
+			free(x);
+			free(y);
+			free(to);
+		}
+		CHECK(worst < 2e-6, "%s: slope of activation %d errs by %g",
+			  layer->name, activation, worst);
 	}
 }
 
@@ -106,11 +150,15 @@ test_norms(int dims, float offset)
 		layer->norm(dims, x, weight, with_bias ? bias : NULL, 1e-5f, to);
 		for (int i = 0; i < dims; i++)
 		{
-			double		right = (x[i] - mean) / sqrt(variance + 1e-5) * weight[i] + (with_bias ? bias[i] : 0);
+			double		right = (x[i] - mean) / sqrt(variance + 1e-5) *
+									weight[i] +
+								(with_bias ? bias[i] : 0);
 
-			CHECK(fabs(to[i] - right) < 2e-6 * (1 + fabs(weight[i])) * (1 + fabs(offset)) *
-				  (1 + fabs(right)) * (dims == 1 ? 1000 : 1),
-				  "%s: layer norm of %d: %g, not %g", layer->name, dims, to[i], right);
+			CHECK(fabs(to[i] - right) <
+					  2e-6 * (1 + fabs(weight[i])) * (1 + fabs(offset)) *
+						  (1 + fabs(right)) * (dims == 1 ? 1000 : 1),
+				  "%s: layer norm of %d: %g, not %g", layer->name, dims, to[i],
+				  right);
 		}
 	}
 	layer->rms_norm(dims, x, weight, 1e-6f, to);
@@ -155,7 +203,8 @@ test_softmax(int count, bool with_bias)
 			part = count - at;
 		exact = exact_alloc(sizeof(float) * part);
 		memcpy(exact, scores + at, sizeof(float) * part);
-		factor = layer->softmax(part, exact, with_bias ? bias + at : NULL, &state);
+		factor = layer->softmax(part, exact, with_bias ? bias + at : NULL,
+								&state);
 		memcpy(scores + at, exact, sizeof(float) * part);
 		free(exact);
 		layer->scale(at, factor, scores);
@@ -178,8 +227,10 @@ test_columns(int dims, int rows, int columns)
 	layer->columns_of_rows(dims, rows, from, dims, 0.5f, columns, panel);
 	for (int d = 0; d < dims; d++)
 		for (int r = 0; r < columns; r++)
-			CHECK(panel[d * columns + r] == (r < rows ? 0.5f * from[r * dims + d] : 0),
-				  "%s: column %d of %d rows of %d", layer->name, r, rows, dims);
+			CHECK(panel[d * columns + r] ==
+					  (r < rows ? 0.5f * from[r * dims + d] : 0),
+				  "%s: column %d of %d rows of %d", layer->name, r, rows,
+				  dims);
 	free(from);
 	free(panel);
 }
@@ -201,9 +252,11 @@ test_turn(int half)
 	layer->turn(half, to, cosine, sine);
 	for (int i = 0; i < half; i++)
 	{
-		CHECK(fabs(to[i] - ((double) x[i] * cosine[i] - (double) x[half + i] * sine[i])) < 1e-5,
+		CHECK(fabs(to[i] - ((double) x[i] * cosine[i] -
+							(double) x[half + i] * sine[i])) < 1e-5,
 			  "%s: turn %d", layer->name, half);
-		CHECK(fabs(to[half + i] - ((double) x[half + i] * cosine[i] + (double) x[i] * sine[i])) < 1e-5,
+		CHECK(fabs(to[half + i] - ((double) x[half + i] * cosine[i] +
+								   (double) x[i] * sine[i])) < 1e-5,
 			  "%s: turn %d", layer->name, half);
 	}
 	free(x);
@@ -237,9 +290,11 @@ test_rounding(int count, float offset)
 		float		half;
 
 		memcpy(&half, &bits, sizeof(half));
-		CHECK(fabs(a.least + a.scale * bytes[i] - x[i]) <= 0.501 * a.scale + 1e-6 * fabs(offset),
+		CHECK(fabs(a.least + a.scale * bytes[i] - x[i]) <=
+				  0.501 * a.scale + 1e-6 * fabs(offset),
 			  "%s: byte %d of %g", layer->name, bytes[i], x[i]);
-		CHECK(fabs(b.least + b.scale * signed_bytes[i] - x[i]) <= 0.501 * b.scale + 1e-6 * fabs(offset),
+		CHECK(fabs(b.least + b.scale * signed_bytes[i] - x[i]) <=
+				  0.501 * b.scale + 1e-6 * fabs(offset),
 			  "%s: signed byte %d of %g", layer->name, signed_bytes[i], x[i]);
 		CHECK(fabs(c.scale * shorts[i] - x[i]) <= 0.501 * c.scale, "%s: short %d of %g", layer->name,
 			  shorts[i], x[i]);
@@ -258,6 +313,7 @@ test_set(void)
 {
 	random_seed(&rng, 1606);
 	test_activations();
+	test_slopes();
 	for (int dims = 1; dims < 80; dims++)
 	{
 		test_norms(dims, 0);

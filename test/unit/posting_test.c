@@ -82,8 +82,10 @@ make_batch(PostingBatch *batch, int count, int shape, int gap_bits)
 	}
 }
 
-typedef void (*documents_kernel) (const PostingHeader *, const uint8_t *, uint32_t *);
-typedef void (*scores_kernel) (const PostingHeader *, const uint8_t *, float, float *);
+typedef void (*documents_kernel) (const PostingHeader *, const uint8_t *,
+								  uint32_t *);
+typedef void (*scores_kernel) (const PostingHeader *, const uint8_t *, float,
+							   float *);
 
 static void
 check_kernels(const PostingHeader *header, const uint8_t *packed,
@@ -110,7 +112,8 @@ check_kernels(const PostingHeader *header, const uint8_t *packed,
 				 fabs((double) bfloat_to_float(header->top)) +
 				 header->steps * (double) posting_scale(header));
 
-			CHECK(fabs((double) expected_scores[i] - found_scores[i]) <= 3e-7 * magnitude);
+			CHECK(fabs((double) expected_scores[i] - found_scores[i]) <=
+				  3e-7 * magnitude);
 			CHECK(!(found_scores[i] == 0 && signbit(found_scores[i])));
 		}
 	}
@@ -137,7 +140,8 @@ check_block(int count, int shape, int gap_bits, int weight_bits)
 	posting_decode(&header, packed, &back);
 	posting_range(&header, &low, &high);
 	CHECK(back.count == count);
-	CHECK(memcmp(back.document, batch.document, sizeof(uint32_t) * (size_t) count) == 0);
+	CHECK(memcmp(back.document, batch.document,
+				 sizeof(uint32_t) * (size_t) count) == 0);
 	for (int i = 0; i < count; i++)
 	{
 		double		slack = 4e-7 * (fabs((double) low) + fabs((double) high));
@@ -146,13 +150,16 @@ check_block(int count, int shape, int gap_bits, int weight_bits)
 		CHECK(back.low[i] <= batch.low[i] + slack);
 		CHECK(low <= batch.low[i] + slack && high >= batch.high[i] - slack);
 		if (shape == 2 || shape == 3 || weight_bits == POSTING_RAW)
-			CHECK(back.high[i] == batch.high[i] && back.low[i] == batch.low[i]);
+			CHECK(back.high[i] == batch.high[i] &&
+				  back.low[i] == batch.low[i]);
 	}
 #ifdef POSTING_X86
 	if (cpu_level() >= CPU_AVX2)
-		check_kernels(&header, packed, posting_documents_avx2, posting_scores_avx2);
+		check_kernels(&header, packed, posting_documents_avx2,
+					  posting_scores_avx2);
 	if (cpu_level() >= CPU_AVX512)
-		check_kernels(&header, packed, posting_documents_avx512, posting_scores_avx512);
+		check_kernels(&header, packed, posting_documents_avx512,
+					  posting_scores_avx512);
 #endif
 
 	/* on the same grid, nothing changes */
@@ -177,7 +184,8 @@ check_block(int count, int shape, int gap_bits, int weight_bits)
 			posting_decode(&header, packed, &again);
 			for (int i = 0; i < count; i++)
 			{
-				double		slack = 4e-6 * (fabs((double) low) + fabs((double) high));
+				double		slack = 4e-6 *
+									(fabs((double) low) + fabs((double) high));
 
 				CHECK(again.high[i] >= batch.high[i] - slack);
 				CHECK(again.low[i] <= batch.low[i] + slack);
@@ -209,7 +217,8 @@ check_harvest(int (*harvest) (float *, int, float, uint16_t *))
 			least = -INFINITY;
 		n = posting_harvest_scalar(copy, 256, least, expected);
 		m = harvest(scores, 256, least, found);
-		CHECK(n == m && memcmp(expected, found, sizeof(uint16_t) * (size_t) n) == 0);
+		CHECK(n == m &&
+			  memcmp(expected, found, sizeof(uint16_t) * (size_t) n) == 0);
 		CHECK(memcmp(scores, copy, sizeof(scores)) == 0);
 	}
 }
@@ -220,7 +229,8 @@ main(void)
 	posting_init();
 	for (int shape = 0; shape < 6; shape++)
 		for (int gap_bits = 0; gap_bits <= 24; gap_bits++)
-			for (int count = 1; count <= POSTING_BLOCK; count += count < 20 ? 1 : 9)
+			for (int count = 1; count <= POSTING_BLOCK;
+				 count += count < 20 ? 1 : 9)
 				for (int weight_bits = 4; weight_bits <= 8; weight_bits++)
 				{
 					check_block(count, shape, gap_bits, weight_bits);

@@ -42,9 +42,11 @@ packed(ProductPrecision precision, int inner, int outer, const float *weights)
 	CHECK(size % PRODUCT_ALIGNMENT == 0, "a panel of %zu bytes", size);
 	for (int i = 0; i < panels; i++)
 	{
-		int			count = outer - i * columns < columns ? outer - i * columns : columns;
+		int			count = outer - i * columns < columns ? outer - i * columns
+														  : columns;
 
-		product_pack_panel(precision, inner, count, weights + (size_t) i * columns * inner, inner,
+		product_pack_panel(precision, inner, count,
+						   weights + (size_t) i * columns * inner, inner,
 						   block + i * size);
 	}
 	return block;
@@ -55,7 +57,8 @@ packed(ProductPrecision precision, int inner, int outer, const float *weights)
  * values, and the sum's own rounding.
  */
 static double
-tolerance(ProductPrecision precision, int inner, const float *row, const float *weights)
+tolerance(ProductPrecision precision, int inner, const float *row,
+		  const float *weights)
 {
 	double		terms = 0;
 	double		value = 0;
@@ -79,7 +82,8 @@ tolerance(ProductPrecision precision, int inner, const float *row, const float *
 			return 0.008 * terms + 1e-30;
 		case PRODUCT_INT16:
 			return 1e-5 * terms + value / 4095 * sum * 0.51 + 1e-30 +
-				fmax(weight / 8191, sum / (524288 - 0.5 * inner)) * (values * 0.51);
+				   fmax(weight / 8191, sum / (524288 - 0.5 * inner)) *
+					   (values * 0.51);
 		case PRODUCT_INT8:
 			return 1e-5 * terms + 2 * value / 255 * sum * 0.51 + 1e-30 +
 				fmax(weight * 4 / 126, weight / 127) * values * 0.51;
@@ -95,7 +99,8 @@ test_shape(ProductPrecision precision, int inner, int outer, int rows)
 	float	   *values = exact_alloc(sizeof(float) * rows * inner);
 	float	   *to = exact_alloc(sizeof(float) * rows * outer);
 	float	   *before = exact_alloc(sizeof(float) * rows * outer);
-	void	   *buffer = aligned_block(product_rows_bytes(precision, inner, rows));
+	void	   *buffer = aligned_block(
+			  product_rows_bytes(precision, inner, rows));
 	float		offset = between(-1, 1);
 	ProductMatrix matrix = {precision, inner, outer, NULL, bias};
 	ProductResult result = {to, outer, ACTIVATION_NONE, PRODUCT_STORE};
@@ -119,7 +124,9 @@ test_shape(ProductPrecision precision, int inner, int outer, int rows)
 		for (int i = 0; i < outer; i++)
 		{
 			double		sum = bias[i];
-			double		allowed = tolerance(precision, inner, values + r * inner, weights + i * inner);
+			double		allowed = tolerance(precision, inner,
+											values + r * inner,
+											weights + i * inner);
 			double		old = before[r * outer + i];
 
 			for (int k = 0; k < inner; k++)
@@ -132,10 +139,11 @@ test_shape(ProductPrecision precision, int inner, int outer, int rows)
 				sum *= old;
 				allowed *= fabs(old) + 1e-7;
 			}
-			CHECK(fabs(to[r * outer + i] - sum) <= allowed,
-				  "%s %s %d x %d, %d rows, combine %d: row %d output %d is %g, not %g within %g",
-				  product_kernels, product_layout(precision), inner, outer, rows, result.combine,
-				  r, i, to[r * outer + i], sum, allowed);
+			CHECK(
+				fabs(to[r * outer + i] - sum) <= allowed,
+				"%s %s %d x %d, %d rows, combine %d: row %d output %d is %g, not %g within %g",
+				product_kernels, product_layout(precision), inner, outer, rows,
+				result.combine, r, i, to[r * outer + i], sum, allowed);
 		}
 	}
 
@@ -147,7 +155,8 @@ test_shape(ProductPrecision precision, int inner, int outer, int rows)
 
 		memcpy(alone, before + r * outer, sizeof(float) * outer);
 		one.to = alone;
-		packed_rows = product_rows(precision, inner, 1, values + r * inner, inner, buffer);
+		packed_rows = product_rows(precision, inner, 1, values + r * inner,
+								   inner, buffer);
 		product(&matrix, &packed_rows, &one, NULL);
 		CHECK(memcmp(alone, to + r * outer, sizeof(float) * outer) == 0,
 			  "%s %s: row %d of %d differs when it is alone", product_kernels,
@@ -171,17 +180,24 @@ test_extremes(ProductPrecision precision)
 	float	   *weights = exact_alloc(sizeof(float) * INNER * OUTER);
 	float	   *values = exact_alloc(sizeof(float) * INNER * ROWS);
 	float		to[ROWS * OUTER];
-	void	   *buffer = aligned_block(product_rows_bytes(precision, INNER, ROWS));
+	void	   *buffer = aligned_block(
+			  product_rows_bytes(precision, INNER, ROWS));
 	ProductMatrix matrix = {precision, INNER, OUTER, NULL, NULL};
 	ProductResult result = {to, OUTER, ACTIVATION_NONE, PRODUCT_STORE};
 	ProductRows rows;
 
 	for (int i = 0; i < OUTER; i++)
 		for (int k = 0; k < INNER; k++)
-			weights[i * INNER + k] = (i % 5 == 0 ? k / (1 << (i / 5)) % 2 : k % (i + 1) == 0) ? 1 : -1;
+			weights[i * INNER + k] = (i % 5 == 0 ? k / (1 << (i / 5)) % 2
+												 : k % (i + 1) == 0)
+										 ? 1
+										 : -1;
 	for (int r = 0; r < ROWS; r++)
 		for (int k = 0; k < INNER; k++)
-			values[r * INNER + k] = r == 0 ? 1 : r == 1 ? -1 : (k / r) % 2 ? 1 : -1;
+			values[r * INNER + k] = r == 0		  ? 1
+									: r == 1	  ? -1
+									: (k / r) % 2 ? 1
+												  : -1;
 	matrix.panels = packed(precision, INNER, OUTER, weights);
 	rows = product_rows(precision, INNER, ROWS, values, INNER, buffer);
 	product(&matrix, &rows, &result, NULL);
@@ -241,10 +257,11 @@ test_interrupt(void)
 static void
 test_set(void)
 {
-	static const int sizes[][3] = {
-		{1, 1, 1}, {3, 5, 2}, {7, 33, 3}, {8, 16, 4}, {15, 17, 5}, {16, 32, 6}, {20, 60, 7},
-		{31, 64, 11}, {32, 96, 12}, {33, 31, 13}, {64, 40, 23}, {384, 48, 25}, {100, 65, 37}
-	};
+	static const int sizes[][3] = {{1, 1, 1},	 {3, 5, 2},	   {7, 33, 3},
+								   {8, 16, 4},	 {15, 17, 5},  {16, 32, 6},
+								   {20, 60, 7},	 {31, 64, 11}, {32, 96, 12},
+								   {33, 31, 13}, {64, 40, 23}, {384, 48, 25},
+								   {100, 65, 37}};
 
 	random_seed(&rng, 19);
 	for (int precision = 0; precision < PRODUCT_PRECISIONS; precision++)

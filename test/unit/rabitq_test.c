@@ -136,7 +136,8 @@ test_estimates(int dims, int coded, bool inner)
 			RabitqFactors f;
 			uint8_t    *again = code;
 
-			rabitq_encode(dims, coded, vectors + (first + j) * dims, center, 0, inner, bits, &f);
+			rabitq_encode(dims, coded, vectors + (first + j) * dims, center, 0,
+						  inner, bits, &f);
 			rabitq_block_put(coded, block, j, bits);
 			rabitq_block_get(coded, block, j, again);
 			CHECK(memcmp(bits, again, coded / 8) == 0, "a code changed in its block");
@@ -144,21 +145,24 @@ test_estimates(int dims, int coded, bool inner)
 			factors[RABITQ_BLOCK + j] = f.scale;
 			ratio += f.error / (-f.scale * 0.5 * query.error_factor);
 		}
-		mask = rabitq_scan(&query, block, lead, 1.9f * query.error_factor * distance,
-						   INFINITY, scores);
+		mask = rabitq_scan(&query, block, lead,
+						   1.9f * query.error_factor * distance, INFINITY,
+						   scores);
 		CHECK(mask == 0xFFFFFFFF, "nothing is beyond infinity");
 
 		for (int j = 0; j < RABITQ_BLOCK; j++)
 		{
 			const float *v = vectors + (first + j) * dims;
 			double		exact = 0;
-			double		sd = query.error_factor * distance * -factors[RABITQ_BLOCK + j];
+			double		sd = query.error_factor * distance *
+							 -factors[RABITQ_BLOCK + j];
 			double		error;
 			double		lost;
 			RabitqFactors f;
 
 			for (int i = 0; i < dims; i++)
-				exact += inner ? -2.0 * v[i] * q[i] : (double) (v[i] - q[i]) * (v[i] - q[i]);
+				exact += inner ? -2.0 * v[i] * q[i]
+							   : (double) (v[i] - q[i]) * (v[i] - q[i]);
 			error = (scores[j] - exact) / sd;
 			one[0] += error;
 			one[1] += error * error;
@@ -167,8 +171,9 @@ test_estimates(int dims, int coded, bool inner)
 				pruned_wrongly++;
 
 			rabitq_refine_encode(dims, v, center, inner, code, &f);
-			error = (rabitq_refine_score(&query, code, f.add, f.scale, lead) - exact) /
-				(2 * distance * f.error);
+			error = (rabitq_refine_score(&query, code, f.add, f.scale, lead) -
+					 exact) /
+					(2 * distance * f.error);
 			four[0] += error;
 			four[1] += error * error;
 			four[2] += fabs(error) < 1.9;
@@ -180,10 +185,12 @@ test_estimates(int dims, int coded, bool inner)
 			lost_true += lost;
 		}
 	}
-	printf("dims %d coded %d %s: one bit mean %.3f sd %.3f within %.3f; four bits mean %.3f sd %.3f within %.3f; lost %.4f (said %.4f)\n",
-		   dims, coded, inner ? "inner" : "l2", one[0] / count, sqrt(one[1] / count), one[2] / count,
-		   four[0] / count, sqrt(four[1] / count), four[2] / count,
-		   lost_true / count / (0.36 * dims), lost_said / count / (0.36 * dims));
+	printf(
+		"dims %d coded %d %s: one bit mean %.3f sd %.3f within %.3f; four bits mean %.3f sd %.3f within %.3f; lost %.4f (said %.4f)\n",
+		dims, coded, inner ? "inner" : "l2", one[0] / count,
+		sqrt(one[1] / count), one[2] / count, four[0] / count,
+		sqrt(four[1] / count), four[2] / count,
+		lost_true / count / (0.36 * dims), lost_said / count / (0.36 * dims));
 	CHECK(fabs(one[0] / count) < 0.12, "one-bit score is biased");
 	CHECK(fabs(four[0] / count) < 0.12, "four-bit score is biased");
 	CHECK(one[1] / count > 0.8 && one[1] / count < 1.2, "one-bit error is not what is stated");
@@ -208,8 +215,8 @@ test_estimates(int dims, int coded, bool inner)
 
 /* What two sets of kernels make of a vector as data: the same bits. */
 static void
-test_encode_sets(const RabitqQuery *like, const float *vector, const float *center,
-				 const char *name)
+test_encode_sets(const RabitqQuery *like, const float *vector,
+				 const float *center, const char *name)
 {
 	int			dims = like->dims;
 	uint8_t    *one = malloc(dims / 2);
@@ -222,14 +229,17 @@ test_encode_sets(const RabitqQuery *like, const float *vector, const float *cent
 		rabitq_select("scalar");
 		rabitq_encode(dims, like->coded, vector, center, 0.1f, inner, one, &f);
 		rabitq_select(name);
-		rabitq_encode(dims, like->coded, vector, center, 0.1f, inner, other, &g);
-		CHECK(memcmp(one, other, like->coded / 8) == 0 && memcmp(&f, &g, sizeof(f)) == 0,
+		rabitq_encode(dims, like->coded, vector, center, 0.1f, inner, other,
+					  &g);
+		CHECK(memcmp(one, other, like->coded / 8) == 0 &&
+				  memcmp(&f, &g, sizeof(f)) == 0,
 			  "%s one-bit code, dims %d", name, dims);
 		rabitq_select("scalar");
 		rabitq_refine_encode(dims, vector, center, inner, one, &f);
 		rabitq_select(name);
 		rabitq_refine_encode(dims, vector, center, inner, other, &g);
-		CHECK(memcmp(one, other, dims / 2) == 0 && memcmp(&f, &g, sizeof(f)) == 0,
+		CHECK(memcmp(one, other, dims / 2) == 0 &&
+				  memcmp(&f, &g, sizeof(f)) == 0,
 			  "%s four-bit code, dims %d", name, dims);
 	}
 	free(one);
@@ -252,7 +262,8 @@ test_prepare_sets(const RabitqQuery *like)
 	for (int trial = 0; trial < 20; trial++)
 	{
 		for (int i = 0; i < like->dims; i++)
-			q[i] = trial == 0 ? 0 : (float) normal() * (trial == 1 ? 1e-15f : 1);
+			q[i] = trial == 0 ? 0
+							  : (float) normal() * (trial == 1 ? 1e-15f : 1);
 		rabitq_select("scalar");
 		rabitq_query_prepare(&one);
 		for (int n = 0; n < 3; n++)
@@ -262,11 +273,15 @@ test_prepare_sets(const RabitqQuery *like)
 			rabitq_query_prepare(&other);
 			CHECK(memcmp(one.table, other.table, like->coded * 4) == 0, "%s table, dims %d",
 				  names[n], like->dims);
-			CHECK(memcmp(one.levels, other.levels, sizeof(int16_t) * like->dims) == 0,
+			CHECK(memcmp(one.levels, other.levels,
+						 sizeof(int16_t) * like->dims) == 0,
 				  "%s levels, dims %d", names[n], like->dims);
-			CHECK(one.table_step == other.table_step && one.table_base == other.table_base &&
-				  one.level_step == other.level_step && one.level_base == other.level_base &&
-				  one.norm_squared == other.norm_squared, "%s query, dims %d", names[n], like->dims);
+			CHECK(one.table_step == other.table_step &&
+					  one.table_base == other.table_base &&
+					  one.level_step == other.level_step &&
+					  one.level_base == other.level_base &&
+					  one.norm_squared == other.norm_squared,
+				  "%s query, dims %d", names[n], like->dims);
 			test_encode_sets(like, q, center, names[n]);
 		}
 		memcpy(center, q, sizeof(float) * like->dims);
@@ -319,7 +334,8 @@ test_sets(int dims, int coded)
 		rabitq_select("scalar");
 		mask = rabitq_scan(&query, block, 0.3f, 0.1f, 0.5f, expected);
 		dot = rabitq_dot(dims, code, query.levels);
-		rabitq_center_lead(&query, code, -1, 0.01f, trial % 2, &lead, &distance);
+		rabitq_center_lead(&query, code, -1, 0.01f, trial % 2, &lead,
+						   &distance);
 		for (int n = 0; n < 3; n++)
 		{
 			float		scores[RABITQ_BLOCK];
@@ -351,7 +367,8 @@ test_sets(int dims, int coded)
 int
 main(void)
 {
-	static const int dims[] = {1, 2, 3, 63, 64, 65, 100, 128, 300, 768, 784, 1024, 1536, 3072, 4096, 16000};
+	static const int dims[] = {1,	2,	 3,	  63,	64,	  65,	100,  128,
+							   300, 768, 784, 1024, 1536, 3072, 4096, 16000};
 
 	for (int i = 0; i < (int) (sizeof(dims) / sizeof(dims[0])); i++)
 		test_rotation(dims[i]);

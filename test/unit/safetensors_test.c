@@ -70,7 +70,8 @@ expect_good(const char *text, size_t data, size_t count)
 }
 
 static void
-expect_bad(const char *text, size_t data, FormatStatus status, const char *detail)
+expect_bad(const char *text, size_t data, FormatStatus status,
+		   const char *detail)
 {
 	CHECK(!open_head(text, data) && fault.status == status, "%s: status %d, %s", text,
 		  fault.status, fault.detail);
@@ -94,7 +95,10 @@ test_good(void)
 				1, 1);
 	CHECK(json_equals(json_get(head.metadata, "format"), "pt"), "metadata");
 
-	/* in another order than in the file, unaligned, empty, scalar, no dimension */
+	/*
+	 * in another order than in the file, unaligned, empty, scalar, no
+	 * dimension
+	 */
 	expect_good("{" TENSOR("b", "F64", "1", "3,11") "," TENSOR("e", "F32", "0,5", "3,3") ","
 				TENSOR("a", "I8", "3", "0,3") "," TENSOR("s", "F16", "", "11,13") ","
 				TENSOR("z", "BF16", "3,0", "13,13") "}", 13, 5);
@@ -102,8 +106,10 @@ test_good(void)
 		  strcmp(head.list.tensors[2].name, "b") == 0 && strcmp(head.list.tensors[4].name, "z") == 0,
 		  "sorted by place");
 	tensor = tensor_find(&head.list, "b");
-	CHECK(tensor != NULL && tensor->offset == head.data_start + 3 && tensor->bytes == 8 &&
-		  tensor->elements == 1 && tensor->rank == 1 && tensor->type == TENSOR_F64, "tensor b");
+	CHECK(tensor != NULL && tensor->offset == head.data_start + 3 &&
+			  tensor->bytes == 8 && tensor->elements == 1 &&
+			  tensor->rank == 1 && tensor->type == TENSOR_F64,
+		  "tensor b");
 	tensor = tensor_find(&head.list, "e");
 	CHECK(tensor != NULL && strcmp(tensor_shape_text(tensor, text), "[0, 5]") == 0, "tensor e");
 	tensor = tensor_find(&head.list, "s");
@@ -240,7 +246,8 @@ read_large(void *context, uint64_t offset, void *buffer, size_t length)
 	memset(buffer, 0, length);
 	if (offset < large->length)
 		memcpy(buffer, large->head + offset,
-			   length < large->length - offset ? length : large->length - offset);
+			   length < large->length - offset ? length
+											   : large->length - offset);
 	large->read += length;
 	return true;
 }
@@ -262,17 +269,21 @@ test_large(void)
 		sprintf(names[i], "encoder.layer.%d.attention.self.query.weight", i);
 		tensors[i] = (Tensor) {names[i], TENSOR_F32, 0, 2, {5000, 1000}};
 	}
-	large.head = safetensors_head(&own, tensors, 200, NULL, 0, &large.length, &fault);
+	large.head = safetensors_head(&own, tensors, 200, NULL, 0, &large.length,
+								  &fault);
 	CHECK(large.head != NULL, "%s", fault.detail);
-	file = format_file(read_large, &large, large.length + (uint64_t) 200 * 20000000);
+	file = format_file(read_large, &large,
+					   large.length + (uint64_t) 200 * 20000000);
 	CHECK(safetensors_open(&head, &own, &file, NULL, &fault) && head.list.count == 200, "%s",
 		  fault.detail);
 	CHECK(large.read < large.length + 100, "%d bytes of a head of %d were read", (int) large.read,
 		  (int) large.length);
 	CHECK(own.taken < 500000, "%zu bytes of memory", own.taken);
-	CHECK(format_file_read(&file, head.list.tensors[199].offset + 19999900, value, 100, &fault),
+	CHECK(format_file_read(&file, head.list.tensors[199].offset + 19999900,
+						   value, 100, &fault),
 		  "the last values: %s", fault.detail);
-	CHECK(!format_file_read(&file, head.list.tensors[199].offset + 19999901, value, 100, &fault),
+	CHECK(!format_file_read(&file, head.list.tensors[199].offset + 19999901,
+							value, 100, &fault),
 		  "a byte more");
 	arena_end(&own);
 }
@@ -304,14 +315,17 @@ test_round_trip(void)
 
 			sprintf(name, "layer.%zu.\"\xC3\xA9\"%d", i, round);
 			tensors[i].name = arena_copy(&own, name, strlen(name));
-			tensors[i].type = (TensorType) (random_next(&random) % (TENSOR_BOOL + 1));
+			tensors[i].type = (TensorType) (random_next(&random) %
+											(TENSOR_BOOL + 1));
 			tensors[i].rank = (int) (random_next(&random) % 4);
 			for (int k = 0; k < tensors[i].rank; k++)
 				tensors[i].shape[k] = random_next(&random) % 6;
 		}
-		text = safetensors_head(&own, tensors, count, metadata, round % 3, &length, &fault);
+		text = safetensors_head(&own, tensors, count, metadata, round % 3,
+								&length, &fault);
 		CHECK(text != NULL && length % 8 == 0, "round %d: %s", round, fault.detail);
-		end = count > 0 ? tensors[count - 1].offset + tensors[count - 1].bytes : length;
+		end = count > 0 ? tensors[count - 1].offset + tensors[count - 1].bytes
+						: length;
 		bytes = exact_alloc(end);
 		memcpy(bytes, text, length);
 		memset(bytes + length, 1, end - length);
@@ -323,9 +337,12 @@ test_round_trip(void)
 		{
 			const Tensor *back = tensor_find(&head.list, copies[i].name);
 
-			CHECK(back != NULL && back->offset == copies[i].offset && back->type == copies[i].type &&
-				  back->bytes == copies[i].bytes && back->rank == copies[i].rank &&
-				  memcmp(back->shape, copies[i].shape, sizeof(back->shape)) == 0,
+			CHECK(back != NULL && back->offset == copies[i].offset &&
+					  back->type == copies[i].type &&
+					  back->bytes == copies[i].bytes &&
+					  back->rank == copies[i].rank &&
+					  memcmp(back->shape, copies[i].shape,
+							 sizeof(back->shape)) == 0,
 				  "round %d, tensor %zu", round, i);
 		}
 		free(bytes);
@@ -338,10 +355,14 @@ test_round_trip(void)
 		Tensor		huge[2] = {{"a", TENSOR_U8, 0, 1, {INT64_MAX}}, {"b", TENSOR_U8, 0, 1, {1}}};
 		size_t		length;
 
-		CHECK(safetensors_head(&arena, &tensor, 1, NULL, 0, &length, &fault) == NULL &&
-			  strstr(fault.detail, "Q8_0") != NULL, "a type without a name: %s", fault.detail);
-		CHECK(safetensors_head(&arena, huge, 2, NULL, 0, &length, &fault) == NULL &&
-			  fault.status == FORMAT_TOO_LARGE, "more than 2^63 bytes");
+		CHECK(safetensors_head(&arena, &tensor, 1, NULL, 0, &length, &fault) ==
+					  NULL &&
+				  strstr(fault.detail, "Q8_0") != NULL,
+			  "a type without a name: %s", fault.detail);
+		CHECK(safetensors_head(&arena, huge, 2, NULL, 0, &length, &fault) ==
+					  NULL &&
+				  fault.status == FORMAT_TOO_LARGE,
+			  "more than 2^63 bytes");
 	}
 }
 
@@ -353,7 +374,8 @@ expect_index(const char *text, bool good, const char *detail)
 
 	arena_end(&arena);
 	arena_begin(&arena, arena_malloc, arena_free, NULL, (size_t) 1 << 24);
-	result = safetensors_index_parse(&index, &arena, text, strlen(text), NULL, &fault);
+	result = safetensors_index_parse(&index, &arena, text, strlen(text), NULL,
+									 &fault);
 	CHECK(result == good && strstr(fault.detail, detail) != NULL, "%s: %s", text, fault.detail);
 }
 
@@ -420,7 +442,8 @@ test_merge(void)
 
 /* The values of a tensor of an opened file. */
 static void
-expect_values(const unsigned char *bytes, const char *name, int count, const float *expected)
+expect_values(const unsigned char *bytes, const char *name, int count,
+			  const float *expected)
 {
 	const Tensor *tensor = tensor_find(&head.list, name);
 	float		values[16];
@@ -428,7 +451,8 @@ expect_values(const unsigned char *bytes, const char *name, int count, const flo
 	CHECK(tensor != NULL && tensor->elements == (uint64_t) count, "tensor %s", name);
 	if (tensor == NULL || tensor->elements != (uint64_t) count)
 		return;
-	tensor_to_floats(tensor->type, bytes + tensor->offset, (size_t) count, values);
+	tensor_to_floats(tensor->type, bytes + tensor->offset, (size_t) count,
+					 values);
 	for (int i = 0; i < count; i++)
 		CHECK(values[i] == expected[i], "tensor %s, value %d: %g, not %g", name, i, values[i],
 			  expected[i]);

@@ -84,11 +84,12 @@ sparse_part(Sparse whole, int step, int first)
 }
 
 static void
-check_close(const char *what, Sparse a, Sparse b, float result, double sum, double absolute,
-			int terms)
+check_close(const char *what, Sparse a, Sparse b, float result, double sum,
+			double absolute, int terms)
 {
-	double		bound = 4 * (double) FLT_EPSILON * sqrt(terms > 0 ? terms : 1) * absolute +
-		terms * 0x1p-150;
+	double		bound = 4 * (double) FLT_EPSILON *
+							sqrt(terms > 0 ? terms : 1) * absolute +
+						terms * 0x1p-150;
 
 	if (absolute > FLT_MAX * (1 + (double) FLT_EPSILON))
 		CHECK(isinf(result), "%s, %s: %g should overflow", distance_kernels, what, result);
@@ -108,8 +109,10 @@ check_one_way(Sparse a, Sparse b)
 
 	for (int i = 0, j = 0; i < a.count || j < b.count; terms++)
 	{
-		int			in_a = i < a.count && (j >= b.count || a.index[i] <= b.index[j]);
-		int			in_b = j < b.count && (i >= a.count || b.index[j] <= a.index[i]);
+		int			in_a = i < a.count &&
+						   (j >= b.count || a.index[i] <= b.index[j]);
+		int			in_b = j < b.count &&
+						   (i >= a.count || b.index[j] <= a.index[i]);
 		double		x = in_a ? a.value[i++] : 0;
 		double		y = in_b ? b.value[j++] : 0;
 
@@ -119,13 +122,16 @@ check_one_way(Sparse a, Sparse b)
 		l1 += fabs(x - y);
 	}
 	check_close("inner", a, b,
-				sparse_inner_kernel(a.count, a.index, a.value, b.count, b.index, b.value),
+				sparse_inner_kernel(a.count, a.index, a.value, b.count,
+									b.index, b.value),
 				inner, inner_absolute, terms);
 	check_close("l2 squared", a, b,
-				sparse_l2_squared_kernel(a.count, a.index, a.value, b.count, b.index, b.value),
+				sparse_l2_squared_kernel(a.count, a.index, a.value, b.count,
+										 b.index, b.value),
 				l2, l2, terms);
 	check_close("l1", a, b,
-				sparse_l1_kernel(a.count, a.index, a.value, b.count, b.index, b.value),
+				sparse_l1_kernel(a.count, a.index, a.value, b.count, b.index,
+								 b.value),
 				l1, l1, terms);
 }
 
@@ -140,8 +146,8 @@ check_both_ways(Sparse a, Sparse b)
 static void
 test_shapes(void)
 {
-	static const int counts[] = {0, 1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 47, 64, 65,
-								 100, 129, 1000};
+	static const int counts[] = {0,	 1,	 2,	 3,	 4,	 5,	 7,	 8,	  9,   15,	16,
+								 17, 31, 32, 33, 47, 64, 65, 100, 129, 1000};
 	int			shapes = (int) (sizeof(counts) / sizeof(counts[0]));
 
 	for (int x = 0; x < shapes; x++)
@@ -167,8 +173,9 @@ test_relations(void)
 
 		for (int step = 1; step <= 9; step++)
 		{
-			Sparse		part = sparse_part(whole, step,
-										   (int) random_below(&source, (uint32_t) step));
+			Sparse		part = sparse_part(
+					 whole, step,
+					 (int) random_below(&source, (uint32_t) step));
 			Sparse		even = sparse_part(whole, 2, 0);
 			Sparse		odd = sparse_part(whole, 2, 1);
 			Sparse		later = sparse_part(whole, 1, count / 2);
@@ -194,9 +201,11 @@ test_unequal(void)
 {
 	for (int repeat = 0; repeat < 200; repeat++)
 	{
-		Sparse		many = sparse_random(1 + (int) random_below(&source, 16000),
+		Sparse		many = sparse_random(1 + (int) random_below(&source,
+																16000),
 										 1 + random_below(&source, 20));
-		Sparse		some = sparse_part(many, 1 + (int) random_below(&source, 4000), 0);
+		Sparse		some = sparse_part(
+				 many, 1 + (int) random_below(&source, 4000), 0);
 		Sparse		other = sparse_random((int) random_below(&source, 60),
 										  1 + random_below(&source, 3000));
 

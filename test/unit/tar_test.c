@@ -154,7 +154,8 @@ test_kinds(void)
 	put_end();
 	begin();
 	CHECK(tar_next(reader) == TAR_MEMBER && strlen(reader->name) == 256 &&
-		  reader->name[154] == 'p' && reader->name[155] == '/' && reader->name[156] == 'n',
+			  reader->name[154] == 'p' && reader->name[155] == '/' &&
+			  reader->name[156] == 'n',
 		  "a name of 256 bytes: %s", reader->name);
 	expect_end();
 }
@@ -373,7 +374,9 @@ test_round_trip(void)
 	for (int round = 0; round < 4000; round++)
 	{
 		static char name[TAR_MAX_NAME + 1];
-		size_t		length = round < 1200 ? (size_t) round / 3 + 1 : 1 + random_next(&random) % TAR_MAX_NAME;
+		size_t		length = round < 1200
+								 ? (size_t) round / 3 + 1
+								 : 1 + random_next(&random) % TAR_MAX_NAME;
 		uint64_t	size = random_next(&random) % 2000;
 		unsigned char head[TAR_MAX_HEAD];
 		size_t		head_size;
@@ -383,7 +386,8 @@ test_round_trip(void)
 		for (size_t i = 0; i < length; i++)
 		{
 			/* no empty parts */
-			if (name[i] == '/' && (i == 0 || i == length - 1 || name[i - 1] == '/'))
+			if (name[i] == '/' &&
+				(i == 0 || i == length - 1 || name[i - 1] == '/'))
 				name[i] = 'x';
 		}
 		if (round % 3 == 1 && length > 1)
@@ -392,7 +396,8 @@ test_round_trip(void)
 		if (name[length - 1] == '\xC3')
 			name[length - 1] = 'x';
 		head_size = tar_write_head(head, name, size, 1234567890);
-		CHECK(head_size > 0 && head_size % TAR_BLOCK == 0 && head_size <= TAR_MAX_HEAD,
+		CHECK(head_size > 0 && head_size % TAR_BLOCK == 0 &&
+				  head_size <= TAR_MAX_HEAD,
 			  "a head of %zu bytes", head_size);
 		used = 0;
 		put_bytes(head, head_size);
@@ -402,9 +407,10 @@ test_round_trip(void)
 		used += tar_padding(size);
 		put_end();
 		begin();
-		CHECK(tar_next(reader) == TAR_MEMBER && reader->kind == TAR_FILE && reader->size == size &&
-			  strcmp(reader->name, name) == 0, "round %d: \"%s\" read as \"%s\", %s", round, name,
-			  reader->name, reader->fault.detail);
+		CHECK(tar_next(reader) == TAR_MEMBER && reader->kind == TAR_FILE &&
+				  reader->size == size && strcmp(reader->name, name) == 0,
+			  "round %d: \"%s\" read as \"%s\", %s", round, name, reader->name,
+			  reader->fault.detail);
 		expect_end();
 	}
 	{
@@ -426,7 +432,8 @@ read_large(void *context, uint64_t offset, void *buffer, size_t length)
 {
 	memset(buffer, 0, length);
 	if (offset < used)
-		memcpy(buffer, archive + offset, length < used - offset ? length : used - offset);
+		memcpy(buffer, archive + offset,
+			   length < used - offset ? length : used - offset);
 	return true;
 }
 
@@ -442,7 +449,8 @@ test_large(void)
 	put_bytes(head, length);
 	file = format_file(read_large, NULL, length + size + TAR_END_BYTES);
 	tar_begin(reader, &file);
-	CHECK(tar_next(reader) == TAR_MEMBER && reader->size == size && reader->offset == length,
+	CHECK(tar_next(reader) == TAR_MEMBER && reader->size == size &&
+			  reader->offset == length,
 		  "9 GB: %s", reader->fault.detail);
 	expect_end();
 	file.size -= TAR_END_BYTES + 1;

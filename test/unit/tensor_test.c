@@ -21,9 +21,8 @@
  * of 32; of 256 those at the places below.  Computed by the gguf package
  * 0.19.0, dequantize(); the sum is that of all values, in double.
  */
-static const int places[] = {
-	0, 1, 31, 32, 33, 63, 64, 95, 96, 127, 128, 129, 160, 191, 192, 193, 223, 224, 254, 255
-};
+static const int places[] = {0,	  1,   31,	32,	 33,  63,  64,	95,	 96,  127,
+							 128, 129, 160, 191, 192, 193, 223, 224, 254, 255};
 
 static const struct
 {
@@ -32,64 +31,86 @@ static const struct
 	int			count;
 	double		sum;
 	float		values[32];
-}			blocks[] = {
-	{TENSOR_Q4_0, 0, 32, -0x1.0878p-2, {
-		-0x1.2e4p-5, 0x1.93p-6, 0x1.60ap-4, -0x1.93p-5, 0x1.93p-7, 0x1.2e4p-4, -0x1.f7cp-5,
-		0x0p+0, 0x1.f7cp-5, -0x1.2e4p-4, -0x1.93p-7, 0x1.93p-5, -0x1.60ap-4, -0x1.93p-6,
-		0x1.2e4p-5, -0x1.93p-4, -0x1.2e4p-5, -0x1.93p-7, 0x1.93p-7, 0x1.93p-5, 0x1.2e4p-4,
-		-0x1.93p-4, -0x1.f7cp-5, -0x1.2e4p-5, -0x1.93p-7, 0x1.93p-6, 0x1.93p-5, 0x1.2e4p-4,
-		-0x1.60ap-4, -0x1.f7cp-5, -0x1.2e4p-5, 0x0p+0
-	}},
-	{TENSOR_Q4_1, 0, 32, -0x1.d0a88p+2, {
-		-0x1.17bp-3, -0x1.166p-2, -0x1.aedp-3, -0x1.30ep-3, -0x1.22f8p-2, -0x1.c8p-3,
-		-0x1.4a1p-3, -0x1.2f9p-2, -0x1.e13p-3, -0x1.634p-3, -0x1.3c28p-2, -0x1.fa6p-3,
-		-0x1.7c7p-3, -0x1.48cp-2, -0x1.09c8p-2, -0x1.95ap-3, -0x1.aedp-3, -0x1.634p-3,
-		-0x1.30ep-3, -0x1.48cp-2, -0x1.22f8p-2, -0x1.09c8p-2, -0x1.e13p-3, -0x1.95ap-3,
-		-0x1.634p-3, -0x1.30ep-3, -0x1.3c28p-2, -0x1.22f8p-2, -0x1.09c8p-2, -0x1.c8p-3,
-		-0x1.95ap-3, -0x1.634p-3
-	}},
-	{TENSOR_Q5_0, 0, 32, 0x1.79dp-3, {
-		0x1.c56p-4, -0x1.93p-6, 0x1.2e4p-5, -0x1.93p-4, 0x1.477p-3, -0x1.60ap-3, 0x1.60ap-4,
-		-0x1.93p-5, -0x1.79dp-3, 0x1.2e4p-4, -0x1.f7cp-5, 0x0p+0, 0x1.f7cp-5, 0x1.f7cp-4,
-		0x1.79dp-3, -0x1.2e4p-3, 0x1.60ap-3, 0x0p+0, 0x1.2e4p-5, 0x1.f7cp-5, 0x1.60ap-4,
-		-0x1.2e4p-4, -0x1.93p-5, 0x1.60ap-3, -0x1.79dp-3, -0x1.477p-3, 0x1.f7cp-5, -0x1.93p-4,
-		-0x1.2e4p-4, -0x1.93p-5, 0x1.60ap-3, 0x1.93p-7
-	}},
-	{TENSOR_Q5_1, 0, 32, -0x1.04028p+2, {
-		-0x1.65ep-4, -0x1.a8p-6, 0x1.23cp-5, -0x1.984p-4, -0x1.38cp-5, -0x1.634p-3,
-		-0x1.3c28p-2, -0x1.9d8p-5, -0x1.7c7p-3, -0x1.48cp-2, -0x1.012p-4, -0x1.95ap-3,
-		-0x1.17bp-3, -0x1.166p-2, -0x1.bdp-7, 0x1.888p-5, -0x1.65ep-4, -0x1.09c8p-2,
-		-0x1.e13p-3, -0x1.5p-10, -0x1.634p-3, 0x1.888p-5, -0x1.caap-4, -0x1.65ep-4,
-		-0x1.09c8p-2, -0x1.a8p-6, -0x1.5p-10, 0x1.7ep-6, -0x1.30ep-3, -0x1.3c28p-2,
-		-0x1.22f8p-2, -0x1.09c8p-2
-	}},
-	{TENSOR_Q8_0, 0, 32, -0x1.151p+1, {
-		0x1.0b9ep+0, 0x1.801cp+0, -0x1.3166p+0, -0x1.79dp-1, -0x1.21a8p-2, 0x1.60ap-3,
-		0x1.4124p-1, 0x1.151p+0, 0x1.898ep+0, -0x1.27f4p+0, -0x1.66ecp-1, -0x1.f7cp-3,
-		0x1.ac3p-3, 0x1.5408p-1, 0x1.1e82p+0, -0x1.93p+0, -0x1.1e82p+0, -0x1.5408p-1,
-		-0x1.ac3p-3, 0x1.f7cp-3, 0x1.66ecp-1, 0x1.27f4p+0, -0x1.898ep+0, -0x1.151p+0,
-		-0x1.4124p-1, -0x1.60ap-3, 0x1.21a8p-2, 0x1.79dp-1, 0x1.3166p+0, -0x1.801cp+0,
-		-0x1.0b9ep+0, -0x1.2e4p-1
-	}},
-	{TENSOR_Q4_K, 0, 20, 0x1.ad357ep+11, {
-		0x1.4912ep+4, 0x1.05f9p+4, 0x1.2a92cp+4, 0x1.fcdep+2, 0x1.0328p+3, 0x1.0b07p+3,
-		0x1.92162p+4, 0x1.69bf4p+4, 0x1.aff18p+3, 0x1.83dd8p+3, 0x1.241dcp+3, 0x1.ed2p+1,
-		0x1.045c8p+4, 0x1.4bd1p+3, 0x1.82c64p+3, 0x1.5d4cp+2, 0x1.225a8p+3, 0x1.6ea78p+3,
-		0x1.7cd28p+3, 0x1.818b8p+3
-	}},
-	{TENSOR_Q5_K, 0, 20, 0x1.0616ddp+12, {
-		0x1.aaacep+4, 0x1.05f9p+4, 0x1.2a92cp+4, 0x1.275dp+3, 0x1.f36cp+2, 0x1.1ac5p+3,
-		0x1.92162p+4, 0x1.ead54p+4, 0x1.e70a8p+3, 0x1.62ce8p+3, 0x1.0cd8ep+4, 0x1.ed2p+1,
-		0x1.7b0bp+3, 0x1.1bf98p+4, 0x1.5ba92p+4, 0x1.5d4cp+2, 0x1.2b734p+4, 0x1.86448p+3,
-		0x1.946f8p+3, 0x1.99288p+3
-	}},
-	{TENSOR_Q6_K, 208, 20, 0x1.c5c4cp+5, {
-		-0x1.1996ap+4, 0x1.4dbcp+4, -0x1.2e4p+0, 0x1.6ba5p+1, -0x1.0878p+3, -0x1.c886p+2,
-		-0x1.2b1ap+5, 0x1.24cep+5, -0x1.56648p+3, 0x1.272a8p+4, -0x1.14468p+2, 0x1.477p+2,
-		0x1.08134p+3, -0x1.81afp+3, -0x1.7cf6p+2, 0x1.ac94cp+3, -0x1.8cb4p+3, 0x1.4cf28p+3,
-		-0x1.f7cp-2, -0x1.79dp-1
-	}}
-};
+} blocks[] = {
+	{TENSOR_Q4_0,
+	 0,
+	 32,
+	 -0x1.0878p-2,
+	 {-0x1.2e4p-5, 0x1.93p-6,	0x1.60ap-4,	 -0x1.93p-5,  0x1.93p-7,
+	  0x1.2e4p-4,  -0x1.f7cp-5, 0x0p+0,		 0x1.f7cp-5,  -0x1.2e4p-4,
+	  -0x1.93p-7,  0x1.93p-5,	-0x1.60ap-4, -0x1.93p-6,  0x1.2e4p-5,
+	  -0x1.93p-4,  -0x1.2e4p-5, -0x1.93p-7,	 0x1.93p-7,	  0x1.93p-5,
+	  0x1.2e4p-4,  -0x1.93p-4,	-0x1.f7cp-5, -0x1.2e4p-5, -0x1.93p-7,
+	  0x1.93p-6,   0x1.93p-5,	0x1.2e4p-4,	 -0x1.60ap-4, -0x1.f7cp-5,
+	  -0x1.2e4p-5, 0x0p+0}},
+	{TENSOR_Q4_1,
+	 0,
+	 32,
+	 -0x1.d0a88p+2,
+	 {-0x1.17bp-3,	-0x1.166p-2,  -0x1.aedp-3,	-0x1.30ep-3,  -0x1.22f8p-2,
+	  -0x1.c8p-3,	-0x1.4a1p-3,  -0x1.2f9p-2,	-0x1.e13p-3,  -0x1.634p-3,
+	  -0x1.3c28p-2, -0x1.fa6p-3,  -0x1.7c7p-3,	-0x1.48cp-2,  -0x1.09c8p-2,
+	  -0x1.95ap-3,	-0x1.aedp-3,  -0x1.634p-3,	-0x1.30ep-3,  -0x1.48cp-2,
+	  -0x1.22f8p-2, -0x1.09c8p-2, -0x1.e13p-3,	-0x1.95ap-3,  -0x1.634p-3,
+	  -0x1.30ep-3,	-0x1.3c28p-2, -0x1.22f8p-2, -0x1.09c8p-2, -0x1.c8p-3,
+	  -0x1.95ap-3,	-0x1.634p-3}},
+	{TENSOR_Q5_0,
+	 0,
+	 32,
+	 0x1.79dp-3,
+	 {0x1.c56p-4,  -0x1.93p-6,	0x1.2e4p-5, -0x1.93p-4,	 0x1.477p-3,
+	  -0x1.60ap-3, 0x1.60ap-4,	-0x1.93p-5, -0x1.79dp-3, 0x1.2e4p-4,
+	  -0x1.f7cp-5, 0x0p+0,		0x1.f7cp-5, 0x1.f7cp-4,	 0x1.79dp-3,
+	  -0x1.2e4p-3, 0x1.60ap-3,	0x0p+0,		0x1.2e4p-5,	 0x1.f7cp-5,
+	  0x1.60ap-4,  -0x1.2e4p-4, -0x1.93p-5, 0x1.60ap-3,	 -0x1.79dp-3,
+	  -0x1.477p-3, 0x1.f7cp-5,	-0x1.93p-4, -0x1.2e4p-4, -0x1.93p-5,
+	  0x1.60ap-3,  0x1.93p-7}},
+	{TENSOR_Q5_1,
+	 0,
+	 32,
+	 -0x1.04028p+2,
+	 {-0x1.65ep-4,	-0x1.a8p-6,	  0x1.23cp-5,	-0x1.984p-4, -0x1.38cp-5,
+	  -0x1.634p-3,	-0x1.3c28p-2, -0x1.9d8p-5,	-0x1.7c7p-3, -0x1.48cp-2,
+	  -0x1.012p-4,	-0x1.95ap-3,  -0x1.17bp-3,	-0x1.166p-2, -0x1.bdp-7,
+	  0x1.888p-5,	-0x1.65ep-4,  -0x1.09c8p-2, -0x1.e13p-3, -0x1.5p-10,
+	  -0x1.634p-3,	0x1.888p-5,	  -0x1.caap-4,	-0x1.65ep-4, -0x1.09c8p-2,
+	  -0x1.a8p-6,	-0x1.5p-10,	  0x1.7ep-6,	-0x1.30ep-3, -0x1.3c28p-2,
+	  -0x1.22f8p-2, -0x1.09c8p-2}},
+	{TENSOR_Q8_0,
+	 0,
+	 32,
+	 -0x1.151p+1,
+	 {0x1.0b9ep+0,	0x1.801cp+0,  -0x1.3166p+0, -0x1.79dp-1, -0x1.21a8p-2,
+	  0x1.60ap-3,	0x1.4124p-1,  0x1.151p+0,	0x1.898ep+0, -0x1.27f4p+0,
+	  -0x1.66ecp-1, -0x1.f7cp-3,  0x1.ac3p-3,	0x1.5408p-1, 0x1.1e82p+0,
+	  -0x1.93p+0,	-0x1.1e82p+0, -0x1.5408p-1, -0x1.ac3p-3, 0x1.f7cp-3,
+	  0x1.66ecp-1,	0x1.27f4p+0,  -0x1.898ep+0, -0x1.151p+0, -0x1.4124p-1,
+	  -0x1.60ap-3,	0x1.21a8p-2,  0x1.79dp-1,	0x1.3166p+0, -0x1.801cp+0,
+	  -0x1.0b9ep+0, -0x1.2e4p-1}},
+	{TENSOR_Q4_K,
+	 0,
+	 20,
+	 0x1.ad357ep+11,
+	 {0x1.4912ep+4, 0x1.05f9p+4,  0x1.2a92cp+4, 0x1.fcdep+2,  0x1.0328p+3,
+	  0x1.0b07p+3,	0x1.92162p+4, 0x1.69bf4p+4, 0x1.aff18p+3, 0x1.83dd8p+3,
+	  0x1.241dcp+3, 0x1.ed2p+1,	  0x1.045c8p+4, 0x1.4bd1p+3,  0x1.82c64p+3,
+	  0x1.5d4cp+2,	0x1.225a8p+3, 0x1.6ea78p+3, 0x1.7cd28p+3, 0x1.818b8p+3}},
+	{TENSOR_Q5_K,
+	 0,
+	 20,
+	 0x1.0616ddp+12,
+	 {0x1.aaacep+4, 0x1.05f9p+4,  0x1.2a92cp+4, 0x1.275dp+3,  0x1.f36cp+2,
+	  0x1.1ac5p+3,	0x1.92162p+4, 0x1.ead54p+4, 0x1.e70a8p+3, 0x1.62ce8p+3,
+	  0x1.0cd8ep+4, 0x1.ed2p+1,	  0x1.7b0bp+3,	0x1.1bf98p+4, 0x1.5ba92p+4,
+	  0x1.5d4cp+2,	0x1.2b734p+4, 0x1.86448p+3, 0x1.946f8p+3, 0x1.99288p+3}},
+	{TENSOR_Q6_K,
+	 208,
+	 20,
+	 0x1.c5c4cp+5,
+	 {-0x1.1996ap+4, 0x1.4dbcp+4,  -0x1.2e4p+0,	 0x1.6ba5p+1,	-0x1.0878p+3,
+	  -0x1.c886p+2,	 -0x1.2b1ap+5, 0x1.24cep+5,	 -0x1.56648p+3, 0x1.272a8p+4,
+	  -0x1.14468p+2, 0x1.477p+2,   0x1.08134p+3, -0x1.81afp+3,	-0x1.7cf6p+2,
+	  0x1.ac94cp+3,	 -0x1.8cb4p+3, 0x1.4cf28p+3, -0x1.f7cp-2,	-0x1.79dp-1}}};
 
 static void
 put_half(unsigned char *bytes, float value)
@@ -110,7 +131,8 @@ test_blocks(void)
 		size_t		bytes = (size_t) tensor_block_bytes(type);
 		int			elements = tensor_block_elements(type);
 		unsigned char *block = exact_alloc(3 * bytes + 1);
-		float	   *values = exact_alloc((size_t) elements * 3 * sizeof(float));
+		float	   *values = exact_alloc((size_t) elements * 3 *
+										 sizeof(float));
 		double		sum = 0;
 
 		/* three equal blocks, at an odd address */
@@ -118,9 +140,10 @@ test_blocks(void)
 			block[1 + k] = (unsigned char) (k % bytes * 37 + 11);
 		for (int k = 0; k < 3; k++)
 		{
-			put_half(block + 1 + (size_t) k * bytes + blocks[i].scale_at, 0.0123f);
-			if (type == TENSOR_Q4_1 || type == TENSOR_Q5_1 || type == TENSOR_Q4_K ||
-				type == TENSOR_Q5_K)
+			put_half(block + 1 + (size_t) k * bytes + blocks[i].scale_at,
+					 0.0123f);
+			if (type == TENSOR_Q4_1 || type == TENSOR_Q5_1 ||
+				type == TENSOR_Q4_K || type == TENSOR_Q5_K)
 				put_half(block + 3 + (size_t) k * bytes, -0.321f);
 		}
 		tensor_to_floats(type, block + 1, (size_t) elements * 3, values);
@@ -135,7 +158,8 @@ test_blocks(void)
 			sum += values[k];
 		CHECK(fabs(sum - blocks[i].sum) < 1e-9 * fabs(sum), "%s: sum %a, not %a", name, sum,
 			  blocks[i].sum);
-		CHECK(memcmp(values, values + 2 * elements, (size_t) elements * sizeof(float)) == 0,
+		CHECK(memcmp(values, values + 2 * elements,
+					 (size_t) elements * sizeof(float)) == 0,
 			  "%s: equal blocks differ", name);
 		free(block);
 		free(values);
@@ -157,8 +181,10 @@ expect_number(TensorType type, const char *bytes, double expected)
 			memcpy(copy + shift + (size_t) i * size, bytes, size);
 		tensor_to_floats(type, copy + shift, 3, values);
 		for (int i = 0; i < 3; i++)
-			CHECK(values[i] == (float) expected && !signbit(values[i]) == !signbit(expected),
-				  "%s: %a, not %a", tensor_type_name(type), values[i], expected);
+			CHECK(values[i] == (float) expected &&
+					  !signbit(values[i]) == !signbit(expected),
+				  "%s: %a, not %a", tensor_type_name(type), values[i],
+				  expected);
 		free(copy);
 	}
 }
@@ -238,8 +264,10 @@ test_bfloat16(void)
 		else
 			CHECK(rounded == ((bits & 0xFFFF) < 0x8000 ? below : above), "%08x", bits);
 	}
-	CHECK(float_to_bfloat(INFINITY) == 0x7F80 && float_to_bfloat(-0.0f) == 0x8000 &&
-		  float_to_bfloat(0x1.fffffep127f) == 0x7F80, "the ends");
+	CHECK(float_to_bfloat(INFINITY) == 0x7F80 &&
+			  float_to_bfloat(-0.0f) == 0x8000 &&
+			  float_to_bfloat(0x1.fffffep127f) == 0x7F80,
+		  "the ends");
 }
 
 static Arena arena;
@@ -249,7 +277,8 @@ static bool
 sized(Tensor tensor, uint64_t elements, uint64_t bytes)
 {
 	memset(&fault, 0, sizeof(fault));
-	return tensor_set_size(&tensor, &fault) && tensor.elements == elements && tensor.bytes == bytes;
+	return tensor_set_size(&tensor, &fault) && tensor.elements == elements &&
+		   tensor.bytes == bytes;
 }
 
 static void
@@ -271,8 +300,8 @@ test_sizes(void)
 }
 
 static void
-expect_list(const char *what, Tensor *tensors, size_t count, uint64_t start, uint64_t end,
-			uint64_t alignment, const char *detail)
+expect_list(const char *what, Tensor *tensors, size_t count, uint64_t start,
+			uint64_t end, uint64_t alignment, const char *detail)
 {
 	Tensor	   *copies = exact_alloc(count * sizeof(Tensor));
 	TensorList	list = {copies, count, NULL};
@@ -287,7 +316,10 @@ expect_list(const char *what, Tensor *tensors, size_t count, uint64_t start, uin
 	free(copies);
 }
 
-#define AT(name, offset, bytes) {name, TENSOR_U8, 0, 1, {bytes}, bytes, offset, bytes}
+#define AT(name, offset, bytes)                              \
+	{                                                        \
+		name, TENSOR_U8, 0, 1, {bytes}, bytes, offset, bytes \
+	}
 
 static void
 test_lists(void)

@@ -132,8 +132,8 @@ resize(void *context, void *block, size_t size)
 }
 
 static bool
-compile(Arena *arena, Tokenizer *tokenizer, const char *normalizer, const char *pattern,
-		FormatFault *fault)
+compile(Arena *arena, Tokenizer *tokenizer, const char *normalizer,
+		const char *pattern, FormatFault *fault)
 {
 	char		json[1000];
 	TokenizerImage image;
@@ -145,13 +145,14 @@ compile(Arena *arena, Tokenizer *tokenizer, const char *normalizer, const char *
 		snprintf(json, sizeof(json), "{\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":{\"Regex\":\"%s\"},"
 				 "\"behavior\":\"Isolated\",\"invert\":false},\"model\":{\"type\":\"WordLevel\","
 				 "\"vocab\":{\"u\":0},\"unk_token\":\"u\"}}", pattern);
-	return tokenizer_compile(arena, json, strlen(json), NULL, &image, fault) == FORMAT_OK &&
-		tokenizer_open(tokenizer, image.bytes, image.size);
+	return tokenizer_compile(arena, json, strlen(json), NULL, &image, fault) ==
+			   FORMAT_OK &&
+		   tokenizer_open(tokenizer, image.bytes, image.size);
 }
 
 static void
-test_pattern(Arena *arena, TokenizerScratch *scratch, const char *pattern, const char *text,
-			 const char *pieces)
+test_pattern(Arena *arena, TokenizerScratch *scratch, const char *pattern,
+			 const char *text, const char *pieces)
 {
 	TokenizerEncoding encoding = {.offsets = TOKENIZER_BYTES};
 	TokenizerTokens tokens;
@@ -168,18 +169,20 @@ test_pattern(Arena *arena, TokenizerScratch *scratch, const char *pattern, const
 		free(exact);
 		return;
 	}
-	CHECK(tokenizer_encode(&tokenizer, exact, length, &encoding, scratch, &tokens) == TOKENIZER_OK,
+	CHECK(tokenizer_encode(&tokenizer, exact, length, &encoding, scratch,
+						   &tokens) == TOKENIZER_OK,
 		  "%s", pattern);
 	for (uint32_t i = 0; i < tokens.count; i++)
-		snprintf(got + strlen(got), sizeof(got) - strlen(got), "%s%u-%u", i > 0 ? " " : "",
-				 tokens.tokens[i].start, tokens.tokens[i].start + tokens.tokens[i].length);
+		snprintf(got + strlen(got), sizeof(got) - strlen(got), "%s%u-%u",
+				 i > 0 ? " " : "", tokens.tokens[i].start,
+				 tokens.tokens[i].start + tokens.tokens[i].length);
 	CHECK(strcmp(got, pieces) == 0, "%s on \"%s\": %s, not %s", pattern, text, got, pieces);
 	free(exact);
 }
 
 static void
-test_normalizer(Arena *arena, TokenizerScratch *scratch, const char *name, const char *text,
-				const char *wanted)
+test_normalizer(Arena *arena, TokenizerScratch *scratch, const char *name,
+				const char *text, const char *wanted)
 {
 	Tokenizer	tokenizer;
 	FormatFault fault;
@@ -187,8 +190,9 @@ test_normalizer(Arena *arena, TokenizerScratch *scratch, const char *name, const
 	size_t		length = 0;
 
 	CHECK(compile(arena, &tokenizer, name, NULL, &fault), "%s", name);
-	CHECK(normalize_text(&tokenizer, scratch, (const unsigned char *) text, strlen(text), &result,
-						 &length) == TOKENIZER_OK, "%s", name);
+	CHECK(normalize_text(&tokenizer, scratch, (const unsigned char *) text,
+						 strlen(text), &result, &length) == TOKENIZER_OK,
+		  "%s", name);
 	CHECK(length == strlen(wanted) && memcmp(result, wanted, length) == 0, "%s of \"%s\": \"%.*s\", not \"%s\"",
 		  name, text, (int) length, (const char *) result, wanted);
 }
@@ -211,8 +215,9 @@ test_graphemes(void)
 
 	for (size_t i = 0; i < COUNT(clusters); i++)
 	{
-		uint32_t	end = grapheme_end((const unsigned char *) clusters[i].text, 0,
-									   (uint32_t) strlen(clusters[i].text));
+		uint32_t	end =
+			   grapheme_end((const unsigned char *) clusters[i].text, 0,
+							(uint32_t) strlen(clusters[i].text));
 
 		CHECK(end == clusters[i].end, "cluster %zu ends at %u, not %u", i, end, clusters[i].end);
 	}
@@ -241,9 +246,11 @@ main(void)
 	tokenizer_scratch_begin(&scratch, resize, NULL, NULL, NULL);
 	arena_begin(&arena, arena_malloc, arena_free, NULL, (size_t) 1 << 30);
 	for (size_t i = 0; i < COUNT(patterns); i++)
-		test_pattern(&arena, &scratch, patterns[i].pattern, patterns[i].text, patterns[i].pieces);
+		test_pattern(&arena, &scratch, patterns[i].pattern, patterns[i].text,
+					 patterns[i].pieces);
 	for (size_t i = 0; i < COUNT(normal); i++)
-		test_normalizer(&arena, &scratch, normal[i].normalizer, normal[i].text, normal[i].result);
+		test_normalizer(&arena, &scratch, normal[i].normalizer, normal[i].text,
+						normal[i].result);
 	for (size_t i = 0; i < COUNT(refused); i++)
 	{
 		Tokenizer	tokenizer;

@@ -68,11 +68,12 @@ resize(void *context, void *block, size_t size)
 }
 
 static bool
-compile(Arena *arena, Tokenizer *tokenizer, TokenizerImage *image, const char *json,
-		FormatFault *fault)
+compile(Arena *arena, Tokenizer *tokenizer, TokenizerImage *image,
+		const char *json, FormatFault *fault)
 {
-	return tokenizer_compile(arena, json, strlen(json), NULL, image, fault) == FORMAT_OK &&
-		tokenizer_open(tokenizer, image->bytes, image->size);
+	return tokenizer_compile(arena, json, strlen(json), NULL, image, fault) ==
+			   FORMAT_OK &&
+		   tokenizer_open(tokenizer, image->bytes, image->size);
 }
 
 static void
@@ -88,7 +89,8 @@ show(const TokenizerTokens *tokens, char *out, size_t size)
 static void
 test_cases(const Tokenizer *tokenizer, TokenizerScratch *scratch)
 {
-	TokenizerEncoding encoding = {true, TOKENIZER_CHARACTERS, TOKENIZER_LIMIT_NONE, 0};
+	TokenizerEncoding encoding = {true, TOKENIZER_CHARACTERS,
+								  TOKENIZER_LIMIT_NONE, 0};
 
 	/* twice: the second time words come from the cache */
 	for (size_t i = 0; i < 2 * COUNT(cases); i++)
@@ -101,12 +103,15 @@ test_cases(const Tokenizer *tokenizer, TokenizerScratch *scratch)
 		char		got[400];
 
 		memcpy(exact, one->text, length);
-		CHECK(tokenizer_encode(tokenizer, exact, length, &encoding, scratch, &tokens) == TOKENIZER_OK,
+		CHECK(tokenizer_encode(tokenizer, exact, length, &encoding, scratch,
+							   &tokens) == TOKENIZER_OK,
 			  "\"%s\"", one->text);
 		show(&tokens, got, sizeof(got));
 		CHECK(strcmp(got, one->tokens) == 0, "\"%s\": %s, not %s", one->text, got, one->tokens);
-		CHECK(tokenizer_count(tokenizer, exact, length, &encoding, scratch, &count) == TOKENIZER_OK &&
-			  count == tokens.count, "\"%s\": %u counted", one->text, count);
+		CHECK(tokenizer_count(tokenizer, exact, length, &encoding, scratch,
+							  &count) == TOKENIZER_OK &&
+				  count == tokens.count,
+			  "\"%s\": %u counted", one->text, count);
 		free(exact);
 	}
 }
@@ -154,9 +159,12 @@ test_face(const Tokenizer *tokenizer)
 		  tokenizer_id(tokenizer, "nope", 4) == -1, "ids by text");
 	CHECK(tokenizer_special(tokenizer, TOKENIZER_UNK) == 0, "the unknown token");
 	CHECK(tokenizer_special(tokenizer, TOKENIZER_MASK) == -1, "a mask where there is none");
-	CHECK(tokenizer_is_special(tokenizer, 13) && !tokenizer_is_special(tokenizer, 14) &&
-		  !tokenizer_is_special(tokenizer, 1), "special tokens");
-	CHECK(tokenizer_max_length(tokenizer) == 5 && tokenizer_added_count(tokenizer) == 2,
+	CHECK(tokenizer_is_special(tokenizer, 13) &&
+			  !tokenizer_is_special(tokenizer, 14) &&
+			  !tokenizer_is_special(tokenizer, 1),
+		  "special tokens");
+	CHECK(tokenizer_max_length(tokenizer) == 5 &&
+			  tokenizer_added_count(tokenizer) == 2,
 		  "length and template");
 }
 
@@ -203,7 +211,8 @@ test_refused(Arena *arena)
 }
 
 static void
-test_bad_texts(Arena *arena, const Tokenizer *tokenizer, TokenizerScratch *scratch)
+test_bad_texts(Arena *arena, const Tokenizer *tokenizer,
+			   TokenizerScratch *scratch)
 {
 	TokenizerEncoding encoding = {.limit = TOKENIZER_LIMIT_NONE};
 	TokenizerTokens tokens;
@@ -239,8 +248,9 @@ test_vocabulary(Arena *arena, TokenizerScratch *scratch)
 	FormatFault fault;
 	char		got[200];
 
-	CHECK(tokenizer_compile_vocabulary(arena, text, sizeof(text) - 1, &options, NULL, &image,
-									   &fault) == FORMAT_OK, "%s", fault.detail);
+	CHECK(tokenizer_compile_vocabulary(arena, text, sizeof(text) - 1, &options,
+									   NULL, &image, &fault) == FORMAT_OK,
+		  "%s", fault.detail);
 	CHECK(tokenizer_open(&tokenizer, image.bytes, image.size), "vocab.txt does not open");
 	CHECK(tokenizer_encode(&tokenizer, "Alphax BETA gamma ?", 19, &encoding, scratch, &tokens) ==
 		  TOKENIZER_OK, "vocab.txt");
@@ -258,7 +268,8 @@ test_vocabulary(Arena *arena, TokenizerScratch *scratch)
 static void
 test_memory(const Tokenizer *tokenizer)
 {
-	TokenizerEncoding encoding = {true, TOKENIZER_CHARACTERS, TOKENIZER_LIMIT_NONE, 0};
+	TokenizerEncoding encoding = {true, TOKENIZER_CHARACTERS,
+								  TOKENIZER_LIMIT_NONE, 0};
 	FormatFault fault;
 	bool		done = false;
 
@@ -270,8 +281,9 @@ test_memory(const Tokenizer *tokenizer)
 		TokenizerStatus status;
 
 		tokenizer_scratch_begin(&scratch, resize, &left, NULL, NULL);
-		status = tokenizer_encode(tokenizer, cases[5].text, strlen(cases[5].text), &encoding,
-								  &scratch, &tokens);
+		status = tokenizer_encode(tokenizer, cases[5].text,
+								  strlen(cases[5].text), &encoding, &scratch,
+								  &tokens);
 		done = status == TOKENIZER_OK;
 		CHECK(done || status == TOKENIZER_OUT_OF_MEMORY, "status %d after %zu allocations", status,
 			  most);
@@ -279,14 +291,16 @@ test_memory(const Tokenizer *tokenizer)
 	}
 	CHECK(done, "encoding never had enough memory");
 	done = false;
-	for (size_t limit = 1000; !done && limit < (size_t) 1 << 26; limit += limit / 7)
+	for (size_t limit = 1000; !done && limit < (size_t) 1 << 26;
+		 limit += limit / 7)
 	{
 		Arena		arena;
 		TokenizerImage image;
 		FormatStatus status;
 
 		arena_begin(&arena, arena_malloc, arena_free, NULL, limit);
-		status = tokenizer_compile(&arena, bert, strlen(bert), NULL, &image, &fault);
+		status = tokenizer_compile(&arena, bert, strlen(bert), NULL, &image,
+								   &fault);
 		done = status == FORMAT_OK;
 		CHECK(done || status == FORMAT_OUT_OF_MEMORY, "status %d with %zu bytes", status, limit);
 		arena_end(&arena);
@@ -298,7 +312,8 @@ test_memory(const Tokenizer *tokenizer)
 static void
 test_damage(const TokenizerImage *image, TokenizerScratch *scratch)
 {
-	TokenizerEncoding encoding = {true, TOKENIZER_CHARACTERS, TOKENIZER_LIMIT_NONE, 0};
+	TokenizerEncoding encoding = {true, TOKENIZER_CHARACTERS,
+								  TOKENIZER_LIMIT_NONE, 0};
 	uint64_t	seed = 20240229;
 	int			opened = 0;
 
@@ -317,8 +332,8 @@ test_damage(const TokenizerImage *image, TokenizerScratch *scratch)
 		if (tokenizer_open(&tokenizer, copy, image->size))
 		{
 			opened++;
-			tokenizer_encode(&tokenizer, cases[5].text, strlen(cases[5].text), &encoding, scratch,
-							 &tokens);
+			tokenizer_encode(&tokenizer, cases[5].text, strlen(cases[5].text),
+							 &encoding, scratch, &tokens);
 		}
 		free(copy);
 	}
@@ -344,7 +359,8 @@ count_call(void *context)
 static void
 test_interrupts(const Tokenizer *tokenizer)
 {
-	TokenizerEncoding encoding = {true, TOKENIZER_CHARACTERS, TOKENIZER_LIMIT_NONE, 0};
+	TokenizerEncoding encoding = {true, TOKENIZER_CHARACTERS,
+								  TOKENIZER_LIMIT_NONE, 0};
 	const size_t size = 1 << 20;
 	char	   *text = exact_alloc(size);
 	int			calls = 0;
@@ -355,8 +371,10 @@ test_interrupts(const Tokenizer *tokenizer)
 	for (size_t i = 0; i < size; i += 4)
 		memcpy(text + i, "cat ", 4);
 	tokenizer_scratch_begin(&scratch, resize, NULL, count_call, &calls);
-	CHECK(tokenizer_encode(tokenizer, text, size, &encoding, &scratch, &tokens) == TOKENIZER_OK &&
-		  tokens.count == size / 4 + 2, "a megabyte of cats: %u tokens", tokens.count);
+	CHECK(tokenizer_encode(tokenizer, text, size, &encoding, &scratch,
+						   &tokens) == TOKENIZER_OK &&
+			  tokens.count == size / 4 + 2,
+		  "a megabyte of cats: %u tokens", tokens.count);
 	CHECK(calls >= 16, "%d interrupt calls in a megabyte", calls);
 	tokenizer_scratch_trim(&scratch);
 	tokenizer_scratch_end(&scratch);

@@ -77,12 +77,15 @@ end_model(Model *model)
 }
 
 static TransformerStatus
-give(Model *model, const char *name, int64_t rows, int64_t columns, float value)
+give(Model *model, const char *name, int64_t rows, int64_t columns,
+	 float value)
 {
 	int64_t		shape[2] = {rows, columns};
 	size_t		count = rows * (columns > 0 ? columns : 1);
 	float	   *values = exact_alloc(sizeof(float) * count);
-	TransformerStatus status = transformer_tensor_begin(model->packer, name, columns > 0 ? 2 : 1, shape);
+	TransformerStatus status = transformer_tensor_begin(model->packer, name,
+														columns > 0 ? 2 : 1,
+														shape);
 	Random		random;
 
 	random_seed(&random, count);
@@ -127,8 +130,9 @@ give_bert(Model *model, int hidden, int layers)
 			char		name[100];
 
 			snprintf(name, sizeof(name), "encoder.layer.%d.%s", l, tensors[i].name);
-			CHECK(give(model, name, tensors[i].rows * hidden, tensors[i].columns * hidden, 0) ==
-				  TRANSFORMER_OK, "%s: %s", name, transformer_packer_message(model->packer));
+			CHECK(give(model, name, tensors[i].rows * hidden,
+					   tensors[i].columns * hidden, 0) == TRANSFORMER_OK,
+				  "%s: %s", name, transformer_packer_message(model->packer));
 		}
 	}
 }
@@ -139,7 +143,8 @@ test_options(void)
 	TransformerConfig config;
 
 	CHECK(transformer_begin(&config, "gpt9") == TRANSFORMER_UNKNOWN, "an architecture that does not exist");
-	for (const char *const *family = transformer_families(); *family != NULL; family++)
+	for (const char *const *family = transformer_families(); *family != NULL;
+		 family++)
 		CHECK(transformer_begin(&config, *family) == TRANSFORMER_OK, "%s", *family);
 	transformer_begin(&config, "bert");
 	CHECK(transformer_number(&config, "no_such_option", 1) == TRANSFORMER_UNKNOWN, "an unknown option");
@@ -240,40 +245,48 @@ test_encoding(void)
 
 	/* scratch holds nothing between calls */
 	memset(scratch, 0xFF, transformer_scratch_bytes(&model.plan, LONG));
-	transformer_encode(&model.plan, model.packed, &batch, &output, scratch, NULL);
+	transformer_encode(&model.plan, model.packed, &batch, &output, scratch,
+					   NULL);
 	CHECK(memcmp(once, to, sizeof(float) * (LONG + 10) * HIDDEN) == 0, "scratch shows");
 	output.pooling = POOLING_LAST;
 	CHECK(transformer_encode(&model.plan, model.packed, &batch, &output, scratch, NULL) == TRANSFORMER_OK, "last");
 	for (int t = 0; t < 3; t++)
-		CHECK(memcmp(to + t * HIDDEN, once + (offsets[t + 1] - 1) * HIDDEN, sizeof(float) * HIDDEN) == 0,
+		CHECK(memcmp(to + t * HIDDEN, once + (offsets[t + 1] - 1) * HIDDEN,
+					 sizeof(float) * HIDDEN) == 0,
 			  "the last token of text %d is not as in the whole", t);
 
 	ids[7] = 50;
-	CHECK(transformer_encode(&model.plan, model.packed, &batch, &output, scratch, NULL) ==
-		  TRANSFORMER_INVALID, "an id beyond the vocabulary");
+	CHECK(transformer_encode(&model.plan, model.packed, &batch, &output,
+							 scratch, NULL) == TRANSFORMER_INVALID,
+		  "an id beyond the vocabulary");
 	ids[7] = -1;
-	CHECK(transformer_encode(&model.plan, model.packed, &batch, &output, scratch, NULL) ==
-		  TRANSFORMER_INVALID, "an id below zero");
+	CHECK(transformer_encode(&model.plan, model.packed, &batch, &output,
+							 scratch, NULL) == TRANSFORMER_INVALID,
+		  "an id below zero");
 	ids[7] = 1;
 	types[7] = 2;
-	CHECK(transformer_encode(&model.plan, model.packed, &batch, &output, scratch, NULL) ==
-		  TRANSFORMER_INVALID, "a type beyond the table");
+	CHECK(transformer_encode(&model.plan, model.packed, &batch, &output,
+							 scratch, NULL) == TRANSFORMER_INVALID,
+		  "a type beyond the table");
 	types[7] = 0;
 	offsets[1] = 0;
-	CHECK(transformer_encode(&model.plan, model.packed, &batch, &output, scratch, NULL) ==
-		  TRANSFORMER_INVALID, "an empty text");
+	CHECK(transformer_encode(&model.plan, model.packed, &batch, &output,
+							 scratch, NULL) == TRANSFORMER_INVALID,
+		  "an empty text");
 	offsets[1] = 4;
 	CHECK(transformer_most_tokens(&model.plan) == 3000, "places");
 
 	/* stopped at the first check, and at a later one */
 	calls = 0;
-	CHECK(transformer_encode(&model.plan, model.packed, &batch, &output, scratch, &interrupt) ==
-		  TRANSFORMER_STOPPED, "did not stop");
+	CHECK(transformer_encode(&model.plan, model.packed, &batch, &output,
+							 scratch, &interrupt) == TRANSFORMER_STOPPED,
+		  "did not stop");
 	CHECK(calls == 1, "asked %d times", calls);
 	calls = 0;
 	stop = 3;
-	CHECK(transformer_encode(&model.plan, model.packed, &batch, &output, scratch, &interrupt) ==
-		  TRANSFORMER_STOPPED, "did not stop");
+	CHECK(transformer_encode(&model.plan, model.packed, &batch, &output,
+							 scratch, &interrupt) == TRANSFORMER_STOPPED,
+		  "did not stop");
 	free(ids);
 	free(types);
 	free(to);

@@ -15,7 +15,9 @@
 #include "check.h"
 #include "encoder/vocabulary/weighting.h"
 
-static const DocumentTotals document = {.length = 10, .distinct = 5, .max_count = 4};
+static const DocumentTotals document = {.length = 10,
+										.distinct = 5,
+										.max_count = 4};
 static const CorpusTotals corpus = {.documents = 8, .max_documents = 6};
 
 static int
@@ -31,7 +33,8 @@ place(const char *const *names, const char *name)
 static void
 check_value(const char *name, double base, double value, double expected)
 {
-	CHECK(fabs(value - expected) <= 1e-14 * fabs(expected) || value == expected,
+	CHECK(fabs(value - expected) <= 1e-14 * fabs(expected) ||
+			  value == expected,
 		  "%s to base %g is %.17g, not %.17g", name, base, value, expected);
 }
 
@@ -39,7 +42,8 @@ static void
 check_tf(const char *name, double base, double count, double expected)
 {
 	check_value(name, base,
-				tf_weight(place(tf_names, name), weighting_log_scale(base), count, &document),
+				tf_weight(place(tf_names, name), weighting_log_scale(base),
+						  count, &document),
 				expected);
 }
 
@@ -47,7 +51,8 @@ static void
 check_idf(const char *name, double base, double documents, double expected)
 {
 	check_value(name, base,
-				idf_weight(place(idf_names, name), weighting_log_scale(base), documents, &corpus),
+				idf_weight(place(idf_names, name), weighting_log_scale(base),
+						   documents, &corpus),
 				expected);
 }
 

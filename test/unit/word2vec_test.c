@@ -49,10 +49,11 @@ test_step(const StepKernels *kernels, int stride, int count, Random *random)
 	const double h = 1e-5;
 	float	   *input = row_alloc(stride);
 	float	   *change = row_alloc(stride);
-	float	   *targets[STEP_MAX_TARGETS];
+	float	   *pulled = row_alloc(stride);
+	float	   *targets[STEP_MAX_TARGETS] = {NULL};
 	double	   *exact_input = exact_alloc(sizeof(double) * stride);
 	double	   *exact[STEP_MAX_TARGETS];
-	float		labels[STEP_MAX_TARGETS];
+	float		labels[STEP_MAX_TARGETS] = {0};
 	float		scores[STEP_MAX_TARGETS];
 
 	for (int i = 0; i < stride; i++)
@@ -66,21 +67,37 @@ test_step(const StepKernels *kernels, int stride, int count, Random *random)
 			exact[n][i] = targets[n][i] = random_float(random) - 0.5f;
 	}
 
-	kernels->step(stride, input, targets, labels, count, alpha, scores, change);
+	/* pulled alone, the input row moves alike and the targets do not */
+	memcpy(pulled, input, sizeof(float) * stride);
+	kernels->pull(stride, pulled, (const float *const *) targets, labels,
+				  count, alpha, change);
+	for (int n = 0; n < count; n++)
+		for (int i = 0; i < stride; i++)
+			CHECK(targets[n][i] == (float) exact[n][i],
+				  "%s: a target was moved", kernels->name);
+
+	kernels->step(stride, input, targets, labels, count, alpha, scores,
+				  change);
+	for (int i = 0; i < stride; i++)
+		CHECK(fabsf(pulled[i] - input[i]) < 1e-6f,
+			  "%s, stride %d, %d targets: pulled to %g, not %g",
+			  kernels->name, stride, count, pulled[i], input[i]);
 
 	for (int probe = 0; probe < 20; probe++)
 	{
 		int			i = random_below(random, stride);
 		int			n = random_below(random, count);
 		double	   *weight = probe % 2 ? &exact_input[i] : &exact[n][i];
-		double		moved = probe % 2 ? input[i] - exact_input[i] : targets[n][i] - exact[n][i];
+		double		moved = probe % 2 ? input[i] - exact_input[i]
+									  : targets[n][i] - exact[n][i];
 		double		before = *weight;
 		double		slope;
 
 		*weight = before + h;
 		slope = loss_of(stride, exact_input, exact, labels, count);
 		*weight = before - h;
-		slope = (slope - loss_of(stride, exact_input, exact, labels, count)) / (2 * h);
+		slope = (slope - loss_of(stride, exact_input, exact, labels, count)) /
+				(2 * h);
 		*weight = before;
 		CHECK(fabs(moved + alpha * slope) < 1e-6,
 			  "%s, stride %d, %d targets: moved by %g, not %g", kernels->name,
@@ -92,8 +109,66 @@ test_step(const StepKernels *kernels, int stride, int count, Random *random)
 		free(exact[n]);
 	}
 	free(input);
+	free(pulled);
 	free(change);
 	free(exact_input);
+}
+
+/*
+ * Sums and moves of many rows are those of one row after the other, to the
+ * bit, a row that is there twice included.
+ */
+static void
+test_rows(const StepKernels *kernels, int stride, Random *random)
+{
+	enum
+	{
+		ROWS = 5,
+		DIFFERENT = 4
+	};
+	float	   *rows[ROWS];
+	float	   *one_by_one[ROWS];
+	float	   *to = row_alloc(stride);
+	float	   *copy = row_alloc(stride);
+	float	   *exact = row_alloc(stride);
+
+	for (int n = 0; n < DIFFERENT; n++)
+	{
+		rows[n] = row_alloc(stride);
+		one_by_one[n] = row_alloc(stride);
+		for (int i = 0; i < stride; i++)
+			rows[n][i] = one_by_one[n][i] = random_float(random) - 0.5f;
+	}
+	rows[DIFFERENT] = rows[1];
+	one_by_one[DIFFERENT] = one_by_one[1];
+	for (int i = 0; i < stride; i++)
+		exact[i] = to[i] = random_float(random) - 0.5f;
+
+	kernels->sum(stride, to, (const float *const *) rows, ROWS);
+	for (int n = 0; n < ROWS; n++)
+		kernels->add(stride, exact, one_by_one[n], 1);
+	CHECK(memcmp(to, exact, sizeof(float) * stride) == 0,
+		  "%s, stride %d: another sum", kernels->name, stride);
+
+	kernels->scale(stride, to, 0.25f, copy);
+	for (int i = 0; i < stride; i++)
+		CHECK(to[i] == exact[i] * 0.25f && copy[i] == to[i],
+			  "%s, stride %d: scaled to %g", kernels->name, stride, to[i]);
+
+	kernels->move(stride, rows, ROWS, to);
+	for (int n = 0; n < ROWS; n++)
+		kernels->add(stride, one_by_one[n], to, 1);
+	for (int n = 0; n < DIFFERENT; n++)
+	{
+		CHECK(memcmp(rows[n], one_by_one[n], sizeof(float) * stride) == 0,
+			  "%s, stride %d: row %d moved otherwise", kernels->name, stride,
+			  n);
+		free(rows[n]);
+		free(one_by_one[n]);
+	}
+	free(to);
+	free(copy);
+	free(exact);
 }
 
 /* Copies of the first rows; to be freed by the caller. */
@@ -148,7 +223,8 @@ test_replicas(const StepKernels *kernels, Random *random)
 		for (int d = 0; d < STRIDE; d++)
 			row[d] += more;
 		sums[r] += more;
-		waited[w][r] = joins[w].count > 0 || r >= copies[w] ? 0 : waited[w][r] + 1;
+		waited[w][r] = joins[w].count > 0 || r >= copies[w] ? 0
+															: waited[w][r] + 1;
 		CHECK(waited[w][r] < LONGEST, "%s: no join after %d uses", kernels->name, waited[w][r]);
 		joins_run(&joins[w]);
 		CHECK(waited[w][r] > 0 || row[0] == shared[r * STRIDE], "%s: a join is not made", kernels->name);
@@ -160,8 +236,9 @@ test_replicas(const StepKernels *kernels, Random *random)
 		free(memory[w]);
 	}
 	for (int i = 0; i < ROWS * STRIDE; i++)
-		CHECK(shared[i] == i / STRIDE + sums[i / STRIDE], "%s: row %d is %g, not %g",
-			  kernels->name, i / STRIDE, shared[i], i / STRIDE + sums[i / STRIDE]);
+		CHECK(shared[i] == i / STRIDE + sums[i / STRIDE],
+			  "%s: row %d is %g, not %g", kernels->name, i / STRIDE, shared[i],
+			  i / STRIDE + sums[i / STRIDE]);
 	free(shared);
 }
 
@@ -180,6 +257,8 @@ test_steps(Random *random)
 		for (int c = 0; kernels != NULL && c < 9; c++)
 			for (int i = 0; i < 3; i++)
 				test_step(kernels, strides[i], counts[c], random);
+		for (int i = 0; kernels != NULL && i < 3; i++)
+			test_rows(kernels, strides[i], random);
 		if (kernels != NULL)
 			test_replicas(kernels, random);
 	}
@@ -260,7 +339,10 @@ test_keep(void)
 	CHECK(keep[0] == UINT32_MAX, "without sampling all are kept");
 }
 
-/* Weighted length of the best code, by merging the two smallest again and again. */
+/*
+ * Weighted length of the best code, by merging the two smallest again and
+ * again.
+ */
 static int64_t
 best_code_length(const int64_t *counts, int words)
 {
@@ -313,19 +395,23 @@ test_huffman(Random *random)
 			length += counts[i] * paths[i].length;
 			kraft += ldexp(1, -paths[i].length);
 			for (int n = 0; n < paths[i].length; n++)
-				CHECK(nodes[paths[i].start + n] >= 0 && nodes[paths[i].start + n] < words - 1,
+				CHECK(nodes[paths[i].start + n] >= 0 &&
+						  nodes[paths[i].start + n] < words - 1,
 					  "node out of range");
 			CHECK(paths[i].length == 0 || nodes[paths[i].start] == 0, "a path does not begin at the root");
 			for (int j = 0; j < i; j++)
 			{
-				int			n = paths[i].length < paths[j].length ? paths[i].length : paths[j].length;
+				int			n = paths[i].length < paths[j].length
+									? paths[i].length
+									: paths[j].length;
 				uint64_t	mask = n == 0 ? 0 : (UINT64_C(1) << n) - 1;
 
 				CHECK(((paths[i].code ^ paths[j].code) & mask) != 0, "codes of %d and %d are not prefix-free", i, j);
 			}
 		}
-		CHECK(length == best_code_length(counts, words), "%d words: length %lld, best %lld",
-			  words, (long long) length, (long long) best_code_length(counts, words));
+		CHECK(length == best_code_length(counts, words),
+			  "%d words: length %lld, best %lld", words, (long long) length,
+			  (long long) best_code_length(counts, words));
 		CHECK(fabs(kraft - 1) < 1e-12, "%d words: the tree has holes", words);
 		free(counts);
 		free(paths);
@@ -372,8 +458,9 @@ test_subwords(void)
 	for (int i = 0; i < 5; i++)
 	{
 		int32_t		buckets[15];
-		int			count = subword_buckets(expected[i].word, (int) strlen(expected[i].word),
-											3, 6, 1000, buckets, 15);
+		int			count = subword_buckets(expected[i].word,
+											(int) strlen(expected[i].word), 3,
+											6, 1000, buckets, 15);
 
 		CHECK(count == expected[i].count, "%s has %d n-grams, not %d", expected[i].word,
 			  count, expected[i].count);
@@ -421,9 +508,12 @@ test_many_joins(void)
 	free(shared);
 
 	for (int workers = 1; workers <= 1024; workers++)
-		CHECK(replica_longest_wait(workers) >= 1 && replica_longest_wait(workers) <= UINT8_MAX &&
-			  (workers > 32 || replica_longest_wait(workers) * workers <= 32),
-			  "%d workers join after %d uses", workers, replica_longest_wait(workers));
+		CHECK(replica_longest_wait(workers) >= 1 &&
+				  replica_longest_wait(workers) <= UINT8_MAX &&
+				  (workers > 32 ||
+				   replica_longest_wait(workers) * workers <= 32),
+			  "%d workers join after %d uses", workers,
+			  replica_longest_wait(workers));
 }
 
 static float
@@ -473,7 +563,8 @@ train_toy(bool cbow, bool tree, int copies, float *first_weight)
 
 	for (int w = 0; w < count; w++)
 	{
-		memory[w] = aligned_alloc(STEP_ALIGNMENT, (sgd_scratch_size(&model) + 63) / 64 * 64);
+		memory[w] = aligned_alloc(STEP_ALIGNMENT,
+								  (sgd_scratch_size(&model) + 63) / 64 * 64);
 		sgd_worker_init(&workers[w], &model, 11 + w, memory[w]);
 		workers[w].report = no_report;
 		workers[w].alpha = 0.05f;
@@ -493,8 +584,10 @@ train_toy(bool cbow, bool tree, int copies, float *first_weight)
 
 		sgd_join_all(&workers[1], 0.5);
 		CHECK(memcmp(workers[1].input.own, model.input, bytes) == 0 &&
-			  memcmp(workers[1].negative_output.own, model.negative_output, bytes) == 0 &&
-			  memcmp(workers[1].tree_output.own, model.tree_output, bytes) == 0,
+				  memcmp(workers[1].negative_output.own, model.negative_output,
+						 bytes) == 0 &&
+				  memcmp(workers[1].tree_output.own, model.tree_output,
+						 bytes) == 0,
 			  "%d copies: rows were not joined in the end", copies);
 	}
 
@@ -536,7 +629,8 @@ main(void)
 	{
 		static const int copies[3] = {0, 8, 3};
 		float		weight[2];
-		float		gain = train_toy(kind & 1, kind & 2, copies[kind / 4], &weight[0]);
+		float		gain = train_toy(kind & 1, kind & 2, copies[kind / 4],
+									 &weight[0]);
 
 		train_toy(kind & 1, kind & 2, copies[kind / 4], &weight[1]);
 		CHECK(gain > 0.3, "kind %d: words of one context are not more alike (%g)", kind, gain);

@@ -61,8 +61,9 @@ static const size_t pieces[] = {1, 2, 3, 7, 64, 4096, 1 << 20};
 
 /* Words and two values each. */
 static void
-expect_pairs(const char *what, const char *bytes, size_t size, WordVectorsKind kind,
-			 int count, const char *const *words, const float *values)
+expect_pairs(const char *what, const char *bytes, size_t size,
+			 WordVectorsKind kind, int count, const char *const *words,
+			 const float *values)
 {
 	for (size_t p = 0; p < PIECES; p++)
 	{
@@ -75,14 +76,17 @@ expect_pairs(const char *what, const char *bytes, size_t size, WordVectorsKind k
 				  reader->fault.detail);
 			if (event != WORD_VECTORS_VECTOR)
 				return;
-			CHECK(reader->kind == kind && reader->dims == 2 && reader->row == i,
-				  "%s: kind %d, %d dims, row %d", what, reader->kind, reader->dims,
-				  (int) reader->row);
+			CHECK(reader->kind == kind && reader->dims == 2 &&
+					  reader->row == i,
+				  "%s: kind %d, %d dims, row %d", what, reader->kind,
+				  reader->dims, (int) reader->row);
 			CHECK(reader->word_length == strlen(words[i]) &&
 				  memcmp(reader->word, words[i], reader->word_length) == 0,
 				  "%s: word \"%.*s\"", what, (int) reader->word_length, reader->word);
-			CHECK(reader->values[0] == values[2 * i] && reader->values[1] == values[2 * i + 1],
-				  "%s: values %g and %g", what, reader->values[0], reader->values[1]);
+			CHECK(reader->values[0] == values[2 * i] &&
+					  reader->values[1] == values[2 * i + 1],
+				  "%s: values %g and %g", what, reader->values[0],
+				  reader->values[1]);
 		}
 		CHECK(word_vectors_next(reader) == WORD_VECTORS_END, "%s: no end, %s", what,
 			  reader->fault.detail);
@@ -93,8 +97,9 @@ expect_pairs(const char *what, const char *bytes, size_t size, WordVectorsKind k
 
 /* Reads to the end; the fault must be this one. */
 static void
-expect_fault(const char *what, const char *bytes, size_t size, FormatStatus status,
-			 long long line, long long offset, const char *detail)
+expect_fault(const char *what, const char *bytes, size_t size,
+			 FormatStatus status, long long line, long long offset,
+			 const char *detail)
 {
 	for (size_t p = 0; p < PIECES; p++)
 	{
@@ -210,13 +215,19 @@ test_numbers(void)
 		if (!isfinite(drawn))
 			continue;
 		snprintf(text, sizeof(text), i % 3 == 0 ? "%.9g" : i % 3 == 1 ? "%.17g" : "%f", drawn);
-		CHECK(format_parse_float(text, strlen(text), &value) && value == (float) strtod(text, NULL),
-			  "%s read as %a, should be %a", text, value, (float) strtod(text, NULL));
+		CHECK(format_parse_float(text, strlen(text), &value) &&
+				  value == (float) strtod(text, NULL),
+			  "%s read as %a, should be %a", text, value,
+			  (float) strtod(text, NULL));
 		CHECK(i % 3 == 2 || value == drawn, "%s is not %a again", text, drawn);
-		snprintf(text, sizeof(text), "%lld.%019llde%d", (long long) random_below(&random, 1000),
-				 (long long) (random_next(&random) >> 1), (int) random_below(&random, 90) - 50);
-		CHECK(format_parse_float(text, strlen(text), &value) && value == (float) strtod(text, NULL),
-			  "%s read as %a, should be %a", text, value, (float) strtod(text, NULL));
+		snprintf(text, sizeof(text), "%lld.%019llde%d",
+				 (long long) random_below(&random, 1000),
+				 (long long) (random_next(&random) >> 1),
+				 (int) random_below(&random, 90) - 50);
+		CHECK(format_parse_float(text, strlen(text), &value) &&
+				  value == (float) strtod(text, NULL),
+			  "%s read as %a, should be %a", text, value,
+			  (float) strtod(text, NULL));
 	}
 }
 
@@ -232,7 +243,8 @@ test_binary(void)
 
 	for (int i = 0; i < 3; i++)
 	{
-		size_t		row = word_vectors_write_row(file + size, words[i], strlen(words[i]),
+		size_t		row = word_vectors_write_row(file + size, words[i],
+												 strlen(words[i]),
 												 values + 2 * i, 2);
 
 		CHECK(row == word_vectors_row_size(strlen(words[i]), 2), "size of a row");
@@ -252,8 +264,9 @@ test_binary(void)
 
 	size = word_vectors_write_header(file, 3, 2);
 	for (int i = 0; i < 3; i++)
-		size += word_vectors_write_row(file + size, words[i], strlen(words[i]), values + 2 * i,
-									   2) - 1;
+		size += word_vectors_write_row(file + size, words[i], strlen(words[i]),
+									   values + 2 * i, 2) -
+				1;
 	expect_pairs("without line feeds", file, size, WORD_VECTORS_BINARY, 3, words, values);
 
 	size = word_vectors_write_header(file, 2, 2);
@@ -319,7 +332,8 @@ fasttext_model(char *file)
 }
 
 static void
-expect_changed(const char *what, size_t at, int32_t value, FormatStatus status, const char *detail)
+expect_changed(const char *what, size_t at, int32_t value, FormatStatus status,
+			   const char *detail)
 {
 	char		file[400];
 	size_t		size = fasttext_model(file);
@@ -344,9 +358,11 @@ test_fasttext(void)
 			CHECK(reader->row == i && reader->occurrences == 100 - i, "occurrences of word %d", i);
 		}
 		CHECK(strcmp(reader->word, "\xC3\xA9") == 0, "word \"%s\"", reader->word);
-		CHECK(reader->kind == WORD_VECTORS_FASTTEXT && reader->dims == 2 && reader->min_n == 3 &&
-			  reader->max_n == 6 && reader->buckets == 4 && reader->model == FASTTEXT_SKIPGRAM &&
-			  reader->tokens == 1234 && reader->word_count == 3, "what the head says");
+		CHECK(reader->kind == WORD_VECTORS_FASTTEXT && reader->dims == 2 &&
+				  reader->min_n == 3 && reader->max_n == 6 &&
+				  reader->buckets == 4 && reader->model == FASTTEXT_SKIPGRAM &&
+				  reader->tokens == 1234 && reader->word_count == 3,
+			  "what the head says");
 		for (int i = 0; i < 7; i++)
 		{
 			CHECK(word_vectors_next(reader) == WORD_VECTORS_ROW, "row %d: %s", i,
@@ -384,7 +400,8 @@ test_fasttext_long_words(void)
 	};
 	static char file[WORD_VECTORS_MAX_WORD + 4000];
 
-	for (size_t length = WORD_VECTORS_MAX_WORD - 2; length < WORD_VECTORS_MAX_WORD + 20; length++)
+	for (size_t length = WORD_VECTORS_MAX_WORD - 2;
+		 length < WORD_VECTORS_MAX_WORD + 20; length++)
 	{
 		size_t		size = DICTIONARY_AT + length + 1;
 
@@ -455,8 +472,8 @@ open_data(const char *name)
 
 /* What gensim 4.2 has in memory after loading the file, summed in double. */
 static void
-check_real(const char *name, WordVectorsKind kind, int words, int dims, double sum,
-		   double squares)
+check_real(const char *name, WordVectorsKind kind, int words, int dims,
+		   double sum, double squares)
 {
 	FILE	   *file = open_data(name);
 	int			count = 0;
@@ -475,8 +492,9 @@ check_real(const char *name, WordVectorsKind kind, int words, int dims, double s
 			squares -= (double) reader->values[d] * reader->values[d];
 		}
 	}
-	CHECK(reader->fault.status == FORMAT_OK && reader->kind == kind && count == words &&
-		  reader->dims == dims, "%s: %d words of %d dims, %s", name, count, reader->dims,
+	CHECK(reader->fault.status == FORMAT_OK && reader->kind == kind &&
+			  count == words && reader->dims == dims,
+		  "%s: %d words of %d dims, %s", name, count, reader->dims,
 		  reader->fault.detail);
 	CHECK(fabs(sum) < 1e-7 && fabs(squares) < 1e-7, "%s: sums differ by %g and %g", name, sum,
 		  squares);
@@ -522,7 +540,8 @@ compose(const char *word, int row, const float *rows, int words, double *mean)
 				end++;
 			if (n < reader->min_n)
 				continue;
-			bucket = words + ngram_hash(bounded + start, end - start) % (uint32_t) reader->buckets;
+			bucket = words + ngram_hash(bounded + start, end - start) %
+								 (uint32_t) reader->buckets;
 			for (int d = 0; d < reader->dims; d++)
 				mean[d] += rows[bucket * reader->dims + d];
 			used++;
@@ -553,8 +572,10 @@ test_real_fasttext(void)
 		return;
 	}
 	CHECK(word_vectors_next(reader) == WORD_VECTORS_WORD, "%s", reader->fault.detail);
-	CHECK(reader->dims == 10 && reader->word_count == 1763 && reader->min_n == 3 &&
-		  reader->max_n == 6 && reader->buckets == 1000, "the head of the real fastText file");
+	CHECK(reader->dims == 10 && reader->word_count == 1763 &&
+			  reader->min_n == 3 && reader->max_n == 6 &&
+			  reader->buckets == 1000,
+		  "the head of the real fastText file");
 	if (check_failures > 0)
 		return;
 	words = exact_alloc(1763 * sizeof(*words));

@@ -4,9 +4,10 @@
  *	  Would fail if words were cut, folded or hashed wrongly, if a word at the
  *	  edge of a block were lost, or if a byte beyond the input were read.
  *
- * Inputs are random mixtures of ASCII, letters with case, marks, invalid bytes
- * and separators; the fast scanner must agree with the plain reading of the
- * rule one character at a time (word_span_start, word_span_end, word_fold).
+ * Inputs are random mixtures of ASCII, letters with case, marks, scripts
+ * without spaces, emoji, invalid bytes and separators; the fast scanner must
+ * agree with the plain reading of the rule one character at a time
+ * (word_span_start, word_pair_end, word_token_end, word_fold).
  * That those agree with Python is tested by test/oracle/words.py.
  *
  *-------------------------------------------------------------------------
@@ -36,6 +37,9 @@ static const char *const pieces[] = {
 	"\xc2\xa0", "\xe2\x80\x94", "\xe2\x80\x8d", "\xe2\x84\xaa", "\xe3\x80\x82",
 	"\xe4\xb8\xad", "\xe0\xa4\xb9", "\xe0\xa4\xbf", "\xf0\x90\x90\x80",
 	"\xf0\x9f\x98\x80", "\xc8\xba", "\xe2\x80\xa9",
+	"\xe6\x97\xa5", "\xe6\x9c\xac", "\xe3\x82\xab", "\xe0\xb8\x99",
+	"\xe0\xb8\xb4", "\xe2\x9d\xa4", "\xef\xb8\x8f", "\xf0\x9f\x8f\xbd",
+	"\xf0\x9f\x87\xa9", "\xc2\xa9",
 	"\x80", "\xff", "\xc3", "\xe2\x82", "\xed\xa0\x80", "\xf4\x90\x80\x80"
 };
 
@@ -60,6 +64,32 @@ random_input(char *input, size_t most)
 	return length;
 }
 
+/* The next token by the plain reading, too long or not */
+typedef struct Plain
+{
+	size_t		offset;
+	bool		pair_done;
+	size_t		start;
+	size_t		end;
+	bool		pair;
+} Plain;
+
+static void
+next_plain(Plain *plain, SplitRule rule, const char *input, size_t length)
+{
+	plain->start = word_span_start(rule, NULL, input, length, plain->offset,
+								   length);
+	plain->end = plain->pair_done ? 0 :
+		word_pair_end(rule, NULL, input, length, plain->start);
+	plain->pair = plain->pair_done = plain->end > 0;
+	plain->offset = plain->start;
+	if (plain->pair)
+		return;
+	plain->end = word_token_end(rule, NULL, input, length, plain->start,
+								length);
+	plain->offset = plain->end;
+}
+
 static void
 compare(SplitRule rule, bool fold, const char *input, size_t length,
 		int capacity)
@@ -67,7 +97,7 @@ compare(SplitRule rule, bool fold, const char *input, size_t length,
 	static WordScanner scanner;
 	Token		batch[64];
 	static char folded[WORD_FOLDED_MAX * 4];
-	size_t		offset = 0;
+	Plain		plain = {0};
 	int			expected = 0;
 
 	word_scanner_init(&scanner, rule, fold, NULL);
@@ -86,9 +116,9 @@ compare(SplitRule rule, bool fold, const char *input, size_t length,
 			/* the next word that is not too long */
 			do
 			{
-				start = word_span_start(rule, NULL, input, length, offset, length);
-				end = word_span_end(rule, NULL, input, length, start, length);
-				offset = end;
+				next_plain(&plain, rule, input, length);
+				start = plain.start;
+				end = plain.end;
 			} while (end - start >= WORD_TOO_LONG);
 			text = input + start;
 			size = end - start;
@@ -106,15 +136,16 @@ compare(SplitRule rule, bool fold, const char *input, size_t length,
 				  "text of word at %zu", start);
 			CHECK(batch[i].hash == hash_bytes64(text, size), "hash");
 			CHECK(batch[i].position == expected, "position");
+			CHECK(batch[i].pair == plain.pair, "pair at %zu", start);
 			expected++;
 			if (check_failures > 20)
 				return;
 		}
 	}
-	offset = word_span_start(rule, NULL, input, length, offset, length);
-	if (offset < length)
-		CHECK(word_span_end(rule, NULL, input, length, offset, length) - offset >=
-			  WORD_TOO_LONG, "words after %zu of %zu lost", offset, length);
+	next_plain(&plain, rule, input, length);
+	if (plain.start < length)
+		CHECK(plain.end - plain.start >= WORD_TOO_LONG,
+			  "words after %zu of %zu lost", plain.start, length);
 }
 
 static void
@@ -176,6 +207,53 @@ test_growth(void)
 	free(input);
 }
 
+/* The tokens of a text, "|" before each */
+static void
+check_tokens(const char *input, const char *expected)
+{
+	static WordScanner scanner;
+	Token		batch[3];
+	char		found[512] = "";
+	size_t		used = 0;
+
+	word_scanner_init(&scanner, SPLIT_WORDS, true, NULL);
+	word_scanner_begin(&scanner, input, strlen(input));
+	while (!word_scanner_done(&scanner))
+	{
+		int			count = word_scanner_next(&scanner, batch, 3);
+
+		for (int i = 0; i < count; i++)
+			used += (size_t) snprintf(found + used, sizeof(found) - used,
+									  "|%.*s", batch[i].length,
+									  batch[i].text);
+	}
+	CHECK(strcmp(found, expected) == 0, "%s became %s, not %s", input, found,
+		  expected);
+}
+
+/* Scripts without spaces in pairs, and whole emoji; by hand. */
+static void
+test_clusters(void)
+{
+	check_tokens("\u65e5", "|\u65e5");
+	check_tokens("\u65e5\u672c\u8a9e",
+				 "|\u65e5\u672c|\u65e5|\u672c\u8a9e|\u672c|\u8a9e");
+	check_tokens("iPhone\u624b\u6a5f7", "|iphone|\u624b\u6a5f|\u624b|\u6a5f|7");
+	check_tokens("\u65e5 \u672c", "|\u65e5|\u672c");
+	check_tokens("\ud55c\uad6d\uc5b4", "|\ud55c\uad6d\uc5b4");
+	/* marks stay with their letter; Thai digits are a number */
+	check_tokens("\u0e17\u0e35\u0e48\u0e19", "|\u0e17\u0e35\u0e48\u0e19|\u0e17\u0e35\u0e48|\u0e19");
+	check_tokens("\u0e51\u0e52\u0e53", "|\u0e51\u0e52\u0e53");
+	/* joined pictures, skin tones, flags, signs that are text by themselves */
+	check_tokens("a\U0001F600b", "|a|\U0001F600|b");
+	check_tokens("\U0001F468\u200d\U0001F469\u200d\U0001F467\U0001F44D\U0001F3FD",
+				 "|\U0001F468\u200d\U0001F469\u200d\U0001F467|\U0001F44D\U0001F3FD");
+	check_tokens("\U0001F1E9\U0001F1EA\U0001F1EB\U0001F1F7\U0001F1EB",
+				 "|\U0001F1E9\U0001F1EA|\U0001F1EB\U0001F1F7|\U0001F1EB");
+	check_tokens("\u00a9 \u2764 \u2764\ufe0f \u261d\U0001F3FD", "|\u2764\ufe0f|\u261d\U0001F3FD");
+	check_tokens("\U0001F3F4\U000E0067\U000E0062\U000E007F", "|\U0001F3F4\U000E0067\U000E0062\U000E007F");
+}
+
 static void
 check_fold(const char *word, const char *expected)
 {
@@ -216,8 +294,10 @@ test_utf8(void)
 		int			length = utf8_encode(code, bytes);
 		bool		surrogate = code >= 0xD800 && code <= 0xDFFF;
 
-		CHECK(utf8_decode(bytes, (size_t) length, &back) == (surrogate ? 0 : length) &&
-			  (surrogate || back == code), "U+%04X", code);
+		CHECK(utf8_decode(bytes, (size_t) length, &back) ==
+					  (surrogate ? 0 : length) &&
+				  (surrogate || back == code),
+			  "U+%04X", code);
 		for (int cut = 1; cut < length; cut++)
 			CHECK(utf8_decode(bytes, (size_t) cut, &back) == 0, "U+%04X cut", code);
 	}
@@ -239,6 +319,7 @@ main(void)
 	test_random();
 	test_long_words();
 	test_growth();
+	test_clusters();
 	test_folding();
 	test_utf8();
 	return check_result();

@@ -56,6 +56,7 @@ def formula(variant, k1, b):
            'okapi': numpy.where(odds < 0, 0.25 * odds.mean(), odds),
            'atire': numpy.log(total / having),
            'bm25l': numpy.log((total + 1) / (having + 0.5)),
+           'lv_zhai': numpy.log((total + 1) / (having + 0.5)),
            'bm25plus': numpy.log((total + 1) / having)}[variant]
     absent = (k1 + 1) * 0.5 / (k1 + 0.5) if variant == 'bm25l' else 0
     tf = {'lucene': c / (c + k1 * norm),
@@ -63,6 +64,7 @@ def formula(variant, k1, b):
           'okapi': c * (k1 + 1) / (c + k1 * norm),
           'atire': c * (k1 + 1) / (c + k1 * norm),
           'bm25l': (k1 + 1) * (c / norm + 0.5) / (k1 + c / norm + 0.5) - absent,
+          'lv_zhai': (k1 + 1) * (c / norm + 0.5) / (k1 + c / norm + 0.5),
           'bm25plus': c * (k1 + 1) / (c + k1 * norm) + 1}[variant]
     weights = scipy.sparse.csr_matrix((tf, counts.indices, counts.indptr), counts.shape)
     query = times.multiply(idf).tocsr()
@@ -88,7 +90,7 @@ def compare(name, variant, k1, b, expected):
 
 
 for variant, k1, b in [('lucene', 1.2, 0.75), ('robertson', 1.5, 0.75), ('okapi', 1.5, 0.5),
-                       ('atire', 0.9, 0.4), ('bm25l', 1.2, 0.75), ('bm25plus', 2.0, 1.0)]:
+                       ('atire', 0.9, 0.4), ('bm25l', 1.2, 0.75), ('lv_zhai', 1.2, 0.75), ('bm25plus', 2.0, 1.0)]:
     compare('%s, formula' % variant, variant, k1, b, formula(variant, k1, b))
 
 try:

@@ -7,7 +7,8 @@ then models made here at random of each layout (float32, float16, int8, with
 weights, with a mapping, normalized or not, other lengths) on the same
 tokenizer, against model2vec's own code on IMDB reviews, texts of many scripts
 and empty ones: 1e-6 for float32 and int8; float16 within what model2vec
-rounds its results to."""
+rounds its results to.  Then the real weights of two packages, against
+model2vec's and wordllama's own code; what cannot be had is said."""
 
 import json
 import lzma
@@ -16,11 +17,16 @@ import random
 import shutil
 import sys
 import tempfile
+import types
 
 import numpy
 import psycopg2
 import model2vec
-from safetensors.numpy import save_file
+from safetensors.numpy import load_file, save_file
+from tokenizers import Tokenizer
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), 'lib'))
+import registry
 
 data = os.environ.get('EMBED_DATA', '../shared/data')
 folder = os.path.join(data, 'models/model2vec/test-model-float32')
@@ -44,14 +50,15 @@ def check(name, good, detail=''):
     print('%-8s %s %s' % ('ok' if good else 'FAILED', name, detail), flush=True)
 
 
-def import_folder(name, path):
+def import_folder(name, path, precision='float32'):
     """Through a query, as a client without access to the server's files does."""
     cursor.execute('CREATE TEMP TABLE IF NOT EXISTS upload (name text, data bytea)')
     cursor.execute('TRUNCATE upload')
     for file in sorted(os.listdir(path)):
         with open(os.path.join(path, file), 'rb') as stream:
             cursor.execute('INSERT INTO upload VALUES (%s, %s)', (file, stream.read()))
-    cursor.execute("SELECT import_model(%s, files => 'SELECT name, data FROM upload', replace => true)", (name,))
+    cursor.execute("SELECT import_model(%s, files => 'SELECT name, data FROM upload', \"precision\" => %s, replace => true)",
+                   (name, precision))
 
 
 def vectors(name, texts, dims):
@@ -110,6 +117,57 @@ for name, tensors, config, tolerance in LAYOUTS:
     found = vectors('static_made', texts, expected.shape[1])
     difference = (numpy.abs(found - expected) / numpy.maximum(1, numpy.abs(expected))).max()
     check(name, difference <= tolerance, '%.2g' % difference)
+
+
+
+# ---------- real weights ----------
+def compare(name, expected):
+    found = vectors('static_made', texts, expected.shape[1])
+    difference = (numpy.abs(found - expected) / numpy.maximum(1, numpy.abs(expected))).max()
+    check(name, difference <= 1e-6, '%.2g' % difference)
+
+
+def wordllama_inference(place):
+    """The package's class that computes, without what loads its weights."""
+    module = types.ModuleType('wordllama')
+    module.__path__ = [place]
+    sys.modules['wordllama'] = module
+    from wordllama.inference import WordLlamaInference
+    return WordLlamaInference
+
+
+place = registry.package('tokenlearn-static-model', '0.1.1')
+if place is None:
+    print('left out: the package tokenlearn-static-model cannot be had')
+else:
+    path = os.path.join(place, 'static_model', 'model')
+    import_folder('static_made', path)
+    compare('tokenlearn-static-model', model2vec.StaticModel.from_pretrained(path).encode(texts).astype(float))
+
+place = registry.package('wordllama', '0.4.0.post1')
+try:
+    wordllama = place and wordllama_inference(os.path.join(place, 'wordllama'))
+except ImportError as error:
+    print('left out: the package wordllama cannot be loaded: %s' % error)
+    wordllama = None
+if not wordllama:
+    print('left out: the package wordllama')
+else:
+    weights = os.path.join(place, 'wordllama/weights/l2_supercat_256.safetensors')
+    tokenizer = os.path.join(place, 'wordllama/tokenizers/l2_supercat_tokenizer_config.json')
+    theirs = wordllama(load_file(weights)['embedding.weight'], Tokenizer.from_file(tokenizer))
+    expected = theirs.embed(texts, batch_size=1).astype(float)
+    with tempfile.TemporaryDirectory() as path:
+        shutil.copy(weights, path)
+        shutil.copy(tokenizer, os.path.join(path, 'tokenizer.json'))
+        import_folder('static_made', path)
+        compare('wordllama', expected)
+        for precision, least in (('bfloat16', 0.99999), ('int16', 0.9999999), ('int8', 0.9998), ('auto', 0.9998)):
+            import_folder('static_made', path, precision)
+            found = vectors('static_made', texts, expected.shape[1])
+            norms = numpy.linalg.norm(found, axis=1) * numpy.linalg.norm(expected, axis=1)
+            cosine = ((found * expected).sum(axis=1)[norms > 0] / norms[norms > 0]).min()
+            check('wordllama in ' + precision, cosine >= least, 'least cosine %.7f' % cosine)
 
 cursor.execute('DROP TABLE static_published, static_made')
 sys.exit(failures > 0)

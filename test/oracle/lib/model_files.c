@@ -50,7 +50,8 @@ die(const char *what)
 static bool
 read_stream(void *context, uint64_t offset, void *buffer, size_t length)
 {
-	return fseek(context, (long) offset, SEEK_SET) == 0 && fread(buffer, 1, length, context) == length;
+	return fseek(context, (long) offset, SEEK_SET) == 0 &&
+		   fread(buffer, 1, length, context) == length;
 }
 
 static FormatFile
@@ -77,9 +78,12 @@ write_values(FILE *values, const FormatFile *file, const Tensor *tensor)
 
 	for (uint64_t done = 0; done < tensor->elements; done += SOME)
 	{
-		size_t		some = tensor->elements - done < SOME ? (size_t) (tensor->elements - done) : SOME;
-		size_t		size = some / (size_t) tensor_block_elements(tensor->type) *
-			(size_t) tensor_block_bytes(tensor->type);
+		size_t		some = tensor->elements - done < SOME
+							   ? (size_t) (tensor->elements - done)
+							   : SOME;
+		size_t		size = some /
+						   (size_t) tensor_block_elements(tensor->type) *
+						   (size_t) tensor_block_bytes(tensor->type);
 
 		if (!format_file_read(file, tensor->offset + at, bytes, size, &fault))
 			die(fault.detail);

@@ -53,6 +53,7 @@ def build(top, directory):
             ('token_text', handle, [handle, C.c_uint32, C.POINTER(size)]),
             ('special', C.c_long, [handle, C.c_int]),
             ('normalize', C.c_long, [handle, text, size, C.POINTER(handle)]),
+            ('ids', C.c_long, [handle, text, C.POINTER(size), size, C.c_uint32, handle, handle]),
             ('time', C.c_double, [handle, text, C.POINTER(size), size, C.c_int, C.POINTER(size)])):
         function = getattr(library, 'shim_' + name)
         function.restype, function.argtypes = result, arguments

@@ -32,11 +32,13 @@ extern const char *shim_message(const Shim *shim);
 extern int	shim_number(Shim *shim, const char *key, double value);
 extern int	shim_text(Shim *shim, const char *key, const char *value);
 extern int	shim_plan(Shim *shim, int precision);
-extern int	shim_tensor(Shim *shim, const char *name, int dims, const int64_t *shape,
-						const float *values, size_t count, size_t piece);
+extern int	shim_tensor(Shim *shim, const char *name, int dims,
+						const int64_t *shape, const float *values,
+						size_t count, size_t piece);
 extern int	shim_open(Shim *shim);
-extern int	shim_encode(Shim *shim, int texts, const int32_t *ids, const size_t *offsets,
-						const uint8_t *types, int pooling, int normalize, int layer, float *to);
+extern int	shim_encode(Shim *shim, int texts, const int32_t *ids,
+						const size_t *offsets, const uint8_t *types,
+						int pooling, int normalize, int layer, float *to);
 extern size_t shim_bytes(const Shim *shim);
 extern size_t shim_scratch(const Shim *shim, size_t tokens);
 
@@ -74,7 +76,8 @@ shim_message(const Shim *shim)
 {
 	if (shim->message[0] != '\0')
 		return shim->message;
-	return shim->packer != NULL ? transformer_packer_message(shim->packer) : shim->config.message;
+	return shim->packer != NULL ? transformer_packer_message(shim->packer)
+								: shim->config.message;
 }
 
 int
@@ -110,7 +113,8 @@ shim_plan(Shim *shim, int precision)
 		status = transformer_plan(&shim->plan, &shim->config, precision);
 	if (status != TRANSFORMER_OK)
 		return status;
-	shim->packed = mmap(NULL, shim->plan.bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	shim->packed = mmap(NULL, shim->plan.bytes, PROT_READ | PROT_WRITE,
+						MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (shim->packed == MAP_FAILED)
 		abort();
 	/* what is not written must show */
@@ -124,12 +128,15 @@ int
 shim_tensor(Shim *shim, const char *name, int dims, const int64_t *shape,
 			const float *values, size_t count, size_t piece)
 {
-	TransformerStatus status = transformer_tensor_begin(shim->packer, name, dims, shape);
+	TransformerStatus status = transformer_tensor_begin(shim->packer, name,
+														dims, shape);
 
 	for (size_t at = 0; status == TRANSFORMER_OK && at < count; at += piece)
 		status = transformer_tensor_values(shim->packer, values + at,
-										   count - at < piece ? count - at : piece);
-	return status == TRANSFORMER_OK ? transformer_tensor_end(shim->packer) : status;
+										   count - at < piece ? count - at
+															  : piece);
+	return status == TRANSFORMER_OK ? transformer_tensor_end(shim->packer)
+									: status;
 }
 
 int
@@ -137,12 +144,15 @@ shim_open(Shim *shim)
 {
 	TransformerStatus status = transformer_packer_finish(shim->packer);
 
-	return status == TRANSFORMER_OK ? transformer_open(&shim->plan, shim->packed, shim->plan.bytes) : status;
+	return status == TRANSFORMER_OK
+			   ? transformer_open(&shim->plan, shim->packed, shim->plan.bytes)
+			   : status;
 }
 
 int
-shim_encode(Shim *shim, int texts, const int32_t *ids, const size_t *offsets, const uint8_t *types,
-			int pooling, int normalize, int layer, float *to)
+shim_encode(Shim *shim, int texts, const int32_t *ids, const size_t *offsets,
+			const uint8_t *types, int pooling, int normalize, int layer,
+			float *to)
 {
 	TransformerBatch batch = {texts, ids, offsets, types};
 	TransformerOutput output = {pooling, 0, normalize != 0, layer, to};
@@ -150,7 +160,9 @@ shim_encode(Shim *shim, int texts, const int32_t *ids, const size_t *offsets, co
 	size_t		size;
 
 	for (int t = 0; t < texts; t++)
-		longest = offsets[t + 1] - offsets[t] > longest ? offsets[t + 1] - offsets[t] : longest;
+		longest = offsets[t + 1] - offsets[t] > longest
+					  ? offsets[t + 1] - offsets[t]
+					  : longest;
 	size = transformer_scratch_bytes(&shim->plan, longest);
 	if (size > shim->scratch_size)
 	{
@@ -159,7 +171,8 @@ shim_encode(Shim *shim, int texts, const int32_t *ids, const size_t *offsets, co
 			abort();
 		shim->scratch_size = size;
 	}
-	return transformer_encode(&shim->plan, shim->packed, &batch, &output, shim->scratch, NULL);
+	return transformer_encode(&shim->plan, shim->packed, &batch, &output,
+							  shim->scratch, NULL);
 }
 
 size_t

@@ -37,7 +37,8 @@ read_all(const uint64_t *words, size_t count)
 	for (size_t i = 0; i + 8 <= count; i += 8)
 		for (int j = 0; j < 8; j++)
 			sum[j] += words[i + j];
-	return sum[0] + sum[1] + sum[2] + sum[3] + sum[4] + sum[5] + sum[6] + sum[7];
+	return sum[0] + sum[1] + sum[2] + sum[3] + sum[4] + sum[5] + sum[6] +
+		   sum[7];
 }
 
 int

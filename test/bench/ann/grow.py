@@ -1,6 +1,6 @@
 """An index that grew row by row against one built at once, and what upkeep costs.
 
-usage: grow.py CACHE_DIRECTORY SET [--rows N] [--ours]      (see run.py)
+usage: grow.py CACHE_DIRECTORY SET [--rows N] [--ours] [--rivals NAME...]      (see run.py)
 
 Printed: searches of a ktree grown from empty, in random order, sorted by the
 first coordinate and sorted by cluster, as a share of the bulk-built one's at
@@ -8,6 +8,8 @@ equal recall; buffer accesses and WAL records an insert costs above the table's
 own; the processor time of VACUUM after a tenth is deleted, beside hnsw's; the
 size over twenty cycles of deleting a fifth, vacuuming and inserting it again;
 recall by default after all rows were replaced by those of another distribution.
+With --rivals, instead: four fifths built, a fifth inserted, by each of them and
+by ktree: rows inserted a processor second, then the searches.
 """
 import argparse
 import re
@@ -15,12 +17,14 @@ import re
 import numpy as np
 
 import libpq
+import rivals
 import run
 
 CYCLES = 20
+REPEAT = 15
 # close to each other, where lines between points would mislead
 RECALLS = (0.9, 0.95, 0.98, 0.985, 0.99, 0.993, 0.996, 0.998)
-BULK = run.Side("bulk", "public", "ktree", "")
+BULK = rivals.Side("bulk", "public", "ktree")
 
 
 def index_size(session):
@@ -51,7 +55,7 @@ def share(data, title):
     knobs = run.our_knobs(data.limit, RECALLS)
     contenders = [run.Contender(side, name, knobs, data)
                   for side, name in ((BULK, "built at once"), (run.OURS, title))]
-    bulk, grown = run.sweep(data, *contenders)
+    bulk, grown = run.sweep(data, REPEAT, *contenders)
     for contender in contenders:
         contender.session.close()
     for wanted in (0.95, 0.99):
@@ -139,18 +143,47 @@ def recalls(session, data):
     return " ".join("%.4f" % r for r in found)
 
 
+def four_fifths(session, side, data):
+    """Inserts a second, and a contender on the grown index."""
+    whole, data.base = data.base, data.base[:len(data.base) * 4 // 5]
+    run.load(side.table, side.schema, data.base, True)
+    run.build(session, side, data)
+    data.base = whole
+    rest = rivals.Side("rest", side.schema, side.method)
+    run.load(rest.table, side.schema, whole[len(whole) * 4 // 5:], True)
+    start = session.cpu()
+    session.rows("INSERT INTO %s SELECT id + %d, v FROM %s" % (side.table, len(whole) * 4 // 5, rest.table))
+    print("%s: %.0f rows inserted a processor second" % (side.name, (len(whole) / 5) / (session.cpu() - start)), flush=True)
+    session.rows("DROP TABLE %s; VACUUM ANALYZE %s" % (rest.table, side.table))
+    return run.Contender(side, side.name, side.knobs(data.limit) or run.our_knobs(data.limit, RECALLS), data)
+
+
+def beside_rivals(session, data, names):
+    us = four_fifths(session, run.OURS, data)
+    for side in rivals.server_sides(names, [64]):
+        if rivals.available(session, side):
+            them = four_fifths(session, side, data)
+            run.compare(*run.sweep(data, 5, us, them), side.name)
+            them.session.close()
+            session.rows("DROP TABLE %s" % side.table)
+
+
 def main():
     parser = argparse.ArgumentParser(usage=__doc__)
     parser.add_argument("cache")
     parser.add_argument("set")
     parser.add_argument("--rows", type=int)
     parser.add_argument("--ours", action="store_true")
+    parser.add_argument("--rivals", nargs="*")
     options = parser.parse_args()
     options.limit, options.recall = 10, False
     run.keep_awake()
     data = run.Data(options)
     session = libpq.Session()
     session.rows(run.SETTINGS)
+    if options.rivals:
+        beside_rivals(session, data, options.rivals)
+        return
     run.load(run.OURS.table, "public", data.base, True)
     run.build(session, run.OURS, data)
     run.load(BULK.table, "public", data.base, True)
@@ -160,9 +193,11 @@ def main():
     run.load("ann_rows", "public", data.base, True)
     add_clusters(session, data)
     if not options.ours:
-        run.load(run.THEIRS.table, run.THEIRS.schema, data.base, True)
-        run.build(session, run.THEIRS, data, 64)
-        theirs = vacuum_seconds(session, run.THEIRS.table)
+        hnsw = rivals.hnsw(64)
+        rivals.available(session, hnsw)
+        run.load(hnsw.table, hnsw.schema, data.base, True)
+        run.build(session, hnsw, data)
+        theirs = vacuum_seconds(session, hnsw.table)
         print("hnsw's VACUUM: %.1f s, %.0f times ours" % (theirs, theirs / ours), flush=True)
     grown(session, data)
     cycles(session)

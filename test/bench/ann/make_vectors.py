@@ -16,6 +16,9 @@ text768      the same with 768 dims and windows of 48 words, 100,000 rows,
              some 50 dimensions, those of transformers do not.  A hard set.
 wiki128m     wiki128 with 1,000,000 rows, whose windows overlap: to see how
              things grow
+minilm384    100,000 passages of 32 words of Wikipedia by all-MiniLM-L6-v2, whose
+             weights a package of the registry carries, by embed itself in int8:
+             wants a server, as psql finds it, in a database with the extension
 text1536, text3072
              50,000 rows of text768 under a random linear map, which keeps
              distances to some 3 %: to see what dimensions cost
@@ -27,6 +30,8 @@ import sys
 import numpy as np
 
 QUERIES = 1000
+FOLDER = ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json", "vocab.txt", "modules.json",
+          "sentence_bert_config.json", "1_Pooling/config.json", "config_sentence_transformers.json")
 
 
 def fashion(source, cache):
@@ -72,6 +77,36 @@ def passages(words, dims, window, rows, epochs, whiten, cache, name):
     np.save(os.path.join(cache, name + "_query.npy"), result[rows:])
 
 
+def sentences(words, rows, cache, name):
+    """By embed_array() in a model of its own, which goes again."""
+    import psycopg2
+    top = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+    sys.path.insert(0, os.path.join(top, "test", "oracle", "lib"))
+    import published_models
+    folder = published_models.minilm()
+    if folder is None:
+        sys.exit("minilm384 needs the weights")
+    connection = psycopg2.connect("")
+    cursor = connection.cursor()
+    files = {f: open(os.path.join(folder, f), "rb").read() for f in FOLDER if os.path.exists(os.path.join(folder, f))}
+    cursor.execute("CREATE TEMP TABLE folder (name text, body bytea)")
+    for item in files.items():
+        cursor.execute("INSERT INTO folder VALUES (%s, %s)", item)
+    cursor.execute("SELECT import_model('bench_minilm', files => 'SELECT name, body FROM folder', \"precision\" => 'int8')")
+    total, batch = rows + QUERIES, 250
+    texts = [" ".join(words[i * 32:(i + 1) * 32]) for i in np.random.default_rng(1).permutation(len(words) // 32)[:total]]
+    result = np.zeros((total, 384), dtype=np.float32)
+    for i in range(0, total, batch):
+        cursor.execute("SELECT embedding::real[] FROM unnest(embed_array('bench_minilm', %s)) WITH ORDINALITY AS e (embedding, n) "
+                       "ORDER BY n", (texts[i:i + batch],))
+        result[i:i + batch] = [row[0] for row in cursor.fetchall()]
+        if i % 10000 == 0:
+            print("%s: %d of %d" % (name, i, total), flush=True)
+    connection.rollback()
+    np.save(os.path.join(cache, name + "_base.npy"), result[:rows])
+    np.save(os.path.join(cache, name + "_query.npy"), result[rows:])
+
+
 def mapped(dims, cache, name):
     rng = np.random.default_rng(dims)
     matrix = (rng.standard_normal((768, dims)) / np.sqrt(dims)).astype(np.float32)
@@ -87,7 +122,7 @@ def main():
     wanted = [name for name in wanted if not os.path.exists(os.path.join(cache, name + "_query.npy"))]
     if "fashion784" in wanted:
         fashion(source, cache)
-    if {"wiki128", "wiki128m", "text768"} & set(wanted):
+    if {"wiki128", "wiki128m", "text768", "minilm384"} & set(wanted):
         with lzma.open(os.path.join(source, "corpora", "wiki_text8style_100MB.txt.xz"), "rt") as f:
             words = f.read().split()
     if "wiki128" in wanted:
@@ -96,6 +131,8 @@ def main():
         passages(words, 128, 40, 1000000, 2, False, cache, "wiki128m")
     if "text768" in wanted:
         passages(words, 768, 48, 100000, 1, True, cache, "text768")
+    if "minilm384" in wanted:
+        sentences(words, 100000, cache, "minilm384")
     for dims in (1536, 3072):
         if "text%d" % dims in wanted:
             mapped(dims, cache, "text%d" % dims)

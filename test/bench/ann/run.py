@@ -1,4 +1,4 @@
-"""Nearest neighbours: ktree against pgvector's HNSW, one server, one run.
+"""Nearest neighbours: ktree against other indexes of the server and libraries in memory, one run.
 
 usage: run.py CACHE_DIRECTORY SET [option...]      (PGHOST, PGPORT ... say where)
 
@@ -13,13 +13,15 @@ be a superuser's and on the server's machine: processor time is read in /proc.
                   STORAGE PLAIN for both, as ann-benchmarks.com does it for
                   pgvector.
 --construction N  of hnsw, several allowed (64 and 200)
+--rivals NAME...  of hnsw, vchordrq, diskann, hnswlib, faiss, usearch (rivals.py;
+                  hnsw alone unless told otherwise)
 --ours            no rival
 --recall          instead: what embed.recall promises and gives, for LIMIT
                   1, 10 and 100
 --clients         also two clients at once, by the clock: wants two free cores.
                   Each joins a table of queries to the search, so that it needs
                   no processor itself.
---hnswlib         also python3-hnswlib, in memory, one thread
+--repeat N        passes over all knobs, of which the best counts (15)
 
 Prepared statements with binary arguments, jit off, everything cached.  QPS is
 1 / processor time of the backend, so a busy machine matters little.  Queries
@@ -42,9 +44,9 @@ import numpy as np
 import psycopg2
 
 import libpq
+import rivals
 
 QUERIES = 500
-REPEAT = 15
 ROUNDS = 15
 SLICE = 0.4
 SETTINGS = ("SET jit = off; SET enable_seqscan = off; SET enable_sort = off; SET maintenance_work_mem = '4GB';"
@@ -52,16 +54,7 @@ SETTINGS = ("SET jit = off; SET enable_seqscan = off; SET enable_sort = off; SET
             "SET search_path = public, pgvector")
 
 
-class Side:
-    """One of the two rivals: names of its type, operators and index."""
-
-    def __init__(self, name, schema, method, options):
-        self.name, self.schema, self.method, self.options = name, schema, method, options
-        self.table, self.index = "ann_" + name, "ann_" + name + "_v_idx"
-
-
-OURS = Side("ktree", "public", "ktree", "")
-THEIRS = Side("hnsw", "pgvector", "hnsw", " WITH (m = 16, ef_construction = %d)")
+OURS = rivals.Side("ktree", "public", "ktree")
 
 
 def spin():
@@ -156,14 +149,14 @@ class Contender:
         return (self.session.cpu() - start) / len(data.arguments)
 
 
-def sweep(data, *contenders):
+def sweep(data, repeat, *contenders):
     """Points (recall, seconds, settings) of each contender, a list for each.
 
     Every pass goes over all knobs of all contenders, and the best of some
     passes counts: so a machine that is slow for seconds is slow for all.
     """
     best = [[math.inf] * len(c.knobs) for c in contenders]
-    for _ in range(REPEAT):
+    for _ in range(repeat):
         for c, times in zip(contenders, best):
             for i, (_, settings) in enumerate(c.knobs):
                 times[i] = min(times[i], c.seconds(data, settings))
@@ -202,18 +195,16 @@ def compare(ours, theirs, rival):
                   flush=True)
 
 
-def build(session, side, data, construction=None):
+def build(session, side, data):
     session.rows("DROP INDEX IF EXISTS %s" % side.index)
     operators = {"<->": "vector_l2_ops", "<=>": "vector_cosine_ops"}[data.operator]
-    options = side.options % construction if construction else ""
     start = session.cpu()
-    session.rows("CREATE INDEX %s ON %s USING %s (v %s.%s)%s" % (side.index, side.table, side.method, side.schema,
-                                                                operators, options))
+    session.rows("CREATE INDEX %s ON %s USING %s (v %s)%s" % (side.index, side.table, side.method,
+                 "%s.%s" % (side.schema, operators), side.options(data)))
     seconds = session.cpu() - start
     size = int(session.rows("SELECT pg_relation_size('%s')" % side.index)[0])
     print("%s%s: build %.1f s of processor time, %.1f MB, %.0f bytes a row"
-          % (side.name, " ef_construction %d" % construction if construction else "", seconds, size / 1e6,
-             size / len(data.base)), flush=True)
+          % (side.name, side.options(data).replace("\n", " "), seconds, size / 1e6, size / len(data.base)), flush=True)
     return seconds, size
 
 
@@ -278,31 +269,6 @@ def clients(data, settings):
           % (np.median(one[:, 0]), np.median(ratios), ROUNDS, ratios.min(), ratios.max()), flush=True)
 
 
-def hnswlib_points(data):
-    """The same sweep in memory, through no server at all."""
-    import hnswlib
-    index = hnswlib.Index(space="l2", dim=data.base.shape[1])
-    index.init_index(max_elements=len(data.base), ef_construction=200, M=16)
-    index.set_num_threads(1)
-    start = time.process_time()
-    index.add_items(data.base, num_threads=2)
-    print("hnswlib M 16, ef_construction 200: build %.1f s of processor time" % (time.process_time() - start))
-    print("%-34s %7s %9s %9s" % ("hnswlib, in memory", "recall", "us", "QPS"))
-    points = []
-    for ef in (10, 20, 40, 80, 160, 320):
-        index.set_ef(ef)
-        best = math.inf
-        for _ in range(REPEAT):
-            start = time.process_time()
-            found, _ = index.knn_query(data.queries, k=data.limit, num_threads=1)
-            best = min(best, time.process_time() - start)
-        recall = np.mean([len(set(f) & set(e[:data.limit])) / data.limit for f, e in zip(found, data.exact)])
-        points.append((recall, best / len(data.queries), ""))
-        print("  %-32s %7.4f %9.1f %9.0f" % ("ef %d" % ef, recall, best / len(data.queries) * 1e6,
-                                             len(data.queries) / best), flush=True)
-    return points
-
-
 class Data:
     def __init__(self, options):
         read = lambda part: np.load(os.path.join(options.cache, "%s_%s.npy" % (options.set, part)))
@@ -324,7 +290,9 @@ def main():
     parser.add_argument("--rows", type=int)
     parser.add_argument("--limit", type=int, default=10)
     parser.add_argument("--construction", type=int, nargs="*", default=[64, 200])
-    for flag in ("external", "ours", "recall", "clients", "hnswlib"):
+    parser.add_argument("--rivals", nargs="*", default=["hnsw"])
+    parser.add_argument("--repeat", type=int, default=15)
+    for flag in ("external", "ours", "recall", "clients"):
         parser.add_argument("--" + flag, action="store_true")
     options = parser.parse_args()
     keep_awake()
@@ -340,25 +308,29 @@ def main():
         promises(session, data)
         return
     us = Contender(OURS, "ktree", our_knobs(data.limit), data)
-    if options.clients or options.hnswlib or options.ours:
-        ours, = sweep(data, us)
+    if options.clients or options.ours:
+        ours, = sweep(data, options.repeat, us)
         if options.clients:
             clients(data, min((p for p in ours if p[0] >= 0.95), key=lambda p: p[1])[2])
-        if options.hnswlib:
-            compare(ours, hnswlib_points(data), "hnswlib")
     if options.ours:
         return
-    session.rows("CREATE SCHEMA IF NOT EXISTS pgvector; CREATE EXTENSION IF NOT EXISTS vector SCHEMA pgvector")
-    load(THEIRS.table, THEIRS.schema, data.base, not options.external)
-    for construction in options.construction:
-        their_seconds, their_size = build(session, THEIRS, data, construction)
+    for side in rivals.server_sides(options.rivals, options.construction):
+        if not rivals.available(session, side):
+            continue
+        load(side.table, side.schema, data.base, not options.external)
+        their_seconds, their_size = build(session, side, data)
         print("ktree builds %.1f times as fast, %.2f of the size" % (their_seconds / seconds, size / their_size))
-        them = Contender(THEIRS, "hnsw, ef_construction %d" % construction,
-                         [("ef_search %d" % ef, "SET hnsw.ef_search = %d" % ef)
-                          for ef in (10, 20, 40, 80, 160, 320) if ef >= data.limit], data)
-        ours, theirs = sweep(data, us, them)
-        compare(ours, theirs, "hnsw")
+        them = Contender(side, side.name, side.knobs(data.limit), data)
+        ours, theirs = sweep(data, options.repeat, us, them)
+        compare(ours, theirs, side.name)
         them.session.close()
+        session.rows("DROP TABLE %s" % side.table)
+    libraries = [name for name in options.rivals if name in rivals.LIBRARIES]
+    if libraries:
+        ours, = sweep(data, options.repeat, us)
+    for name in libraries:
+        for title, points in rivals.library_points(name, data, options.repeat).items():
+            compare(ours, points, title)
 
 
 if __name__ == "__main__":

@@ -75,8 +75,8 @@ peak_of(ProductPrecision precision)
 }
 
 static double
-measure(ProductPrecision precision, int inner, int outer, int count, Activation activation,
-		ProductCombine combine)
+measure(ProductPrecision precision, int inner, int outer, int count,
+		Activation	activation, ProductCombine combine)
 {
 	int			columns = product_panel_columns(precision);
 	size_t		panel_bytes = product_panel_bytes(precision, inner);
@@ -98,7 +98,8 @@ measure(ProductPrecision precision, int inner, int outer, int count, Activation 
 	for (int i = 0; i < inner * count; i++)
 		values[i] = random_double(&random) - 0.5;
 	for (int i = 0; i < panels * LAYERS; i++)
-		product_pack_panel(precision, inner, columns, weights, inner, matrices + i * panel_bytes);
+		product_pack_panel(precision, inner, columns, weights, inner,
+						   matrices + i * panel_bytes);
 	for (int repeat = 0; repeat < 7; repeat++)
 	{
 		double		begin = now();
@@ -107,9 +108,12 @@ measure(ProductPrecision precision, int inner, int outer, int count, Activation 
 		{
 			for (int l = 0; l < LAYERS; l++)
 			{
-				ProductMatrix matrix = {precision, inner, outer, matrices + l * panels * panel_bytes, bias};
+				ProductMatrix matrix = {precision, inner, outer,
+										matrices + l * panels * panel_bytes,
+										bias};
 				ProductResult result = {to, outer, activation, combine};
-				ProductRows rows = product_rows(precision, inner, count, values, inner, buffer);
+				ProductRows rows = product_rows(precision, inner, count,
+												values, inner, buffer);
 
 				product(&matrix, &rows, &result, NULL);
 			}
@@ -132,7 +136,8 @@ measure_blas(int inner, int outer, int count)
 {
 	float	   *values = calloc(sizeof(float), (size_t) inner * count);
 	float	   *to = calloc(sizeof(float), (size_t) count * outer);
-	float	   *weights = calloc(sizeof(float), (size_t) inner * outer * LAYERS);
+	float	   *weights = calloc(sizeof(float),
+								 (size_t) inner * outer * LAYERS);
 	double		work = 2.0 * inner * outer * count;
 	int			turns = (int) (2e9 / work / LAYERS) + 1;
 	double		best = 0;
@@ -148,7 +153,8 @@ measure_blas(int inner, int outer, int count)
 			for (int l = 0; l < LAYERS; l++)
 			{
 				BlasMatrix	a = {values, inner, false};
-				BlasMatrix	b = {weights + (size_t) l * inner * outer, outer, false};
+				BlasMatrix	b = {weights + (size_t) l * inner * outer, outer,
+								 false};
 
 				blas_product(count, outer, inner, a, b, 0, to, outer);
 			}
@@ -211,8 +217,10 @@ main(int argc, char **argv)
 				printf("%-12s", shapes[s].name);
 				for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++)
 				{
-					double		speed = measure(precision, shapes[s].inner, shapes[s].outer, counts[i],
-												shapes[s].activation, shapes[s].combine);
+					double		speed = measure(precision, shapes[s].inner,
+												shapes[s].outer, counts[i],
+												shapes[s].activation,
+												shapes[s].combine);
 
 					printf("%6.0f (%2.0f%%)", speed, 100 * speed / peak);
 					fflush(stdout);

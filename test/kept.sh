@@ -1,8 +1,9 @@
 # kept.sh: what the tests make once and keep for the next run.
 #
-# Sourced by run.sh, after machine.sh.  Three kinds of things take minutes to
+# Sourced by run.sh, after machine.sh.  Four kinds of things take minutes to
 # make and never change with our code: a server built with assertions, sources
-# of other packages, and Python environments with packages of the registry.
+# of other packages, texts of Debian's packages, and packages of the registries
+# of Python, npm, Go, Rust and Maven.
 # They lie in one directory outside the tree, which may be removed at any time:
 #
 #   $EMBED_CACHE, or else /var/cache/embed-test when the caller is root, or
@@ -72,29 +73,59 @@ key_of() {					# key_of URI
 # it, unpacked to the directory; from the first of the lines "URI SUITE
 # COMPONENT" of stdin that has it.  (A mirror may have the packages of an
 # archive without its sources.)  apt checks signatures as always.
-fetch_source() {
+fetch_source() { fetch_from deb-src "$1" "$2"; }
+
+# fetch_files PACKAGE DIRECTORY: the files of a binary package, unpacked, not
+# installed; from this system's own archive, else from the lines of stdin.
+fetch_files() {
+	scratch=$(mktemp -d "$kept/apt.XXXXXX") || return 1
+	if (cd "$scratch" && apt-get -q download "$1" && dpkg -x ./*.deb unpacked) >"$scratch/log" 2>&1; then
+		rm -rf "$2"
+		mv "$scratch/unpacked" "$2"
+		rm -rf "$scratch"
+		return 0
+	fi
+	rm -rf "$scratch"
+	fetch_from deb "$1" "$2"
+}
+
+fetch_from() {				# fetch_from deb|deb-src PACKAGE DIRECTORY, lines of stdin
 	scratch=$(mktemp -d "$kept/apt.XXXXXX") || return 1
 	while read -r uri suite component && [ ! -d "$scratch/unpacked" ]; do
 		rm -rf "$scratch/lists" "$scratch/cache"
 		mkdir -p "$scratch/lists/partial" "$scratch/cache/archives/partial"
-		echo "deb-src $(key_of "$uri") $uri $suite $component" | tee "$scratch/sources.list"
+		echo "$1 $(key_of "$uri") $uri $suite $component" | tee "$scratch/sources.list"
 		fetch="apt-get -q -o Dir::Etc::SourceList=$scratch/sources.list -o Dir::Etc::SourceParts=/dev/null
-			-o Dir::State::Lists=$scratch/lists -o Dir::Cache=$scratch/cache
+			-o Dir::State::Lists=$scratch/lists -o Dir::Cache=$scratch/cache -o Acquire::Languages=none
 			-o Acquire::Check-Valid-Until=false -o Acquire::Retries=3"
 		(
-			cd "$scratch" && $fetch update && $fetch source --download-only "$1" &&
-				dpkg-source --skip-patches --no-check -x ./*.dsc unpacked
+			cd "$scratch" && $fetch update || exit
+			case $1 in
+				deb) $fetch download "$2" && dpkg -x ./*.deb unpacked ;;
+				deb-src) $fetch source --download-only "$2" &&
+					dpkg-source --skip-patches --no-check -x ./*.dsc unpacked ;;
+			esac
 		) 2>&1 || true
 	done >"$scratch/log"
 	if [ ! -d "$scratch/unpacked" ]; then
 		tail -n 20 "$scratch/log"
-		say "could not fetch the source of $1"
+		say "could not fetch $([ "$1" = deb ] || echo the source of) $2"
 		rm -rf "$scratch"
 		return 1
 	fi
-	rm -rf "$2"
-	mv "$scratch/unpacked" "$2"
+	rm -rf "$3"
+	mv "$scratch/unpacked" "$3"
 	rm -rf "$scratch"
+}
+
+# text_of PACKAGE: sets text_files to a directory with the files of a package
+# of text.  Where this release has none, testing's and unstable's may.
+text_of() {
+	text_files=$kept/text-$1
+	[ ! -d "$text_files" ] || return 0
+	for suite in trixie sid; do
+		echo "$(archive) $suite main"
+	done | fetch_files "$1" "$text_files"
 }
 
 # ---------------------------------------------------------------------------
@@ -154,9 +185,9 @@ fetch_pgvector() {
 # ---------------------------------------------------------------------------
 
 # What a program declares in a line "# needs: a, b" or "# debian: a b" of its
-# head.
+# head ("// needs:" in other languages).
 declared() {				# declared WORD FILE
-	sed -n -e 20q -e "s/^# $1: *//p" "$2" | tr ',' ' '
+	sed -n -e 20q -e "s,^[#/]* $1: *,,p" "$2" | tr ',' ' '
 }
 
 # The registry's name of a package that Debian names after its module.
@@ -213,4 +244,107 @@ make_environment() {
 	# Only what was installed by scripts knows the directory's name, and that
 	# is not used: the interpreter finds its packages from where it is.
 	mv "$environment.making" "$environment"
+}
+
+# ---------------------------------------------------------------------------
+# Packages of npm, of Go modules, of crates of Rust and of Maven.  Each of
+# these takes a program and the directory it will run in, and sets run_program.
+# ---------------------------------------------------------------------------
+
+# Run a command that makes a directory; one caller at a time, and only once.
+make_once() {				# make_once DIRECTORY COMMAND...
+	made=$1
+	shift
+	exec 9>"$made.lock"
+	flock 9
+	if [ ! -d "$made" ]; then
+		rm -rf "$made.making"
+		mkdir "$made.making"
+		if ! (cd "$made.making" && "$@") >"$made.log" 2>&1; then
+			tail -n 10 "$made.log"
+			rm -rf "$made.making"
+			exec 9>&-
+			return 1
+		fi
+		mv "$made.making" "$made"
+	fi
+	exec 9>&-
+}
+
+# Sets needs and packages_of; says what is missing.
+language_has() {			# language_has COMMAND FILE
+	needs=$(declared needs "$2" | xargs -n 1 | sort -u | xargs)
+	command -v "$1" >/dev/null 2>&1 || { say "no $1 on this machine for: $needs"; return 1; }
+	packages_of=$kept/$1-$(echo "$needs" | tr -c 'A-Za-z0-9.\n' _)
+}
+
+# Nothing of a package runs while it is installed.
+npm_for() {					# npm_for FILE PLACE
+	language_has npm "$1" || return 1
+	make_once "$packages_of" npm install --silent --ignore-scripts --no-audit --no-fund \
+		--cache "$work/npm-cache" --prefix . $needs || { say "no npm package of: $needs"; return 1; }
+	ln -s "$packages_of/node_modules" "$2/node_modules"
+	run_program=node
+}
+
+# A module with the packages; their sources and what is compiled lie in two
+# directories that all such programs share.
+go_for() {					# go_for FILE PLACE
+	language_has go "$1" || return 1
+	GOMODCACHE=$kept/go-modules GOCACHE=$kept/go-build GOFLAGS=-modcacherw
+	export GOMODCACHE GOCACHE GOFLAGS
+	make_once "$packages_of" sh -c 'go mod init clients && go get "$@"' sh $needs ||
+		{ say "no Go module of: $needs"; return 1; }
+	cp "$packages_of/go.mod" "$packages_of/go.sum" "$2"
+	run_program="go run"
+}
+
+# A program of one file with the jars that it declares as GROUP:NAME:VERSION.
+maven_for() {				# maven_for FILE PLACE
+	language_has mvn "$1" || return 1
+	make_once "$packages_of" fetch_jars $needs || { say "no Maven package of: $needs"; return 1; }
+	run_program="java -cp $packages_of/jars/*"
+}
+
+fetch_jars() {
+	{
+		echo '<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>'
+		echo '<groupId>clients</groupId><artifactId>clients</artifactId><version>1</version><dependencies>'
+		for package in "$@"; do
+			echo "$package" | sed 's|\(.*\):\(.*\):\(.*\)|<dependency><groupId>\1</groupId><artifactId>\2</artifactId><version>\3</version></dependency>|'
+		done
+		echo '</dependencies></project>'
+	} >pom.xml
+	mvn -q -B -Dmaven.repo.local="$kept/maven" dependency:copy-dependencies -DoutputDirectory=jars
+}
+
+# rustup installs a toolchain for one user.  Where that is root and the steps run
+# as another, they get a copy of it.  As the caller of run.sh.
+share_rust() {
+	shared_rust=
+	! as_runner sh -c 'cargo --version' >/dev/null 2>&1 || return 0
+	toolchain=$(rustc --print sysroot 2>/dev/null) && [ -x "$toolchain/bin/cargo" ] || return 0
+	shared_rust=$kept/rust-$(rustc --version | tr -c 'A-Za-z0-9.\n' -)
+	[ ! -x "$shared_rust/bin/cargo" ] || return 0
+	rm -rf "$shared_rust.making"
+	mkdir "$shared_rust.making" && cp -R --reflink=auto "$toolchain/bin" "$toolchain/lib" "$shared_rust.making" &&
+		chmod -R a+rX "$shared_rust.making" && mv "$shared_rust.making" "$shared_rust"
+}
+
+# A crate with the dependencies that the program declares in its head, one a
+# line after "// crate:".
+cargo_for() {				# cargo_for FILE PLACE
+	PATH=${shared_rust:+$shared_rust/bin:}$PATH
+	export PATH
+	language_has cargo "$1" || return 1
+	CARGO_HOME=$kept/cargo CARGO_TARGET_DIR=$kept/cargo-built
+	export CARGO_HOME CARGO_TARGET_DIR
+	program=${1##*/}
+	{
+		printf '[package]\nname = "%s"\nversion = "0.1.0"\nedition = "2021"\n' "${program%.rs}"
+		printf '[[bin]]\nname = "%s"\npath = "%s"\n[dependencies]\n' "${program%.rs}" "$program"
+		sed -n 's,^// crate: *,,p' "$1"
+	} >"$2/Cargo.toml"
+	(cd "$2" && cargo fetch) || { say "no crate of: $needs"; return 1; }
+	run_program="cargo run -q --bin ${program%.rs} --"
 }

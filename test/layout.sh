@@ -1,15 +1,9 @@
 #!/bin/sh
 # layout.sh: what a reader of the tree may rely on.  Run at the top of it.
 #
-#   sh test/layout.sh           what is checked in every run
-#   sh test/layout.sh 79        the same with lines of C of at most 79 columns
-#
 # Not taste but what a tool can see: pgindent's tabs, lines that fit a screen,
 # a header comment on every file and a README in every folder of the source,
 # no leftovers, and floors that do not reach upwards.
-
-# How wide a line of C may be.
-width=${1:-110}
 
 faults=$(mktemp) || exit 1
 trap 'rm -f "$faults"' EXIT
@@ -25,11 +19,13 @@ text=$(find Makefile README.md embed.control sql src test .ci -type f \
 
 # In C, indentation is tabs.
 grep -n -E '^ {4}' $code /dev/null | cut -d: -f1,2 | complain 'indented with spaces'
-# Lines fit; messages are not broken, so that they can be searched for.
+# Lines fit; messages are not broken, so that they can be searched for, and
+# what was made by a program is as it made it.
 for file in $code; do
+	! head -n 12 "$file" | grep -q 'do not edit' || continue
 	expand -t4 "$file" |
-		LC_ALL=C.UTF-8 awk -v file="$file" -v width="$width" 'length($0) > width && !/"/ { print file ":" NR }'
-done | complain "longer than $width columns"
+		LC_ALL=C.UTF-8 awk -v file="$file" 'length($0) > 79 && !/"/ { print file ":" NR }'
+done | complain "longer than 79 columns"
 
 # Trailing white space, and a last line without an end.
 grep -n -E '[ 	]+$' $(echo "$text" | grep -v -E '\.(md|tsv|txt)$|/README$') /dev/null | cut -d: -f1,2 | complain 'trailing white space'
@@ -41,6 +37,13 @@ done | complain 'no newline at the end'
 for file in $code; do
 	head -n 6 "$file" | grep -q -F -e "$(basename "$file")" -e 'do not edit' || echo "$file"
 done | complain 'no header comment with its name'
+
+# The comment of a function says what it does; its name stands below.
+for file in $code; do
+	awk -v file="$file" '
+		named && /^ \*\t/ { print file ":" NR - 1 }
+		{ named = opened && /^ \* [A-Za-z0-9_]+$/; opened = /^\/\*$/ }' "$file"
+done | complain 'a comment that begins with a name alone'
 
 # Every folder of code says what it is for.
 find src -name '*.c' | sed 's|/[^/]*$||' | sort -u | while read -r folder; do
@@ -76,7 +79,8 @@ names_of_files() {
 	rm -f "$faults.there"
 }
 names_of_files | complain 'names a file that is not there'
-find src sql test .ci -name 'README?*' | complain 'is to be named README'
+# what is read with its tables and links drawn says so in its name
+find src sql test .ci -name 'README?*' ! -path sql/README.md | complain 'is to be named README'
 
 # A file holds one idea; generated tables excepted.
 for file in $code; do
@@ -98,7 +102,7 @@ below() {					# below FOLDER FORBIDDEN-PATTERN
 		grep -n -E "^#include \"($2)" -r "src/$1" --include='*.[ch]' | cut -d: -f1,2 |
 		complain 'includes a higher floor'
 }
-rooms='server/ type/ text/ train/ model/ encoder/ index/'
+rooms='server/ type/ text/ train/ model/ encoder/ index/ column/ search/ picture/ tuning/'
 above() {					# above ROOM...: those that are none of these
 	printf '%s' "$rooms" | tr ' ' '\n' | grep -v -x -F "$(printf '%s/\n' "$@")" | paste -s -d '|'
 }
@@ -111,8 +115,12 @@ below type "$(above server type)"
 below text "$(above server text)"
 below train "$(above server type text train)"
 below model "$(above server type text model)"
-below encoder 'index/'
-below index 'encoder/|train/'
+below encoder 'index/|picture/|tuning/'
+below index 'encoder/|train/|picture/|tuning/'
+below column 'encoder/|index/|search/|picture/|tuning/'
+below search 'encoder/|index/|picture/|tuning/'
+below picture 'encoder/|index/|column/|search/|tuning/'
+below tuning 'encoder/|index/|search/|picture/'
 
 # The top of the tree holds what a packager expects and nothing else.
 ls | grep -v -x -E 'Makefile|embed\.control|sql|src|expected|test|README\.md|LICENSE|embed\.so|libembed\.(a|pc)' |

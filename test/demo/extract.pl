@@ -71,6 +71,9 @@ foreach my $file (sort @ARGV)
 	$html =~ s{<div class="toc">.*?</dl></div>}{}gs;
 	$html =~ s{<div class="refnamediv"><h2>Name</h2>}{}gs;
 
+	# From 16 on, headings and terms end in a sign that links to themselves.
+	$html =~ s{\s*<a\b[^>]*\bclass="id_link"[^>]*>.*?</a>}{}gs;
+
 	# Every block is a paragraph, a row of a table too.
 	$html =~ s{<(?:td|th|br)\b[^>]*>}{ }g;
 	$html =~ s{<(?:p|pre|li|dt|dd|tr|table|div|hr)\b[^>]*>}{\x01}g;

@@ -16,10 +16,13 @@ FROM sections;
 CREATE TABLE passages AS
 SELECT row_number() OVER () AS id, page, title, heading,
        regexp_replace(passage, '\s+', ' ', 'g') AS passage
-FROM sections, split_text(body, max_tokens => 60, overlap => 10)
+FROM sections, split_text(body, max_tokens => 80, overlap => 0)
 WHERE passage ~ '(\w+\W+){12}';
 ALTER TABLE passages ADD PRIMARY KEY (id);
-SELECT count(*) AS passages FROM passages;
+SELECT count(*) AS passages, round(avg(length(passage))) AS characters
+FROM passages;
+SELECT heading, left(passage, 70) AS passage
+FROM passages WHERE page = 'populate' LIMIT 5;
 
 -- ---------------------------------------------------------------------------
 -- 2. Train: which words are there, and how rare is each?
@@ -32,74 +35,55 @@ SELECT train_vocabulary('manual_words',
                         config => 'english');
 
 -- A model is an ordinary table: look into it, grant it, dump it, drop it.
-SELECT * FROM manual_words WHERE id > 0 ORDER BY documents DESC LIMIT 5;
+SELECT * FROM manual_words WHERE id > 0 ORDER BY documents DESC LIMIT 3;
 
 -- ---------------------------------------------------------------------------
--- 3. Compute: every passage becomes a vector of word weights
+-- 3. Keep: a column of vectors, its trigger, its index, in one call
 -- ---------------------------------------------------------------------------
 
--- A word weighs much that is frequent here and rare elsewhere (TF-IDF).
-ALTER TABLE passages ADD COLUMN weights sparsevec;
-UPDATE passages
-SET weights = tfidf('manual_words', concat_ws(' ', title, heading, passage));
+-- What it returns is the SQL that it ran: BM25 weights, and an index that
+-- finds the best rows exactly.
+SELECT left(statement, 76) AS statement
+FROM embed_column('passages', '{title,heading,passage}', 'manual_words', 'words');
 
 -- ---------------------------------------------------------------------------
--- 4. Search: the nearest vectors are the best answers
+-- 4. Search by words
 -- ---------------------------------------------------------------------------
 
-SELECT heading, left(passage, 80) AS passage
-FROM passages
-ORDER BY weights <=> tfidf('manual_words', 'make bulk loading faster')
-LIMIT 5;
+SELECT (hit).heading, left((hit).passage, 70) AS passage
+FROM embed_search(NULL::passages, 'make bulk loading faster', 5);
 
-SELECT heading, left(passage, 80) AS passage
-FROM passages
-ORDER BY weights <=> tfidf('manual_words', 'who is blocking my query')
-LIMIT 3;
-
--- An ordinary WHERE narrows the search: only the pages of SQL commands.
-SELECT title, heading, left(passage, 80) AS passage
+-- The same by hand.  An ordinary WHERE narrows the search.
+SELECT title, left(passage, 70) AS passage
 FROM passages
 WHERE page LIKE 'sql-%'
-ORDER BY weights <=> tfidf('manual_words', 'remove duplicate rows from a result')
+ORDER BY words <#> bm25_query('manual_words', 'remove duplicate rows from a result')
 LIMIT 3;
 
--- The best pages, each with the similarity of its best passage.
-SELECT title, round(max(1 - (weights <=> query))::numeric, 2) AS similarity
-FROM passages, tfidf('manual_words', 'restore a backup to a point in time') AS query
-GROUP BY title
-ORDER BY similarity DESC
-LIMIT 5;
+-- The index serves it.
+SELECT embed_explain($$SELECT title FROM passages
+    ORDER BY words <#> bm25_query('manual_words', 'who is blocking me') LIMIT 3$$);
 
 -- ---------------------------------------------------------------------------
--- 5. Understand: what is a page about, and what is like it?
+-- 5. Understand: what is a page about?
 -- ---------------------------------------------------------------------------
 
--- The key terms of a page: its heaviest words.
+-- The key terms of a page: words that are frequent here and rare elsewhere.
 SELECT page, string_agg(term, ', ' ORDER BY weight DESC) AS key_terms
 FROM (SELECT page, string_agg(body, ' ') AS body FROM sections
       WHERE page IN ('mvcc-intro', 'backup-dump', 'populate', 'wal-intro')
       GROUP BY page) AS pages,
      vector_terms('manual_words', tfidf('manual_words', body), count => 8)
-GROUP BY page;
-
--- More like this: the nearest pages to the one about locks.
-SELECT other.page, round(max(1 - (other.weights <=> this.weights))::numeric, 2) AS similarity
-FROM passages AS this, passages AS other
-WHERE this.id = (SELECT min(id) FROM passages WHERE page = 'explicit-locking')
-  AND other.page <> this.page
-GROUP BY other.page
-ORDER BY similarity DESC
-LIMIT 5;
+GROUP BY page ORDER BY page;
 
 -- ---------------------------------------------------------------------------
 -- 6. Meaning: words that are used alike become vectors that are alike
 -- ---------------------------------------------------------------------------
 
-SET embed.progress = off;
+-- It tells how far it is while it trains.
 SELECT train_word2vec('manual_vectors',
                       'SELECT concat_ws('' '', title, heading, body) FROM sections',
-                      config => 'english', dims => 100, epochs => 20);
+                      config => 'english', dims => 100, epochs => 15, seed => 1);
 
 -- Nobody told it: these it read out of the manual.
 SELECT query AS word, string_agg(word, ', ' ORDER BY similarity DESC) AS nearest
@@ -110,19 +94,54 @@ GROUP BY query;
 -- As "max" is to "maximum", so is "min" to ...
 SELECT * FROM analogy('manual_vectors', '{maximum,min}', '{max}', count => 3);
 
--- A passage is the mean of its words.
-ALTER TABLE passages ADD COLUMN embedding vector(100);
-UPDATE passages
-SET embedding = embed('manual_vectors', concat_ws(' ', title, heading, passage));
+-- A passage is the mean of its words, rare ones first.  Again one call, and an
+-- index that finds the nearest vectors.
+SELECT left(statement, 76) AS statement
+FROM embed_column('passages', '{title,heading,passage}', 'manual_vectors', 'meaning',
+                  pooling => 'sif');
 
--- The same questions, by shared words and by meaning, side by side: the page
--- of the best passage.
+-- ---------------------------------------------------------------------------
+-- 7. Search by words, by meaning, and by both
+-- ---------------------------------------------------------------------------
+
+-- The page of the best passage.
 SELECT question,
-       (SELECT title FROM passages
-        ORDER BY weights <=> tfidf('manual_words', question) LIMIT 1) AS by_words,
-       (SELECT title FROM passages
-        ORDER BY embedding <=> embed('manual_vectors', question) LIMIT 1) AS by_meaning
-FROM unnest(ARRAY['make bulk loading faster', 'who is blocking my query',
+       (SELECT (hit).title FROM embed_search(NULL::passages, question, 1,
+                                             columns => '{words}')) AS by_words,
+       (SELECT (hit).title FROM embed_search(NULL::passages, question, 1,
+                                             columns => '{meaning}')) AS by_meaning,
+       (SELECT (hit).title FROM embed_search(NULL::passages, question, 1)) AS by_both
+FROM unnest(ARRAY['make bulk loading faster', 'find out who is blocking a session',
                   'remove duplicate rows from a result',
                   'restore a backup to a point in time',
-                  'my disk is full']) AS question;
+                  'what happens when the disk is full']) AS question;
+
+-- ---------------------------------------------------------------------------
+-- 8. Fresh: what is written is found
+-- ---------------------------------------------------------------------------
+
+INSERT INTO passages (id, page, title, heading, passage)
+VALUES (1000000, 'house', 'House rules', 'Passwords',
+        'On the first Monday of a month the administrator resets all passwords.');
+SELECT (hit).title, (hit).heading, ranks
+FROM embed_search(NULL::passages, 'who resets passwords on Monday', 1);
+
+-- What is kept fresh, by which index, and whether all of it is there.
+SELECT "column", model, encoder, index, filled, missing
+FROM embed_columns(count_rows => true);
+
+-- ---------------------------------------------------------------------------
+-- 9. Look: a map of the words, for a browser
+-- ---------------------------------------------------------------------------
+
+-- The most frequent words; those that are used alike stand side by side.  What
+-- is answered goes to a file, without a heading.
+\pset tuples_only on
+\pset format unaligned
+\o map.svg
+SELECT embed_map('SELECT word, l2_normalize(vector) FROM manual_vectors
+                  WHERE id > 0 ORDER BY occurrences DESC LIMIT 400',
+                 'neighbours', title => 'Words of the manual');
+\o
+\pset format aligned
+\pset tuples_only off

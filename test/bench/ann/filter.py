@@ -69,6 +69,7 @@ class Filtered(run.Contender):
         self.side, self.title, self.knobs = side, title, knobs
         self.session = libpq.Session()
         self.session.rows(run.SETTINGS)
+        self.session.rows(knobs[0][1])
         if title == "sorted":
             self.session.rows("SET enable_sort = on; SET enable_indexscan = off")
         self.session.rows("PREPARE search(%s.vector) AS SELECT id FROM %s WHERE %s ORDER BY v OPERATOR(%s.%s) $1 LIMIT %d"

@@ -138,6 +138,8 @@ class Contender:
         self.side, self.title, self.knobs = side, title, knobs
         self.session = libpq.Session()
         self.session.rows(SETTINGS)
+        # one that is planned by settings cannot be planned without
+        self.session.rows(knobs[0][1])
         prepare(self.session, side, data, data.limit)
         check_plan(self.session, side, data)
 

@@ -62,7 +62,7 @@ SELECT method, note FROM compare_models('SELECT body, topic FROM compare_docs', 
 \set SHOW_CONTEXT never
 SET statement_timeout = 350;
 SELECT method FROM compare_models('SELECT body, topic FROM compare_docs', '{tfidf}', max_seconds => 0.3,
-	corpus => $$SELECT md5(x) || md5(x || 'a') || md5(x || 'b') FROM (SELECT repeat(repeat('x', 1000), 250000) AS x OFFSET 0) y$$);
+	corpus => $$SELECT md5(x) || md5(x || 'a') || md5(x || 'b') FROM (SELECT rpad('x', 240000000, 'x') AS x OFFSET 0) y$$);
 RESET statement_timeout;
 \set SHOW_CONTEXT errors
 SELECT relname FROM pg_class WHERE relname ~ '^(compared|embed_compare)';

@@ -66,7 +66,18 @@ SELECT count(*) FROM (SELECT id FROM ktree_filter WHERE tenant = (SELECT NULL::i
 -- IN with a parameter, of no element and of NULL; elsewhere than at an order it stays a filter
 PREPARE ktree_filter_in AS SELECT tenant FROM ktree_filter WHERE tenant = ANY ($1) ORDER BY v <-> (SELECT v FROM ktree_filter WHERE id = 1) LIMIT 30;
 SET plan_cache_mode = force_generic_plan;
-EXPLAIN (COSTS OFF) EXECUTE ktree_filter_in('{1,2}');
+CREATE FUNCTION ktree_filter_conditions(statement text) RETURNS SETOF text LANGUAGE plpgsql AS $$
+DECLARE
+	line text;
+BEGIN
+	FOR line IN EXECUTE 'EXPLAIN (COSTS OFF) ' || statement LOOP
+		IF line ~ 'Cond|Filter' THEN
+			RETURN NEXT ltrim(line);
+		END IF;
+	END LOOP;
+END
+$$;
+SELECT ktree_filter_conditions($$EXECUTE ktree_filter_in('{1,2}')$$);
 SELECT count(*) FROM (SELECT FROM ktree_filter WHERE tenant = ANY ('{1,2}') ORDER BY v <-> (SELECT v FROM ktree_filter WHERE id = 1)) s;
 SELECT count(*) FROM (SELECT FROM ktree_filter WHERE tenant = ANY ('{}') ORDER BY v <-> (SELECT v FROM ktree_filter WHERE id = 1)) s;
 EXECUTE ktree_filter_in('{}');
@@ -107,7 +118,7 @@ CREATE INDEX ON ktree_filter_types USING ktree (v vector_l2_ops, a, b, c, d, e, 
 INSERT INTO ktree_filter_types SELECT ARRAY[i, 0]::vector, i % 2 = 0, (i % 3)::text::"char", i % 5, make_time(i % 24, 0, 0), timestamptz '2020-01-01 UTC' + i * interval '1 day', i / 10.0,
 	lpad((i % 7)::text, 32, '0')::uuid, (CASE WHEN i % 2 = 0 THEN 'sad' ELSE 'glad' END)::ktree_filter_mood FROM generate_series(1, 2000) i;
 ANALYZE ktree_filter_types;
-EXPLAIN (COSTS OFF) SELECT v FROM ktree_filter_types WHERE a AND h = 'sad' AND f = 10.0 ORDER BY v <-> '[5,0]' LIMIT 2;
+EXPLAIN (COSTS OFF) SELECT v FROM ktree_filter_types WHERE h = 'sad' AND f = 10.0 ORDER BY v <-> '[5,0]' LIMIT 2;
 SELECT v FROM ktree_filter_types WHERE h = 'glad' ORDER BY v <-> '[5,0]' LIMIT 2;
 SELECT v FROM ktree_filter_types WHERE f = 10.0 ORDER BY v <-> '[5,0]' LIMIT 2;
 SELECT v FROM ktree_filter_types WHERE NOT a AND c = 4 AND d > '12:00' ORDER BY v <-> '[5,0]' LIMIT 2;
@@ -119,4 +130,4 @@ CREATE INDEX ON ktree_filter USING ktree (v, v);
 CREATE INDEX ON ktree_filter USING ktree (v, id, tenant, price, small, label, maybe, day, id, tenant);
 DROP TABLE ktree_filter, ktree_filter_grown, ktree_filter_types;
 DROP TYPE ktree_filter_mood;
-DROP FUNCTION ktree_filter_test;
+DROP FUNCTION ktree_filter_test, ktree_filter_conditions;

@@ -43,11 +43,11 @@ typedef struct ScriptRange
 	uint8_t		old_script;		/* of Unicode 9, for UnicodeScripts */
 } ScriptRange;
 
-#include "tokenizer/unicode_tables.h"
-
 extern const uint16_t character_first[];
 extern const uint16_t character_second[];
 extern const CharacterRecord character_records[];
+
+#include "tokenizer/unicode_tables.h"
 
 /* Of any number below CODE_LIMIT. */
 static inline const CharacterRecord *

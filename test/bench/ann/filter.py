@@ -45,12 +45,12 @@ def columns_of(data):
 
 def load(session, side, data, columns):
     run.load(side.table, side.schema, data.base, True)
-    session.rows("DROP TABLE IF EXISTS ann_columns; CREATE TABLE ann_columns AS SELECT * FROM unnest('{%s}'::int[], '{%s}'::int[], "
+    session.rows("DROP TABLE IF EXISTS ann_values, ann_joined; CREATE TABLE ann_values AS SELECT * FROM unnest('{%s}'::int[], '{%s}'::int[], "
                  "'{%s}'::real[], '{%s}'::int[]) WITH ORDINALITY AS c (%s, n)"
                  % (*[",".join(map(str, columns[name])) for name in COLUMNS.split(", ")], COLUMNS))
     session.rows("CREATE TABLE ann_joined (LIKE %s INCLUDING STORAGE); ALTER TABLE ann_joined ADD tenant int, ADD side int, "
-                 "ADD price real, ADD topic int; INSERT INTO ann_joined SELECT r.id, r.v, %s FROM %s r JOIN ann_columns "
-                 "ON n = id + 1 ORDER BY id; DROP TABLE %s, ann_columns; ALTER TABLE ann_joined RENAME TO %s"
+                 "ADD price real, ADD topic int; INSERT INTO ann_joined SELECT r.id, r.v, %s FROM %s r JOIN ann_values "
+                 "ON n = id + 1 ORDER BY id; DROP TABLE %s, ann_values; ALTER TABLE ann_joined RENAME TO %s"
                  % (side.table, COLUMNS, side.table, side.table, side.table))
     session.rows("VACUUM ANALYZE %s" % side.table)
 

@@ -157,7 +157,8 @@ def bge_small():
     write('config.json', {
         'architectures': ['BertModel'], 'model_type': 'bert', 'hidden_size': hidden, 'num_hidden_layers': layers,
         'num_attention_heads': 12, 'intermediate_size': 1536, 'hidden_act': 'gelu', 'layer_norm_eps': 1e-12,
-        'max_position_embeddings': 512, 'type_vocab_size': 2, 'vocab_size': 30522, 'pad_token_id': 0})
+        'max_position_embeddings': 512, 'type_vocab_size': 2, 'vocab_size': 30522, 'pad_token_id': 0,
+        'hidden_dropout_prob': 0.1, 'attention_probs_dropout_prob': 0.1, 'initializer_range': 0.02})
     write('tokenizer_config.json', {
         'cls_token': '[CLS]', 'sep_token': '[SEP]', 'unk_token': '[UNK]', 'pad_token': '[PAD]', 'mask_token': '[MASK]',
         'do_lower_case': True, 'model_max_length': 512, 'tokenizer_class': 'BertTokenizer'})

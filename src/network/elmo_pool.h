@@ -5,9 +5,9 @@
  *	  of the vectors: for losses of texts.
  *
  * Half d of a vector is the sum, over the layers k and the words r of its
- * lanes, of share_k weight_r x_kr, where x_kr is what direction d gives for the
- * word: the mix of layers (Peters et al. 2018, equation 1), and a pooling that
- * is a sum, such as the mean.  Shares and weights do not move here.
+ * lanes, of share_k weight_r x_kr, where x_kr is what direction d gives for
+ * the word: the mix of layers (Peters et al. 2018, equation 1), and a pooling
+ * that is a sum, such as the mean.  Shares and weights do not move here.
  *
  * Vectors are of both directions, and a loss wants those of many texts, so the
  * way back computes what it needs again.
@@ -21,7 +21,8 @@
 
 typedef struct ElmoPool
 {
-	const int32_t *vector;		/* of each lane the row that it adds to, or -1 */
+	const int32_t *vector;		/* of each lane the row that it adds to, or
+								 * -1 */
 	const Real *weight[2];		/* of each row of the window, in a direction */
 	const Real *share;			/* of each layer, that of the words first */
 	const Real *start;			/* the state that lanes begin with: of each
@@ -30,8 +31,9 @@ typedef struct ElmoPool
 } ElmoPool;
 
 /*
- * vectors: rows of twice the projection's numbers, which are added to.  states:
- * of elmo_trainer_states numbers, to work with.  False if it was interrupted.
+ * vectors: rows of twice the projection's numbers, which are added to.
+ * states: of elmo_trainer_states numbers, to work with.  False if it was
+ * interrupted.
  */
 extern bool elmo_pool_vectors(ElmoTrainer *trainer, const ElmoWindow *window,
 							  const ElmoPool *pool, Real *weights,

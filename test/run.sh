@@ -269,7 +269,7 @@ do_discard() {
 }
 
 discard_leaves_out='align_models bm25 classifier_labels classifier_train cluster_texts compare_models distill doc2vec_train elmo
-	elmo_train elmo_tune glove_train import_gguf import_model import_word_vectors inverted_hybrid
+	elmo_train elmo_tune elmo_tune_weights glove_train import_gguf import_model import_word_vectors inverted_hybrid
 	inverted_lifecycle inverted_merge inverted_property ktree ktree_filter ktree_grown ktree_order ktree_planner
 	ktree_split labels lsa_train model_call_site model_changes pgvector_access picture_map picture_projection
 	pooling_embed rights_everywhere search_explain search_fusion text_caught_errors text_scripts text_split

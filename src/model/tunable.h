@@ -138,11 +138,22 @@ struct TuneTarget
 	void		(*finish) (TuneTarget *target);
 };
 
+/* What moves of a network */
+typedef enum TuneWeights
+{
+	TUNE_LOW_RANK,				/* changes of low rank */
+	TUNE_PROJECTIONS,			/* what its layers end with */
+	TUNE_FULL					/* all weights */
+} TuneWeights;
+
+#define TUNE_WEIGHTS(which) (1 << (which))
+
 /* A tuning of a network's own weights */
 typedef struct TuneNetwork
 {
-	bool		full;			/* all weights; else low-rank changes */
-	bool		frozen_embeddings;	/* full: all but the embeddings */
+	TuneWeights weights;
+	bool		frozen_embeddings;	/* full: all but what makes vectors of
+									 * tokens */
 	int			rank;
 	double		rank_alpha;
 	const char *const *targets; /* names, ended by NULL; NULL: the method's */
@@ -189,6 +200,12 @@ typedef struct Tunable
 	 * sum of rows times a matrix is the sum of the rows times it.
 	 */
 	bool		layer_in_rows;
+
+	/* which of a network's weights can move, TUNE_WEIGHTS of each */
+	int			weights;
+
+	/* whether other processes can take a part of that */
+	bool		has_workers;
 
 	/*
 	 * A target whose weights are the network's; checks that they can be

@@ -317,10 +317,15 @@ character_backward(CharacterPass *pass, const CharacterWeights *weights,
 	TrainSize	sum = {shape->features, shape->out, pass->words};
 	TrainSize	back = {pass->words, shape->features, shape->out};
 
+	if (gradients->projection == NULL)
+		return true;
 	train_add_rows(pass->words, shape->out, from, gradients->projection_bias);
 	if (!train_product_sum(work, sum, pass->x[shape->highways], from,
-						   gradients->projection) ||
-		!train_product_back(work, back, from, weights->projection, false,
+						   gradients->projection))
+		return false;
+	if (gradients->characters == NULL)
+		return true;
+	if (!train_product_back(work, back, from, weights->projection, false,
 							pass->dx))
 		return false;
 	for (int k = shape->highways - 1; k >= 0; k--)

@@ -31,7 +31,10 @@ typedef struct CharacterShape
 	Activation	activation;		/* relu or tanh */
 } CharacterShape;
 
-/* Weights, or gradients, which are added to. */
+/*
+ * Weights, or gradients, which are added to; of these only the projection's
+ * are wanted if those of characters are NULL, none if all are.
+ */
 typedef struct CharacterWeights
 {
 	Real	   *characters;		/* CHARACTER_COUNT rows */

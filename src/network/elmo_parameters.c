@@ -127,6 +127,61 @@ elmo_character_shape(const ElmoOptions *options)
 	return shape;
 }
 
+static bool
+begins_with(const ElmoTensor *tensor, const char *text)
+{
+	return strncmp(tensor->name, text, strlen(text)) == 0;
+}
+
+static bool
+ends_with(const char *text, const char *end)
+{
+	size_t		length = strlen(text);
+
+	return length >= strlen(end) &&
+		   strcmp(text + length - strlen(end), end) == 0;
+}
+
+static bool
+moves(const ElmoTensor *tensor, ElmoMoving which)
+{
+	switch (which)
+	{
+		case ELMO_PROJECTIONS:
+			return begins_with(tensor, "CNN_proj/") ||
+				   ends_with(tensor->name, "/W_P_0");
+		case ELMO_LAYERS:
+			return begins_with(tensor, "RNN_");
+		case ELMO_ALL:
+			return true;
+	}
+	return false;
+}
+
+void
+elmo_moving_parameters(ElmoParameters *moving, const ElmoParameters *all,
+					   ElmoMoving which)
+{
+	*moving = *all;
+	moving->numbers = 0;
+	for (int i = 0; i < moving->count; i++)
+	{
+		ElmoTensor *tensor = &moving->tensors[i];
+
+		tensor->offset = ELMO_FIXED;
+		if (!moves(tensor, which))
+			continue;
+		tensor->offset = moving->numbers;
+		moving->numbers += tensor->count;
+	}
+}
+
+static Real *
+place_of(Real *array, const ElmoTensor *tensor)
+{
+	return tensor->offset == ELMO_FIXED ? NULL : array + tensor->offset;
+}
+
 static Real
 clip_of(double clip)
 {
@@ -152,21 +207,21 @@ elmo_character_weights(const ElmoParameters *parameters, Real *array)
 	const ElmoTensor *tensor = parameters->tensors;
 	CharacterWeights weights;
 
-	weights.characters = array + tensor++->offset;
+	weights.characters = place_of(array, tensor++);
 	for (int i = 0; i < options->filter_count; i++)
 	{
-		weights.filter[i] = array + tensor++->offset;
-		weights.filter_bias[i] = array + tensor++->offset;
+		weights.filter[i] = place_of(array, tensor++);
+		weights.filter_bias[i] = place_of(array, tensor++);
 	}
 	for (int k = 0; k < options->highways; k++)
 	{
-		weights.carry[k] = array + tensor++->offset;
-		weights.carry_bias[k] = array + tensor++->offset;
-		weights.transform[k] = array + tensor++->offset;
-		weights.transform_bias[k] = array + tensor++->offset;
+		weights.carry[k] = place_of(array, tensor++);
+		weights.carry_bias[k] = place_of(array, tensor++);
+		weights.transform[k] = place_of(array, tensor++);
+		weights.transform_bias[k] = place_of(array, tensor++);
 	}
-	weights.projection = array + tensor++->offset;
-	weights.projection_bias = array + tensor++->offset;
+	weights.projection = place_of(array, tensor++);
+	weights.projection_bias = place_of(array, tensor++);
 	return weights;
 }
 
@@ -179,20 +234,14 @@ elmo_lstm_weights(const ElmoParameters *parameters, Real *array,
 		CHARACTERS + OF_FILTER * options->filter_count +
 		OF_HIGHWAY * options->highways + OF_PROJECTION +
 		OF_CELLS * (direction * options->layers + layer)];
-	LstmGradients weights = {array + tensor[0].offset,
-		array + tensor[1].offset,
-	array + tensor[2].offset};
+	LstmGradients weights = {place_of(array, &tensor[0]),
+		place_of(array, &tensor[1]),
+	place_of(array, &tensor[2])};
 
 	return weights;
 }
 
 /* ---------- first weights ---------- */
-
-static bool
-begins_with(const ElmoTensor *tensor, const char *text)
-{
-	return strncmp(tensor->name, text, strlen(text)) == 0;
-}
 
 static void
 fill_uniform(Random *random, double most, size_t count, Real *to)

@@ -17,12 +17,15 @@
 
 #define ELMO_TENSOR_RANK 4
 
+/* of a tensor that has no place, for it does not move */
+#define ELMO_FIXED ((size_t) -1)
+
 typedef struct ElmoTensor
 {
 	char		name[80];
 	int			rank;
 	int			shape[ELMO_TENSOR_RANK];
-	size_t		offset;			/* in the array, in numbers */
+	size_t		offset;			/* in the array, in numbers, or ELMO_FIXED */
 	size_t		count;
 } ElmoTensor;
 
@@ -44,7 +47,26 @@ extern void elmo_parameters(ElmoParameters *parameters,
 extern CharacterShape elmo_character_shape(const ElmoOptions *options);
 extern LstmShape elmo_lstm_shape(const ElmoOptions *options, int layer);
 
-/* Where the tensors lie in an array of weights, or of gradients. */
+/* What moves in a tuning. */
+typedef enum ElmoMoving
+{
+	ELMO_PROJECTIONS,			/* of the characters' features, and of cells */
+	ELMO_LAYERS,				/* all but what makes words of characters */
+	ELMO_ALL
+} ElmoMoving;
+
+/*
+ * Where gradients lie if only some weights move: tensor after tensor, those
+ * that stay left out.
+ */
+extern void elmo_moving_parameters(ElmoParameters *moving,
+								   const ElmoParameters *all,
+								   ElmoMoving which);
+
+/*
+ * Where the tensors lie in an array of weights, or of gradients.  NULL: that
+ * one does not move.
+ */
 extern CharacterWeights
 elmo_character_weights(const ElmoParameters *parameters, Real *array);
 extern LstmGradients

@@ -272,11 +272,16 @@ weight_gradients(LstmWindow *window, const Real *x,
 	TrainSize	recurrent = {shape->out, width, rows};
 	TrainSize	projection = {shape->cells, shape->out, rows};
 
-	train_add_rows(rows, width, window->gates, gradients->bias);
-	return train_product_sum(work, input, x, window->gates,
-							 gradients->gates) &&
-		   train_product_sum(work, recurrent, window->before, window->gates,
-							 gradients->gates + recurrent_offset(shape)) &&
+	if (gradients->gates != NULL)
+	{
+		train_add_rows(rows, width, window->gates, gradients->bias);
+		if (!train_product_sum(work, input, x, window->gates,
+							   gradients->gates) ||
+			!train_product_sum(work, recurrent, window->before, window->gates,
+							   gradients->gates + recurrent_offset(shape)))
+			return false;
+	}
+	return gradients->projection == NULL ||
 		   train_product_sum(work, projection, window->hidden,
 							 window->state_gradient, gradients->projection);
 }

@@ -36,7 +36,7 @@ typedef struct LstmWeights
 	const Real *projection;		/* cells rows of out */
 } LstmWeights;
 
-/* They are added to. */
+/* They are added to.  Gates and bias NULL, or projection: not wanted. */
 typedef struct LstmGradients
 {
 	Real	   *gates;

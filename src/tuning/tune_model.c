@@ -19,6 +19,7 @@
 #include "math/distance.h"
 #include "math/product.h"
 #include "network/loss.h"
+#include "server/arguments.h"
 #include "server/execute.h"
 #include "server/extension.h"
 #include "train/trainer.h"
@@ -63,7 +64,7 @@ enum
 };
 
 const char *const tuning_methods[] = {
-	"rows", "layer", "low_rank", "full", "continue", NULL
+	"rows", "layer", "low_rank", "projections", "full", "continue", NULL
 };
 
 /* Arguments that are numbers, and what they may be */
@@ -89,15 +90,6 @@ static const OptionDeclaration ranges[] = {
 
 /* ---------- arguments ---------- */
 
-static void
-require(FunctionCallInfo fcinfo, int argument, const char *name)
-{
-	if (PG_ARGISNULL(argument))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("%s must not be null", name)));
-}
-
 /* A number of an argument that may be null, which is "missing" then */
 static double
 number(FunctionCallInfo fcinfo, int argument, const char *name,
@@ -116,7 +108,7 @@ number(FunctionCallInfo fcinfo, int argument, const char *name,
 static double
 required_number(FunctionCallInfo fcinfo, int argument, const char *name)
 {
-	require(fcinfo, argument, name);
+	argument_require(fcinfo, argument, name);
 	return number(fcinfo, argument, name, 0);
 }
 
@@ -165,7 +157,7 @@ static int
 choice(FunctionCallInfo fcinfo, int argument, const char *name,
 	   const char *const *names)
 {
-	require(fcinfo, argument, name);
+	argument_require(fcinfo, argument, name);
 	return choice_index(name, text_or_null(fcinfo, argument), names);
 }
 
@@ -197,17 +189,17 @@ read_learning(FunctionCallInfo fcinfo, TuningOptions *options)
 static void
 read_options(FunctionCallInfo fcinfo, TuningOptions *options)
 {
-	require(fcinfo, ARG_MODEL, "model");
-	require(fcinfo, ARG_BASE, "base");
-	require(fcinfo, ARG_EXAMPLES, "examples");
-	require(fcinfo, ARG_REPLACE, "replace");
+	argument_require(fcinfo, ARG_MODEL, "model");
+	argument_require(fcinfo, ARG_BASE, "base");
+	argument_require(fcinfo, ARG_EXAMPLES, "examples");
+	argument_require(fcinfo, ARG_REPLACE, "replace");
 	options->model = text_or_null(fcinfo, ARG_MODEL);
 	options->base = PG_GETARG_OID(ARG_BASE);
 	options->examples = text_or_null(fcinfo, ARG_EXAMPLES);
 	read_learning(fcinfo, options);
 	options->epochs = (int) required_number(fcinfo, ARG_EPOCHS, "epochs");
 	options->batch = (int) number(fcinfo, ARG_BATCH, "batch", 0);
-	require(fcinfo, ARG_FROZEN_EMBEDDINGS, "frozen_embeddings");
+	argument_require(fcinfo, ARG_FROZEN_EMBEDDINGS, "frozen_embeddings");
 	options->frozen_embeddings = PG_GETARG_BOOL(ARG_FROZEN_EMBEDDINGS);
 	options->token_weights = PG_ARGISNULL(ARG_TOKEN_WEIGHTS) ||
 		PG_GETARG_BOOL(ARG_TOKEN_WEIGHTS);
@@ -273,8 +265,11 @@ has_method(const Tunable *tunable, TuningMethod method)
 		case TUNING_LAYER:
 			return true;
 		case TUNING_LOW_RANK:
+			return (tunable->weights & TUNE_WEIGHTS(TUNE_LOW_RANK)) != 0;
+		case TUNING_PROJECTIONS:
+			return (tunable->weights & TUNE_WEIGHTS(TUNE_PROJECTIONS)) != 0;
 		case TUNING_FULL:
-			return tunable->network != NULL;
+			return (tunable->weights & TUNE_WEIGHTS(TUNE_FULL)) != 0;
 		case TUNING_CONTINUE:
 			return tunable->trained_by != NULL;
 	}
@@ -310,12 +305,20 @@ choose_method(FunctionCallInfo fcinfo, const Tunable *tunable,
 			 errhint("Use one of %s.", names.data)));
 }
 
+static bool
+moves_network(TuningMethod method)
+{
+	return method == TUNING_LOW_RANK || method == TUNING_PROJECTIONS ||
+		method == TUNING_FULL;
+}
+
 /*
- * Networks are tuned by several processes, and only if they are asked for;
+ * Transformers are tuned by several processes, and only if they are asked for;
  * what goes on with a training has that one's workers.
  */
 static void
-read_workers(FunctionCallInfo fcinfo, TuningOptions *options)
+read_workers(FunctionCallInfo fcinfo, const Tunable *tunable,
+			 TuningOptions *options)
 {
 	TuningMethod method = options->method;
 
@@ -323,8 +326,8 @@ read_workers(FunctionCallInfo fcinfo, TuningOptions *options)
 	if (PG_ARGISNULL(ARG_WORKERS))
 		return;
 	options->workers = trainer_workers(true, PG_GETARG_INT32(ARG_WORKERS));
-	if (options->workers > 1 &&
-		(method == TUNING_ROWS || method == TUNING_LAYER))
+	if (options->workers > 1 && method != TUNING_CONTINUE &&
+		!(moves_network(method) && tunable->has_workers))
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("tuning by method \"%s\" has one worker",
@@ -336,13 +339,11 @@ read_workers(FunctionCallInfo fcinfo, TuningOptions *options)
 static void
 check_meaning(FunctionCallInfo fcinfo, const TuningOptions *options)
 {
-	bool		network = options->method == TUNING_LOW_RANK ||
-		options->method == TUNING_FULL;
 	const char *name = NULL;
 
 	if (options->targets != NULL && options->method != TUNING_LOW_RANK)
 		name = "targets";
-	if (options->max_length > 0 && !network)
+	if (options->max_length > 0 && !moves_network(options->method))
 		name = "max_length";
 	if (options->frozen_embeddings && options->method != TUNING_FULL)
 		name = "frozen_embeddings";
@@ -356,7 +357,7 @@ check_meaning(FunctionCallInfo fcinfo, const TuningOptions *options)
 				 errdetail("Its steps depend on all rows of the matrix, and only those of the examples move."),
 				 errhint("Use one of adamw, sgd, adagrad.")));
 	if (options->method == TUNING_LOW_RANK && options->rank == 0)
-		require(fcinfo, ARG_RANK, "rank");
+		argument_require(fcinfo, ARG_RANK, "rank");
 	if (name != NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -469,7 +470,9 @@ static TuneTarget *
 make_target(const TuningOptions *options, const Tunable *tunable,
 			const OpenEncoder *encoder)
 {
-	TuneNetwork wanted = {options->method == TUNING_FULL};
+	TuneNetwork wanted = {options->method == TUNING_FULL ? TUNE_FULL :
+		options->method == TUNING_PROJECTIONS ? TUNE_PROJECTIONS :
+	TUNE_LOW_RANK};
 	TuneMix		mix = {options->dropout, tuning_optimizer(options)};
 
 	if (options->method == TUNING_ROWS)
@@ -532,7 +535,7 @@ tune_model(PG_FUNCTION_ARGS)
 	options.method = choose_method(fcinfo, tunable, base->description);
 	options.targets = read_targets(fcinfo);
 	check_meaning(fcinfo, &options);
-	read_workers(fcinfo, &options);
+	read_workers(fcinfo, tunable, &options);
 	check_other_name(&options);
 	if (options.method == TUNING_CONTINUE)
 		return continue_training(fcinfo, &options, tunable,

@@ -10,9 +10,9 @@
 #include <math.h>
 
 #include "lib/stringinfo.h"
-#include "miscadmin.h"
 #include "network/loss.h"
 #include "server/extension.h"
+#include "server/interrupts.h"
 #include "utils/memutils.h"
 
 struct TuningLoss
@@ -236,13 +236,6 @@ tuning_loss(const TuningOptions *options, const TuningExamples *examples,
 	return loss;
 }
 
-static bool
-look_for_interrupts(void *argument)
-{
-	CHECK_FOR_INTERRUPTS();
-	return false;
-}
-
 double
 tuning_compute_loss(TuningLoss *loss, const TuningBatch *batch,
 					const float *vectors, float *gradients)
@@ -253,7 +246,7 @@ tuning_compute_loss(TuningLoss *loss, const TuningBatch *batch,
 	const int64_t *texts[TUNING_MOST_TEXTS];
 	const Real *teacher = batch->teacher;
 	LossGradient gradient = {to, loss->head_gradient};
-	ProductInterrupt interrupt = {look_for_interrupts};
+	ProductInterrupt interrupt = {interrupts_stop};
 	const char *complaint;
 	double		value = NAN;
 

@@ -21,6 +21,7 @@
 #include "network/pooling.h"
 #include "server/query.h"
 #include "server/set_result.h"
+#include "train/corpus.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
@@ -52,17 +53,6 @@ static const QueryDeclaration pair_declaration = {
 	.column_count = lengthof(pair_columns),
 	.shape = "the first is the anchor, the second its positive",
 	.hint = "The pairs are a query such as 'SELECT question, answer FROM faq'."
-};
-
-static const QueryColumn corpus_columns[] = {
-	{.name = "text", .kinds = QUERY_TEXT, .nulls = QUERY_NULL_SKIP}
-};
-
-static const QueryDeclaration corpus_declaration = {
-	.subject = "corpus",
-	.columns = corpus_columns,
-	.column_count = lengthof(corpus_columns),
-	.hint = "The corpus is a query such as 'SELECT body FROM passages'."
 };
 
 typedef struct Pair
@@ -148,7 +138,7 @@ read_pairs(Mining *mining, const char *query)
 static void
 read_corpus(Mining *mining, const char *query)
 {
-	QueryReader *reader = query_open(&corpus_declaration, query);
+	QueryReader *reader = query_open(&corpus_of_texts, query);
 
 	while (query_next(reader))
 	{

@@ -11,6 +11,7 @@
 #include <math.h>
 
 #include "miscadmin.h"
+#include "server/arguments.h"
 #include "server/query.h"
 #include "server/set_result.h"
 #include "train/trainer.h"
@@ -172,11 +173,8 @@ pairs_from_labels(PG_FUNCTION_ARGS)
 	Random		random;
 	int			per_text;
 
-	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("%s must not be null",
-						PG_ARGISNULL(0) ? "examples" : "per_text")));
+	argument_require(fcinfo, 0, "examples");
+	argument_require(fcinfo, 1, "per_text");
 	set = set_result_begin(fcinfo);
 	per_text = PG_GETARG_INT32(1);
 	if (per_text < 1 || per_text > MOST_PER_TEXT)

@@ -1,7 +1,8 @@
 """If this fails, an ELMo is trained with gradients that are not those of its loss, or in other steps than its definition says.
 
 Random models of every form, in float64: the loss and the gradient of every weight against PyTorch's autograd, within 1e-4 of
-the larger of the tensor's largest and 1e-6 (they differ by 1e-10 or so).  A small model in floats, 200 steps with the
+the larger of the tensor's largest and 1e-6 (they differ by 1e-10 or so).  The same of vectors of texts, the sum over
+layers and words that tune_model takes, whichever weights move.  A small model in floats, 200 steps with the
 candidates of the sampled softmax that our side drew: every loss within 1e-3 of a PyTorch twin's that begins with the same
 weights and reads the same windows, which are those of a plain Python definition; and every step of several members, in
 groups of lanes, within 1e-6 of one member's from equal weights.
@@ -80,6 +81,54 @@ def gradients(library, seed):
     ends = numpy.concatenate([s.numpy().ravel() for direction in (0, 1) for l in range(lstm['n_layers'])
                               for s in twin.states[direction, l]])
     check(name + ': states', abs(states - ends).max() < 1e-10)
+
+
+MOVES = [lambda name: name.startswith('CNN_proj/') or name.endswith('/W_P_0'), lambda name: name.startswith('RNN_'), lambda name: True]
+
+
+def vectors(library, seed):
+    chance = random.Random(seed)
+    generator = numpy.random.default_rng(seed)
+    options = elmo_core.random_options(chance)
+    lanes, steps, count = chance.choice([1, 3, 8]), chance.choice([1, 4, 9]), chance.choice([1, 3])
+    mine = core.Core(library, options, double=True)
+    for name, values in elmo_core.random_tensors(options, seed).items():
+        mine.tensors()[name][...] = values
+    lstm = options['lstm']
+    shape = (2, steps, lanes)
+    read = generator.integers(0, len(WORDS), shape, dtype=numpy.int32)
+    begins = numpy.zeros(shape, dtype=numpy.uint8)
+    begins[:, 0] = generator.integers(0, 2)
+    vector = generator.integers(-1, count, lanes, dtype=numpy.int32)
+    weight = generator.standard_normal(shape) * generator.integers(0, 2, shape)
+    share = generator.standard_normal(lstm['n_layers'] + 1)
+    start = generator.standard_normal(2 * lstm['n_layers'] * (lstm['dim'] + lstm['projection_dim'])) / 4 \
+        if chance.random() < .5 else None
+    slopes = generator.standard_normal((count, 2 * lstm['projection_dim']))
+    for which, moves in enumerate(MOVES):
+        twin = core.Twin(options, mine.tensors(), numpy.zeros((1, 1)), torch.float64)
+        at = 0
+        for direction in 0, 1:
+            for l in range(lstm['n_layers']):
+                state = []
+                for n in lstm['dim'], lstm['projection_dim']:
+                    state.append(torch.zeros(lanes, n, dtype=torch.float64) if start is None else
+                                 torch.tensor(start[at:at + n]).repeat(lanes, 1))
+                    at += n
+                twin.states[direction, l] = tuple(state)
+        got, by_weight = mine.pool(lanes, steps, WORDS, read, begins, vector, weight, share, start, slopes, which)
+        first = twin.words(core.character_ids(WORDS, options['char_cnn']['max_characters_per_token']))
+        theirs = twin.pool(first, torch.tensor(read).long(), torch.tensor(begins), torch.tensor(vector).long(),
+                           torch.tensor(weight), torch.tensor(share), count)
+        (theirs * torch.tensor(slopes)).sum().backward()
+        theirs = theirs.detach().numpy()
+        name = 'vectors %d, moving %d' % (seed, which)
+        check(name, abs(got - theirs).max() < 1e-9 * max(1, abs(theirs).max()), 'differ by %.1e' % abs(got - theirs).max())
+        for tensor, values in mine.tensors(by_weight).items():
+            wanted = twin.t[tensor].grad
+            wanted = numpy.zeros_like(values) if wanted is None or not moves(tensor) else wanted.numpy()
+            worst = abs(values - wanted).max() / max(1e-6, abs(wanted).max())
+            check('%s: %s' % (name, tensor), worst < 1e-4, 'differs by %.1e' % worst)
 
 
 # few words and features: a maximum, or a relu, that turns by a rounding apart changes the gradient of a step, and then the curves
@@ -200,6 +249,7 @@ def main():
     library = core.build(double=True)
     for i in range(100 if os.environ.get('EMBED_LONG') else 25):
         gradients(library, seed + i)
+        vectors(library, seed + i)
     library = core.build()
     members(library, 3, 2, 0.0)
     members(library, 4, 1000, 0.2)

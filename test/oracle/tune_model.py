@@ -6,7 +6,8 @@ Random static models and transformers, saved by sentence-transformers, tuned
 here by each method, exported, and loaded there: vectors within 2e-5.  Then all
 examples in one batch, so that nothing depends on an order: a layer, the rows of
 a static model and all weights of a transformer after some steps, against
-PyTorch's AdamW on sentence-transformers' own loss, from the same weights.
+PyTorch's AdamW on sentence-transformers' own loss, from the same weights; where
+a text stands twice, on its definition without what is no negative here.
 
 Wants an environment with torch and sentence-transformers: EMBED_TORCH names its
 python, else the python at hand is tried."""
@@ -36,6 +37,9 @@ try:
 except ImportError as missing:
     print('the package %s is missing: set EMBED_TORCH to a python that has sentence-transformers' % missing.name)
     sys.exit(77)
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), 'lib'))
+from tuning_core import no_negatives
 
 seed = int(os.environ.get('EMBED_SEED', random.randrange(10 ** 9)))
 print('seed', seed)
@@ -103,6 +107,7 @@ def compare(name, tolerance=2e-5):
 def steps_of(model, epochs, rate, parameters, through=None, decay=0.0):
     """One batch of all pairs, an epoch of it after the other; through: after the model"""
     loss = MultipleNegativesRankingLoss(model)
+    same = torch.from_numpy(no_negatives(pairs))
     optimizer = torch.optim.AdamW(parameters, lr=rate, weight_decay=decay)
     for step in range(epochs):
         for group in optimizer.param_groups:
@@ -110,9 +115,10 @@ def steps_of(model, epochs, rate, parameters, through=None, decay=0.0):
         vectors = [model(model.preprocess([pair[k] for pair in pairs]))['sentence_embedding'] for k in (0, 1)]
         if through is not None:
             vectors = [torch.nn.functional.normalize(v @ through.T) for v in vectors]
-        value = loss.compute_loss_from_embeddings(vectors, None) if hasattr(loss, 'compute_loss_from_embeddings') else \
-            torch.nn.functional.cross_entropy(20 * torch.nn.functional.normalize(vectors[0]) @ torch.nn.functional.normalize(vectors[1]).T,
-                                              torch.arange(len(pairs)))
+        scores = 20 * torch.nn.functional.normalize(vectors[0]) @ torch.nn.functional.normalize(vectors[1]).T
+        value = loss.compute_loss_from_embeddings(vectors, None) \
+            if hasattr(loss, 'compute_loss_from_embeddings') and not same.any() else \
+            torch.nn.functional.cross_entropy(scores.masked_fill(same, -torch.inf), torch.arange(len(pairs)))
         optimizer.zero_grad()
         value.backward()
         torch.nn.utils.clip_grad_norm_([p for group in optimizer.param_groups for p in group['params']], 1.0)

@@ -2,7 +2,8 @@
  *
  * elmo_train_test.c
  *	  Would fail if the gradients of an ELMo in training were not those of its
- *	  loss, by differences in double; if candidates of the sampled softmax were
+ *	  loss, by differences in double, or those of a loss of texts' vectors were
+ *	  not, whichever weights move; if candidates of the sampled softmax were
  *	  drawn with other chances than they are corrected for; or if all words as
  *	  candidates gave another loss than the whole softmax.
  *
@@ -15,6 +16,8 @@
 
 #include "network/character_train.c"
 #include "network/elmo_parameters.c"
+#include "network/elmo_pool.c"
+#include "network/elmo_run.c"
 #include "network/elmo_train.c"
 #include "network/lstm_train.c"
 #include "network/sampled_softmax.c"
@@ -54,6 +57,15 @@ typedef struct Case
 	Real	   *start;
 	Real	   *states;
 	Real	   *memory;
+
+	/* of the vectors of texts */
+	ElmoPool	pool;
+	int32_t		vector[LANES];
+	Real		weight[2][ROWS];
+	Real		share[ELMO_MAX_LAYERS + 1];
+	Real	   *first_state;
+	Real	   *vectors;
+	Real	   *slopes;			/* the loss is their sum, times the vectors */
 } Case;
 
 static int
@@ -185,35 +197,42 @@ loss_of(Case *test, Real *gradients)
 	return loss;
 }
 
-/* Is the gradient of this number what a difference says? */
-static void
-check_number(Case *test, Real *scratch, Real *number, double gradient,
-			 const char *name)
+typedef double (*LossOf) (Case *test, Real *gradients);
+
+static double
+difference(Case *test, LossOf loss_of, Real *scratch, Real *number,
+		   double step)
 {
-	const double step = 1e-5;
 	Real		before = *number;
 	double		above;
 	double		below;
-	double		wanted;
 
 	*number = before + step;
 	above = loss_of(test, scratch);
 	*number = before - step;
 	below = loss_of(test, scratch);
 	*number = before;
-	wanted = (above - below) / (2 * step);
-	/* a maximum or a clip may turn within the step: then it is a half's */
-	if (fabs(gradient - wanted) > 1e-4 * fabs(wanted) + 1e-7)
-	{
-		double		middle = loss_of(test, scratch);
-		double		up = (above - middle) / step;
-		double		down = (middle - below) / step;
+	return (above - below) / (2 * step);
+}
 
-		if (fabs(up - down) > 1e-3 * (fabs(up) + fabs(down)))
+/*
+ * Is the gradient of this number what a difference says?  A maximum or a clip
+ * may turn within the step, but hardly within a hundredth of it.
+ */
+static void
+check_number(Case *test, LossOf loss_of, Real *scratch, Real *number,
+			 double gradient, const char *name)
+{
+	double		wanted = 0;
+
+	for (double step = 1e-5; step > 5e-8; step /= 10)
+	{
+		wanted = difference(test, loss_of, scratch, number, step);
+		if (fabs(gradient - wanted) <= 1e-4 * fabs(wanted) + 1e-7)
 			return;
 	}
-	CHECK(fabs(gradient - wanted) <= 1e-4 * fabs(wanted) + 1e-7,
-		  "%s: gradient %.9g, by differences %.9g", name, gradient, wanted);
+	CHECK(false, "%s: gradient %.9g, by differences %.9g", name, gradient,
+		  wanted);
 }
 
 static void
@@ -241,7 +260,7 @@ test_gradients(void)
 			size_t		at = tensor->offset +
 				random_below(&rng, (uint32_t) tensor->count);
 
-			check_number(&test, scratch, &test.weights[at],
+			check_number(&test, loss_of, scratch, &test.weights[at],
 						 test.gradients[at], tensor->name);
 		}
 	}
@@ -255,12 +274,123 @@ test_gradients(void)
 			if (r < test.softmax.candidates)
 				gradient += test.candidate_gradient[
 					(size_t) i * test.softmax.candidates + r];
-			check_number(&test, scratch, &test.rows[at], gradient, "softmax");
+			check_number(&test, loss_of, scratch, &test.rows[at], gradient, "softmax");
 		}
 	}
 	free((void *) test.softmax.candidate_gradient);
 	free((void *) test.softmax.target_gradient);
 	free(scratch);
+	end_case(&test);
+}
+
+/* ---------- vectors of texts ---------- */
+
+#define VECTORS 2
+
+static void
+begin_pool(Case *test)
+{
+	int			dims = test->softmax.dims;
+	size_t		state = 2 * (size_t) test->parameters.options.layers *
+		(size_t) (test->parameters.options.cells + dims);
+
+	for (int lane = 0; lane < LANES; lane++)
+		test->vector[lane] = pick(-1, VECTORS - 1);
+	test->vector[0] = 0;
+	for (int d = 0; d < 2; d++)
+	{
+		for (int r = 0; r < ROWS; r++)
+			test->weight[d][r] = pick(0, 2) == 0 ? 0 : random_gaussian(&rng);
+		test->pool.weight[d] = test->weight[d];
+	}
+	for (int k = 0; k <= ELMO_MAX_LAYERS; k++)
+		test->share[k] = random_gaussian(&rng);
+	test->first_state = numbers(state, 0.2);
+	test->pool.vector = test->vector;
+	test->pool.share = test->share;
+	test->pool.start = pick(0, 1) ? test->first_state : NULL;
+	test->vectors = numbers((size_t) VECTORS * 2 * dims, 0);
+	test->slopes = numbers((size_t) VECTORS * 2 * dims, 1);
+}
+
+/* The sum of the vectors times numbers of their own */
+static double
+loss_of_vectors(Case *test, Real *gradients)
+{
+	size_t		count = (size_t) VECTORS * 2 * test->softmax.dims;
+	double		loss = 0;
+
+	memset(test->vectors, 0, sizeof(Real) * count);
+	CHECK(elmo_pool_vectors(&test->trainer, &test->window, &test->pool,
+							test->weights, test->states, test->vectors, NULL),
+		  "interrupted");
+	for (size_t i = 0; i < count; i++)
+		loss += test->vectors[i] * test->slopes[i];
+	return loss;
+}
+
+/* Gradients of all that moves, which are a part of those of everything */
+static void
+check_moving(Case *test, ElmoMoving which, const Real *all)
+{
+	ElmoParameters moving;
+	Real	   *gradients;
+
+	elmo_moving_parameters(&moving, &test->parameters, which);
+	gradients = numbers(moving.numbers, 0);
+	CHECK(elmo_pool_gradients(&test->trainer, &test->window, &test->pool,
+							  test->weights, test->states, test->slopes,
+							  &moving, gradients, NULL), "interrupted");
+	for (int i = 0; i < moving.count; i++)
+	{
+		const ElmoTensor *tensor = &moving.tensors[i];
+		bool		projects = strstr(tensor->name, "CNN_proj/") != NULL ||
+			strstr(tensor->name, "W_P_0") != NULL;
+
+		CHECK((tensor->offset != ELMO_FIXED) ==
+			  (which == ELMO_PROJECTIONS ? projects :
+			   strstr(tensor->name, "RNN_") != NULL),
+			  "%s moves, or does not", tensor->name);
+		for (size_t n = 0; tensor->offset != ELMO_FIXED && n < tensor->count;
+			 n++)
+			CHECK(gradients[tensor->offset + n] ==
+				  all[test->parameters.tensors[i].offset + n],
+				  "%s: another gradient if fewer weights move", tensor->name);
+	}
+	free(gradients);
+}
+
+static void
+test_vectors(void)
+{
+	Case		test;
+	ElmoParameters all;
+
+	begin_case(&test);
+	begin_pool(&test);
+	elmo_moving_parameters(&all, &test.parameters, ELMO_ALL);
+	CHECK(all.numbers == test.parameters.numbers, "all weights move");
+	CHECK(elmo_pool_gradients(&test.trainer, &test.window, &test.pool,
+							  test.weights, test.states, test.slopes, &all,
+							  test.gradients, NULL), "interrupted");
+	for (int i = 0; i < test.parameters.count; i++)
+	{
+		const ElmoTensor *tensor = &test.parameters.tensors[i];
+
+		for (int n = 0; n < 12; n++)
+		{
+			size_t		at = tensor->offset +
+				random_below(&rng, (uint32_t) tensor->count);
+
+			check_number(&test, loss_of_vectors, NULL, &test.weights[at],
+						 test.gradients[at], tensor->name);
+		}
+	}
+	check_moving(&test, ELMO_PROJECTIONS, test.gradients);
+	check_moving(&test, ELMO_LAYERS, test.gradients);
+	free(test.first_state);
+	free(test.vectors);
+	free(test.slopes);
 	end_case(&test);
 }
 
@@ -397,6 +527,7 @@ main(void)
 	for (int i = 0; i < 12; i++)
 	{
 		test_gradients();
+		test_vectors();
 		test_carried();
 	}
 	test_candidates();

@@ -16,14 +16,9 @@
 
 #include "math/eigen.h"
 #include "miscadmin.h"
+#include "server/interrupts.h"
 
 #define ROWS_PER_INTERRUPT 64
-
-static void
-look_for_interrupts(void)
-{
-	CHECK_FOR_INTERRUPTS();
-}
 
 /* The products become the covariance, both halves. */
 static void
@@ -57,7 +52,7 @@ find_axes(const DistillRows *rows, DistillMoments *moments, int axes)
 
 	set_covariance(rows, moments);
 	if (!eigen_symmetric(dims, moments->products, true, values, scratch,
-						 look_for_interrupts))
+						 interrupts_check))
 		ereport(ERROR,
 				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
 				 errmsg("principal components of the tokens' vectors were not found")));

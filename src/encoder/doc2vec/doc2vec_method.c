@@ -12,6 +12,7 @@
 #include "math/hash.h"
 #include "miscadmin.h"
 #include "model/encoder.h"
+#include "server/interrupts.h"
 #include "utils/memutils.h"
 
 const char *const doc2vec_methods[] = {"dbow", "dm", NULL};
@@ -63,12 +64,6 @@ typedef struct State
 	int			capacity;
 	float	   *work;			/* three rows, and a fourth for the result */
 } State;
-
-static void
-look_for_interrupts(void)
-{
-	CHECK_FOR_INTERRUPTS();
-}
 
 pg_noreturn static void
 report_word(const Words *words, const WordEntry *entry, const char *what)
@@ -166,7 +161,7 @@ prepare(State *state, MemoryContext parent)
 	model->epochs = (int) model_option_int(description, "epochs");
 	model->alpha = (float) model_option_float(description, "alpha");
 	model->in_window = documents == SGD_DOCUMENT_IN_WINDOW;
-	model->check = look_for_interrupts;
+	model->check = interrupts_check;
 	find_rows(state, documents);
 	build_tables(state, model_option_float(description, "sample"));
 	state->work = palloc_extended(

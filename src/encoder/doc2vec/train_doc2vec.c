@@ -17,6 +17,7 @@
 #include "encoder/doc2vec/doc2vec.h"
 #include "encoder/words/word_training.h"
 #include "miscadmin.h"
+#include "server/arguments.h"
 #include "server/extension.h"
 #include "train/progress.h"
 #include "type/vector.h"
@@ -59,23 +60,10 @@ static const char *const argument_names[] = {
 /* ---------- arguments ---------- */
 
 /* Those that a model trained on from says, and those that have no value */
-static bool
-may_be_null(int argument)
-{
-	switch (argument)
-	{
-		case ARG_CONFIG:
-		case ARG_DIMS:
-		case ARG_METHOD:
-		case ARG_TRAIN_WORDS:
-		case ARG_WORKERS:
-		case ARG_SEED:
-		case ARG_FROM_MODEL:
-			return true;
-		default:
-			return false;
-	}
-}
+#define MAY_BE_NULL \
+	(ARGUMENT(ARG_CONFIG) | ARGUMENT(ARG_DIMS) | ARGUMENT(ARG_METHOD) | \
+	 ARGUMENT(ARG_TRAIN_WORDS) | ARGUMENT(ARG_WORKERS) | \
+	 ARGUMENT(ARG_SEED) | ARGUMENT(ARG_FROM_MODEL))
 
 static const ModelDescription *
 description_of(const KnownWords *known)
@@ -149,30 +137,6 @@ config_argument(FunctionCallInfo fcinfo, const KnownWords *known)
 }
 
 static void
-check_options(const Word2vecOptions *options)
-{
-	const OptionDeclaration *declared = doc2vec_options;
-
-	option_check_argument(declared, "dims", options->dims);
-	option_check_argument(declared, "window_size", options->window_size);
-	option_check_argument(declared, "negative", options->negative);
-	option_check_argument(declared, "sample", options->sample);
-	option_check_argument(declared, "epochs", options->epochs);
-	option_check_argument(declared, "alpha", options->alpha);
-	option_check_argument(declared, "min_count", options->min_count);
-}
-
-static void
-check_nulls(FunctionCallInfo fcinfo)
-{
-	for (int i = 0; i < ARGS; i++)
-		if (PG_ARGISNULL(i) && !may_be_null(i))
-			ereport(ERROR,
-					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-					 errmsg("%s must not be null", argument_names[i])));
-}
-
-static void
 read_options(FunctionCallInfo fcinfo, const KnownWords *known,
 			 Word2vecOptions *options)
 {
@@ -196,7 +160,7 @@ read_options(FunctionCallInfo fcinfo, const KnownWords *known,
 	options->replace = PG_GETARG_BOOL(ARG_REPLACE);
 	options->from_model = PG_ARGISNULL(ARG_FROM_MODEL) ? InvalidOid :
 		PG_GETARG_OID(ARG_FROM_MODEL);
-	check_options(options);
+	word2vec_check_options(doc2vec_options, options);
 }
 
 static void
@@ -364,7 +328,8 @@ train_doc2vec(PG_FUNCTION_ARGS)
 	Oid			table;
 
 	trainer_check();
-	check_nulls(fcinfo);
+	arguments_require(fcinfo, arguments_but(ARGS, MAY_BE_NULL),
+					  argument_names);
 	known = open_known(fcinfo);
 	read_options(fcinfo, known, &options);
 	define_model(&options, &definition);

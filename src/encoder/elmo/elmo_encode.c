@@ -16,6 +16,7 @@
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "server/extension.h"
+#include "server/interrupts.h"
 #include "utils/memutils.h"
 
 /* What is gathered for the layers. */
@@ -39,10 +40,9 @@ typedef struct Gathered
 
 /* ---------- rows of words ---------- */
 
-static uint32
-word_number(ElmoSite *site, const char *text, int length)
+int32
+elmo_word_number(TextTable *table, const char *text, int length)
 {
-	TextTable  *table = &site->words;
 	uint64		hash = hash_bytes64(text, (size_t) length);
 
 	if (table->count == table->capacity)
@@ -50,26 +50,31 @@ word_number(ElmoSite *site, const char *text, int length)
 	if (table->count == table->capacity)
 		ereport(ERROR,
 				(errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
-	return text_table_number(table, sizeof(TextElement), text, length, hash,
-							 text_key(text, length, hash));
+	return (int32) text_table_number(table, sizeof(TextElement), text, length,
+									 hash, text_key(text, length, hash));
 }
 
-/* The marks of texts are the first words. */
-static void
-add_marks(ElmoSite *site)
+void
+elmo_add_marks(TextTable *table)
 {
-	if (site->words.count > 0)
+	if (table->count > 0)
 		return;
-	(void) word_number(site, CHARACTER_TEXT_BEGIN,
-					   strlen(CHARACTER_TEXT_BEGIN));
-	(void) word_number(site, CHARACTER_TEXT_END, strlen(CHARACTER_TEXT_END));
+	(void) elmo_word_number(table, CHARACTER_TEXT_BEGIN,
+							strlen(CHARACTER_TEXT_BEGIN));
+	(void) elmo_word_number(table, CHARACTER_TEXT_END,
+							strlen(CHARACTER_TEXT_END));
 }
 
-static bool
-look_for_interrupts(void *argument)
+CharacterWord
+elmo_character_word(const TextTable *table, int64 number)
 {
-	CHECK_FOR_INTERRUPTS();
-	return false;
+	const TextElement *element =
+		(const TextElement *) table->elements + number;
+	char	   *utf8 = pg_server_to_any(element->text, element->length,
+										PG_UTF8);
+
+	return (CharacterWord) {utf8, utf8 == element->text ?
+		(size_t) element->length : strlen(utf8)};
 }
 
 static void *
@@ -97,7 +102,6 @@ static void
 compute_rows(Gathered *gathered, ProductInterrupt *interrupt)
 {
 	ElmoSite   *site = gathered->site;
-	const TextElement *elements = (const TextElement *) site->words.elements;
 	Size		half = site->elmo.dims / 2;
 	void	   *scratch = NULL;
 
@@ -113,15 +117,7 @@ compute_rows(Gathered *gathered, ProductInterrupt *interrupt)
 				gathered->context,
 				character_scratch_bytes(&site->elmo.encoder));
 		for (int i = 0; i < count; i++)
-		{
-			const TextElement *element = &elements[site->computed + i];
-			char	   *utf8 = pg_server_to_any(element->text, element->length,
-												PG_UTF8);
-
-			words[i].text = utf8;
-			words[i].length = utf8 == element->text ? (size_t) element->length
-													: strlen(utf8);
-		}
+			words[i] = elmo_character_word(&site->words, site->computed + i);
 		(void) character_encode(&site->elmo.encoder, count, words,
 								site->rows + site->computed * half, half,
 								scratch, interrupt);
@@ -155,7 +151,7 @@ pass_through(Gathered *gathered)
 {
 	ElmoSite   *site = gathered->site;
 	const Elmo *elmo = &site->elmo;
-	ProductInterrupt interrupt = {look_for_interrupts};
+	ProductInterrupt interrupt = {interrupts_stop};
 	ElmoTexts	texts = {gathered->pieces, gathered->offsets, gathered->rows};
 	MemoryContext caller;
 	Size		rows;
@@ -213,7 +209,7 @@ end_piece(Gathered *gathered, int text, int first)
 	{
 		text_table_clear(&site->words);
 		site->computed = 0;
-		add_marks(site);
+		elmo_add_marks(&site->words);
 	}
 }
 
@@ -239,7 +235,7 @@ read_text(Gathered *gathered, int number, const EncoderText *text)
 				first += site->window;
 			}
 			gathered->rows[gathered->words] =
-				(int32) word_number(site, token->text, token->length);
+				elmo_word_number(&site->words, token->text, token->length);
 			gathered->positions[gathered->words++] = token->position + 1;
 		}
 	}
@@ -259,7 +255,7 @@ read_all(Gathered *gathered, int count, const EncoderText *texts)
 	gathered->offsets = palloc0(sizeof(int32) * (most + 1));
 	gathered->texts = palloc(sizeof(int) * most);
 	gathered->firsts = palloc(sizeof(int) * most);
-	add_marks(gathered->site);
+	elmo_add_marks(&gathered->site->words);
 	for (int i = 0; i < count; i++)
 	{
 		CHECK_FOR_INTERRUPTS();

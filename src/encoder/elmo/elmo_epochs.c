@@ -16,6 +16,7 @@
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
+#include "server/arguments.h"
 #include "server/extension.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
@@ -41,11 +42,8 @@ EMBED_FUNCTION(train_elmo_epochs);
 static void
 check_call(FunctionCallInfo fcinfo)
 {
-	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("%s must not be null",
-						PG_ARGISNULL(0) ? "model" : "corpus")));
+	argument_require(fcinfo, 0, "model");
+	argument_require(fcinfo, 1, "corpus");
 	if (!PG_ARGISNULL(ARG_EPOCHS) && PG_GETARG_INT32(ARG_EPOCHS) < 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),

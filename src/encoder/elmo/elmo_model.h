@@ -113,6 +113,15 @@ typedef struct ElmoPiece
 								 * elmo_layers */
 } ElmoPiece;
 
+/*
+ * Words have numbers, those of the two marks first (elmo_add_marks); their
+ * characters are palloc'd if the server's encoding is not UTF-8.
+ */
+extern void elmo_add_marks(TextTable *table);
+extern int32 elmo_word_number(TextTable *table, const char *text, int length);
+extern CharacterWord elmo_character_word(const TextTable *table,
+										 int64 number);
+
 typedef void (*ElmoTake) (void *argument, const ElmoPiece *piece);
 
 /*

@@ -15,6 +15,7 @@
 #include <math.h>
 
 #include "miscadmin.h"
+#include "server/interrupts.h"
 
 /* What can be known without the memory. */
 static void
@@ -124,13 +125,6 @@ typedef struct Work
 	uint64		meetings;
 	ProductInterrupt interrupt;
 } Work;
-
-static bool
-look_for_interrupts(void *argument)
-{
-	CHECK_FOR_INTERRUPTS();
-	return false;
-}
 
 static CharacterWord
 word_of_token(void *argument, int32_t token)
@@ -322,7 +316,7 @@ elmo_work(Trainer *trainer)
 
 	work->trainer = trainer;
 	work->shared = trainer->memory;
-	work->interrupt.check = look_for_interrupts;
+	work->interrupt.check = interrupts_stop;
 	trainer->slice = work->shared->epoch;
 	work->reader = encoded_reader_open(trainer->files, work->shared->ids);
 	begin_step(work);

@@ -183,13 +183,9 @@ receive_floats(void *argument, const float *values, size_t count)
 }
 
 void
-elmo_past_read(const ElmoPast *past, const ElmoParameters *parameters,
-			   float *weights, float *sums, float *table, float *table_sums)
+elmo_past_weights(const ElmoPast *past, const ElmoParameters *parameters,
+				  float *weights)
 {
-	size_t		table_numbers = (size_t) past->words *
-		(past->options.projection + 1);
-	uint64		at = sizeof(ElmoStateHead);
-
 	for (int i = 0; i < parameters->count; i++)
 	{
 		const ElmoTensor *tensor = &parameters->tensors[i];
@@ -200,6 +196,17 @@ elmo_past_read(const ElmoPast *past, const ElmoParameters *parameters,
 										  tensor->name),
 							  receive_floats, &receiver);
 	}
+}
+
+void
+elmo_past_read(const ElmoPast *past, const ElmoParameters *parameters,
+			   float *weights, float *sums, float *table, float *table_sums)
+{
+	size_t		table_numbers = (size_t) past->words *
+		(past->options.projection + 1);
+	uint64		at = sizeof(ElmoStateHead);
+
+	elmo_past_weights(past, parameters, weights);
 	if (past->words == 0)
 		return;
 	at = read_floats(past, at, parameters->numbers, true, sums);

@@ -70,6 +70,9 @@ extern ElmoPast *elmo_past_open(Oid model);
 extern EncodedWord *elmo_past_words(const ElmoPast *past);
 
 /* Weights, and where they are known their sums and the softmax. */
+extern void elmo_past_weights(const ElmoPast *past,
+							  const ElmoParameters *parameters,
+							  float *weights);
 extern void elmo_past_read(const ElmoPast *past,
 						   const ElmoParameters *parameters, float *weights,
 						   float *sums, float *table, float *table_sums);
@@ -138,6 +141,11 @@ extern void elmo_shared_plan(ElmoShared *shared, Size text_bytes);
 extern const TrainerTask elmo_task;
 
 /* ---------- writing (elmo_write.c) ---------- */
+
+/* All weights as a file of HDF5; they and the arena must last. */
+extern FolderFile elmo_weights_file(const char *name,
+									const ElmoParameters *parameters,
+									const float *weights, Arena *arena);
 
 extern Oid	elmo_write_model(const ElmoSettings *settings,
 							 ModelDefinition *definition, ElmoShared *shared,

@@ -10,12 +10,12 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "encoder/elmo/elmo_model.h"
+#include "encoder/elmo/elmo_tuning.h"
 
 #include <math.h>
 
 #include "miscadmin.h"
-#include "model/tunable.h"
+#include "network/real.h"
 #include "train/progress.h"
 #include "utils/float.h"
 #include "utils/memutils.h"
@@ -27,7 +27,7 @@
 
 typedef struct MixTarget
 {
-	TuneTarget	target;
+	ElmoTuned	tuned;
 	ElmoSite   *site;
 	OptimizerSettings optimizer;
 	double		dropout;
@@ -43,7 +43,7 @@ typedef struct MixTarget
 static Size
 text_floats(const MixTarget *mix)
 {
-	return (Size) mix->layers * mix->target.dims;
+	return (Size) mix->layers * mix->tuned.target.dims;
 }
 
 /* ---------- texts ---------- */
@@ -121,7 +121,7 @@ shares_of(const MixTarget *mix, double *shares)
 static const float *
 layers_of(MixTarget *mix, int place, int32 text, uint64 noise)
 {
-	int			dims = mix->target.dims;
+	int			dims = mix->tuned.target.dims;
 	const float *rows = mix->rows + text_floats(mix) * text;
 	float		factor = (float) (1 / (1 - mix->dropout));
 
@@ -160,16 +160,6 @@ forward_mix(TuneTarget *target, int count, const int32 *texts, uint64 noise,
 	}
 }
 
-static double
-inner(int dims, const float *x, const float *y)
-{
-	double		sum = 0;
-
-	for (int d = 0; d < dims; d++)
-		sum += (double) x[d] * y[d];
-	return sum;
-}
-
 static void
 backward_mix(TuneTarget *target, int count, const int32 *texts, uint64 noise,
 			 const float *gradients)
@@ -187,8 +177,8 @@ backward_mix(TuneTarget *target, int count, const int32 *texts, uint64 noise,
 
 		for (int k = 0; k < mix->layers; k++)
 		{
-			along[k] = inner(dims, rows + k * dims,
-							 gradients + (Size) n * dims);
+			along[k] = real_inner(dims, rows + k * dims,
+								  gradients + (Size) n * dims);
 			mean += shares[k] * along[k];
 		}
 		for (int k = 0; k < mix->layers; k++)
@@ -241,45 +231,10 @@ finish_mix(TuneTarget *target)
 	target->source.network = target;
 }
 
-static TuneTarget *
-elmo_mix_target(const TuneMix *wanted, Model *base, void *state)
-{
-	MixTarget  *mix = palloc0(sizeof(MixTarget));
-	double		weights[ELMO_MOST_MIXED];
-
-	mix->site = state;
-	elmo_check_mix(mix->site);
-	mix->layers = mix->site->elmo.layers + 1;
-	mix->optimizer = wanted->optimizer;
-	mix->dropout = wanted->dropout;
-	elmo_model_weights(mix->site, weights, mix->layers);
-	for (int k = 0; k < mix->layers; k++)
-		mix->numbers[k] = (float) weights[k];
-	mix->numbers[mix->layers] =
-		(float) model_option_float(base->description, "gamma");
-	mix->target = (TuneTarget) {
-		.dims = mix->site->elmo.dims,
-		.unit = "texts",
-		.learning_rate = RATE_OF_MIX,
-		.prepare = prepare_mix,
-		.size = size_of_mix,
-		.bytes = bytes_of_mix,
-		.begin = begin_mix,
-		.forward = forward_mix,
-		.backward = backward_mix,
-		.gradient_square = square_of_mix,
-		.step = step_mix,
-		.keep = keep_mix,
-		.restore = restore_mix,
-		.finish = finish_mix
-	};
-	return &mix->target;
-}
-
 /* ---------- writing ---------- */
 
 static Oid
-write_elmo(const TuneSource *source)
+write_mix(const TuneSource *source)
 {
 	const MixTarget *mix = (const MixTarget *) source->network;
 	NetworkFolder *base = network_folder_of_model(source->base->table);
@@ -298,7 +253,55 @@ write_elmo(const TuneSource *source)
 	return network_write_files(source->definition, files, base->count);
 }
 
+/* ---------- the target ---------- */
+
+static TuneTarget *
+elmo_mix_target(const TuneMix *wanted, Model *base, void *state)
+{
+	MixTarget  *mix = palloc0(sizeof(MixTarget));
+	double		weights[ELMO_MOST_MIXED];
+
+	mix->site = state;
+	mix->tuned.write = write_mix;
+	elmo_check_mix(mix->site);
+	mix->layers = mix->site->elmo.layers + 1;
+	mix->optimizer = wanted->optimizer;
+	mix->dropout = wanted->dropout;
+	elmo_model_weights(mix->site, weights, mix->layers);
+	for (int k = 0; k < mix->layers; k++)
+		mix->numbers[k] = (float) weights[k];
+	mix->numbers[mix->layers] =
+		(float) model_option_float(base->description, "gamma");
+	mix->tuned.target = (TuneTarget) {
+		.dims = mix->site->elmo.dims,
+		.unit = "texts",
+		.learning_rate = RATE_OF_MIX,
+		.prepare = prepare_mix,
+		.size = size_of_mix,
+		.bytes = bytes_of_mix,
+		.begin = begin_mix,
+		.forward = forward_mix,
+		.backward = backward_mix,
+		.gradient_square = square_of_mix,
+		.step = step_mix,
+		.keep = keep_mix,
+		.restore = restore_mix,
+		.finish = finish_mix
+	};
+	return &mix->tuned.target;
+}
+
+/* ---------- the face ---------- */
+
+static Oid
+write_elmo(const TuneSource *source)
+{
+	return ((const ElmoTuned *) source->network)->write(source);
+}
+
 const Tunable elmo_tunable = {
+	.weights = TUNE_WEIGHTS(TUNE_PROJECTIONS) | TUNE_WEIGHTS(TUNE_FULL),
+	.network = elmo_network_target,
 	.mix = elmo_mix_target,
 	.write = write_elmo,
 	.trained_by = "train_elmo"

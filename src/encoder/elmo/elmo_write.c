@@ -58,14 +58,16 @@ read_pieces(void *context, uint64_t offset, void *buffer, size_t length)
 }
 
 static FolderFile
-file_of_pieces(const char *name, Pieces *pieces)
+file_of_pieces(const char *name, const Pieces *pieces)
 {
 	FolderFile	file = {name};
+	Pieces	   *kept = palloc(sizeof(Pieces));
 	uint64		size = 0;
 
+	*kept = *pieces;
 	for (int i = 0; i < pieces->count; i++)
 		size += pieces->length[i];
-	file.file = format_file(read_pieces, pieces, size);
+	file.file = format_file(read_pieces, kept, size);
 	return file;
 }
 
@@ -116,10 +118,11 @@ compare_names(const void *a, const void *b)
 	return strcmp(((const Tensor *) a)->name, ((const Tensor *) b)->name);
 }
 
-static void
-add_weights(Pieces *pieces, const ElmoParameters *parameters,
-			const float *weights, Arena *arena)
+FolderFile
+elmo_weights_file(const char *name, const ElmoParameters *parameters,
+				  const float *weights, Arena *arena)
 {
+	Pieces		pieces = {0};
 	Tensor	   *tensors = palloc0(sizeof(Tensor) * parameters->count);
 	unsigned char *head;
 	size_t		length;
@@ -142,9 +145,10 @@ add_weights(Pieces *pieces, const ElmoParameters *parameters,
 				(errcode(ERRCODE_OUT_OF_MEMORY),
 				 errmsg("out of memory"),
 				 errdetail("The head of a file of weights could not be made.")));
-	add_piece(pieces, head, length);
-	add_piece(pieces, weights, sizeof(float) * parameters->numbers);
+	add_piece(&pieces, head, length);
+	add_piece(&pieces, weights, sizeof(float) * parameters->numbers);
 	pfree(tensors);
+	return file_of_pieces(name, &pieces);
 }
 
 /* ---------- the state ---------- */
@@ -210,7 +214,6 @@ elmo_write_model(const ElmoSettings *settings, ModelDefinition *definition,
 {
 	ElmoParameters parameters;
 	Pieces		options = {0};
-	Pieces		weights = {0};
 	Pieces		state = {0};
 	FolderFile	files[3];
 	NetworkFolder network = {0};
@@ -222,11 +225,11 @@ elmo_write_model(const ElmoSettings *settings, ModelDefinition *definition,
 	network_arena_begin(&arena, CurrentMemoryContext, (Size) 16 << 20);
 	elmo_parameters(&parameters, &shared->options);
 	add_piece(&options, text, strlen(text));
-	add_weights(&weights, &parameters,
-				elmo_shared_part(shared, shared->weights), &arena);
 	add_state(&state, &parameters, shared, steps, epochs);
 	files[0] = file_of_pieces("options.json", &options);
-	files[1] = file_of_pieces("weights.hdf5", &weights);
+	files[1] = elmo_weights_file("weights.hdf5", &parameters,
+								 elmo_shared_part(shared, shared->weights),
+								 &arena);
 	files[2] = file_of_pieces(ELMO_TRAINING_FILE, &state);
 	network.model = settings->model;
 	network.files = files;

@@ -20,6 +20,7 @@
 #include "catalog/pg_type.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
+#include "server/arguments.h"
 #include "server/extension.h"
 #include "storage/buffile.h"
 #include "type/vector.h"
@@ -246,20 +247,8 @@ keep_sizes(FunctionCallInfo fcinfo, const ElmoPast *past, ElmoOptions *options)
 	*options = *have;
 }
 
-static void
-check_nulls(FunctionCallInfo fcinfo)
-{
-	static const int required[] = {ARG_MODEL, ARG_CORPUS, ARG_REPLACE};
-
-	for (int i = 0; i < lengthof(required); i++)
-	{
-		if (PG_ARGISNULL(required[i]))
-			ereport(ERROR,
-					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-					 errmsg("%s must not be null",
-							argument_names[required[i]])));
-	}
-}
+#define NEEDED \
+	(ARGUMENT(ARG_MODEL) | ARGUMENT(ARG_CORPUS) | ARGUMENT(ARG_REPLACE))
 
 static void
 read_settings(FunctionCallInfo fcinfo, const ElmoPast *past,
@@ -743,7 +732,7 @@ train_elmo(PG_FUNCTION_ARGS)
 	Oid			table;
 
 	trainer_check();
-	check_nulls(fcinfo);
+	arguments_require(fcinfo, NEEDED, argument_names);
 	if (!PG_ARGISNULL(ARG_FROM_MODEL))
 		past = elmo_past_open(PG_GETARG_OID(ARG_FROM_MODEL));
 	read_settings(fcinfo, past, &settings);

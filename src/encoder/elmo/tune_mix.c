@@ -22,6 +22,7 @@
 #include "catalog/pg_type.h"
 #include "math/lbfgs.h"
 #include "miscadmin.h"
+#include "server/arguments.h"
 #include "server/extension.h"
 #include "server/query.h"
 #include "utils/array.h"
@@ -523,15 +524,9 @@ tune_mix(PG_FUNCTION_ARGS)
 	ElmoSite   *site;
 	Oid			table;
 
-	for (int i = 0; i < 3; i++)
-	{
-		static const char *const names[] = {"model", "examples", "task"};
-
-		if (PG_ARGISNULL(i))
-			ereport(ERROR,
-					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-					 errmsg("%s must not be null", names[i])));
-	}
+	argument_require(fcinfo, 0, "model");
+	argument_require(fcinfo, 1, "examples");
+	argument_require(fcinfo, 2, "task");
 	PreventCommandIfReadOnly("ALTER TABLE");
 	PreventCommandIfParallelMode("ALTER TABLE");
 	PreventCommandDuringRecovery("ALTER TABLE");

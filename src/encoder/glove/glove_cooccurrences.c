@@ -10,6 +10,7 @@
 #include "encoder/glove/glove.h"
 #include "encoder/words/word_training.h"
 #include "miscadmin.h"
+#include "server/arguments.h"
 #include "server/set_result.h"
 #include "utils/builtins.h"
 
@@ -90,11 +91,8 @@ glove_cooccurrences(PG_FUNCTION_ARGS)
 	Progress   *progress;
 
 	trainer_check();
-	for (int i = 0; i < ARGS; i++)
-		if (PG_ARGISNULL(i) && i != ARG_MODEL)
-			ereport(ERROR,
-					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-					 errmsg("%s must not be null", argument_names[i])));
+	arguments_require(fcinfo, arguments_but(ARGS, ARGUMENT(ARG_MODEL)),
+					  argument_names);
 	window.size = PG_GETARG_INT32(ARG_WINDOW_SIZE);
 	window.symmetric = PG_GETARG_BOOL(ARG_SYMMETRIC);
 	window.distance_weighting = PG_GETARG_BOOL(ARG_DISTANCE_WEIGHTING);

@@ -18,6 +18,7 @@
 #include "math/distance.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
+#include "server/arguments.h"
 #include "storage/buffile.h"
 #include "train/record_sort.h"
 #include "utils/builtins.h"
@@ -83,13 +84,9 @@ typedef struct Options
 
 /* ---------- arguments ---------- */
 
-static bool
-may_be_null(int argument)
-{
-	return argument == ARG_CORPUS || argument == ARG_RECORDS ||
-		argument == ARG_WORKERS || argument == ARG_SEED ||
-		argument == ARG_FROM_MODEL;
-}
+#define MAY_BE_NULL \
+	(ARGUMENT(ARG_CORPUS) | ARGUMENT(ARG_RECORDS) | ARGUMENT(ARG_WORKERS) | \
+	 ARGUMENT(ARG_SEED) | ARGUMENT(ARG_FROM_MODEL))
 
 static const char *
 text_argument(FunctionCallInfo fcinfo, int argument)
@@ -122,12 +119,8 @@ check_options(const Options *options)
 static void
 read_options(FunctionCallInfo fcinfo, Options *options)
 {
-	for (int i = 0; i < ARGS; i++)
-		if (PG_ARGISNULL(i) && !may_be_null(i))
-			ereport(ERROR,
-					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-					 errmsg("%s must not be null", argument_names[i])));
-
+	arguments_require(fcinfo, arguments_but(ARGS, MAY_BE_NULL),
+					  argument_names);
 	options->model = text_argument(fcinfo, ARG_MODEL);
 	options->corpus = text_argument(fcinfo, ARG_CORPUS);
 	options->records = text_argument(fcinfo, ARG_RECORDS);

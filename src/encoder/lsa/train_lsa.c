@@ -17,6 +17,7 @@
 #include "encoder/vocabulary/sparse_encoder.h"
 #include "math/krylov.h"
 #include "miscadmin.h"
+#include "server/arguments.h"
 #include "server/extension.h"
 #include "train/corpus.h"
 #include "train/progress.h"
@@ -102,11 +103,10 @@ choice_argument(FunctionCallInfo fcinfo, int argument, const char *kind)
 static void
 read_options(FunctionCallInfo fcinfo, Options *options)
 {
-	for (int i = 0; i < ARGS; i++)
-		if (PG_ARGISNULL(i) && i != ARG_ITERATIONS && i != ARG_SEED)
-			ereport(ERROR,
-					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-					 errmsg("%s must not be null", argument_names[i])));
+	arguments_require(fcinfo,
+					  arguments_but(ARGS, ARGUMENT(ARG_ITERATIONS) |
+									ARGUMENT(ARG_SEED)),
+					  argument_names);
 	options->model = text_to_cstring(PG_GETARG_TEXT_PP(ARG_MODEL));
 	options->vocabulary = PG_GETARG_OID(ARG_VOCABULARY);
 	options->corpus = text_to_cstring(PG_GETARG_TEXT_PP(ARG_CORPUS));

@@ -7,7 +7,7 @@
  */
 #include "encoder/transformer/transformer_model.h"
 
-#include "miscadmin.h"
+#include "server/interrupts.h"
 #include "utils/memutils.h"
 
 /* What is kept between calls; MiniLM's short texts take about 3 MB. */
@@ -130,17 +130,10 @@ transformer_open_state(FmgrInfo *flinfo, Model *model, void **state)
 
 /* ---------- running ---------- */
 
-static bool
-look_for_interrupts(void *argument)
-{
-	CHECK_FOR_INTERRUPTS();
-	return false;
-}
-
 ProductInterrupt
 transformer_interrupt(void)
 {
-	ProductInterrupt interrupt = {look_for_interrupts, NULL, 0};
+	ProductInterrupt interrupt = {interrupts_stop, NULL, 0};
 
 	return interrupt;
 }

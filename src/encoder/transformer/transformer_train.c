@@ -607,8 +607,9 @@ check_chain(const NetworkTarget *network)
 static void
 make_plan(NetworkTarget *network, const TuneNetwork *wanted)
 {
-	TrainerSettings settings = trainer_defaults(wanted->full ? TRAINER_FULL :
-												TRAINER_LOW_RANK);
+	TrainerSettings settings =
+		trainer_defaults(wanted->weights == TUNE_FULL ? TRAINER_FULL :
+						 TRAINER_LOW_RANK);
 	const TransformerSettings *chain = &network->model->settings;
 
 	settings.embeddings_frozen = wanted->frozen_embeddings;
@@ -646,7 +647,8 @@ transformer_trained(const TuneNetwork *wanted, Model *base, void *state)
 	network->target = (TuneTarget) {
 		.dims = trainer_dims(&network->plan),
 		.unit = "tokens",
-		.learning_rate = wanted->full ? RATE_FULL : RATE_LOW_RANK,
+		.learning_rate = wanted->weights == TUNE_FULL ? RATE_FULL :
+		RATE_LOW_RANK,
 		.prepare = prepare_network,
 		.size = size_of_text,
 		.bytes = bytes_of_network,

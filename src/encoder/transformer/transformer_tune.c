@@ -234,6 +234,8 @@ write_transformer(const TuneSource *source)
 }
 
 const Tunable transformer_tunable = {
+	.weights = TUNE_WEIGHTS(TUNE_LOW_RANK) | TUNE_WEIGHTS(TUNE_FULL),
+	.has_workers = true,
 	.network = transformer_trained,
 	.write = write_transformer
 };

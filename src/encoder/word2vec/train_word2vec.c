@@ -18,6 +18,7 @@
 #include "encoder/words/word_training.h"
 #include "encoder/word2vec/word2vec.h"
 #include "miscadmin.h"
+#include "server/arguments.h"
 #include "server/extension.h"
 #include "train/progress.h"
 #include "type/vector.h"
@@ -61,11 +62,10 @@ static const char *const argument_names[] = {
 #define DEFAULT_DIMS	100
 #define DEFAULT_BUCKETS	2000000
 
-static void
-check_options(const Word2vecOptions *options)
+void
+word2vec_check_options(const OptionDeclaration *declared,
+					   const Word2vecOptions *options)
 {
-	const OptionDeclaration *declared = word2vec_options;
-
 	option_check_argument(declared, "dims", options->dims);
 	option_check_argument(declared, "window_size", options->window_size);
 	option_check_argument(declared, "negative", options->negative);
@@ -73,6 +73,14 @@ check_options(const Word2vecOptions *options)
 	option_check_argument(declared, "epochs", options->epochs);
 	option_check_argument(declared, "alpha", options->alpha);
 	option_check_argument(declared, "min_count", options->min_count);
+}
+
+static void
+check_options(const Word2vecOptions *options)
+{
+	const OptionDeclaration *declared = word2vec_options;
+
+	word2vec_check_options(declared, options);
 	option_check_argument(declared, "max_n", options->max_n);
 	words_check_ngrams(options->min_n, options->max_n);
 	option_check_argument(declared, "buckets", options->buckets);
@@ -86,20 +94,8 @@ check_options(const Word2vecOptions *options)
 /* ---------- arguments ---------- */
 
 /* Those from config to buckets may be left out, and workers and the seed. */
-static void
-check_nulls(FunctionCallInfo fcinfo)
-{
-	static const int needed[] = {ARG_MODEL, ARG_CORPUS, ARG_REPLACE};
-
-	for (int i = 0; i < lengthof(needed); i++)
-	{
-		if (PG_ARGISNULL(needed[i]))
-			ereport(ERROR,
-					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-					 errmsg("%s must not be null",
-							argument_names[needed[i]])));
-	}
-}
+#define NEEDED \
+	(ARGUMENT(ARG_MODEL) | ARGUMENT(ARG_CORPUS) | ARGUMENT(ARG_REPLACE))
 
 static const ModelDescription *
 description_of(const KnownWords *known)
@@ -431,7 +427,7 @@ train_word2vec(PG_FUNCTION_ARGS)
 	Oid			table;
 
 	trainer_check();
-	check_nulls(fcinfo);
+	arguments_require(fcinfo, NEEDED, argument_names);
 	known = known_words_open(fcinfo->flinfo, PG_ARGISNULL(ARG_FROM_MODEL) ?
 							 InvalidOid : PG_GETARG_OID(ARG_FROM_MODEL));
 	read_options(fcinfo, known, &options);

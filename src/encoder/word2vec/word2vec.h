@@ -107,6 +107,10 @@ extern EncodedCorpus *word2vec_read_corpus(const Word2vecOptions *options,
 										   const KnownWords *known,
 										   Progress *progress);
 
+/* Ranges of what doc2vec has, too: dims, window, samples, epochs, rate */
+extern void word2vec_check_options(const OptionDeclaration *declared,
+								   const Word2vecOptions *options);
+
 extern const TrainerTask word2vec_task;
 
 /* subwords.c; NULL without subwords */

@@ -16,14 +16,9 @@
 #include "math/distance.h"
 #include "math/orthogonal.h"
 #include "miscadmin.h"
+#include "server/interrupts.h"
 #include "storage/shmem.h"
 #include "utils/memutils.h"
-
-static void
-look_for_interrupts(void)
-{
-	CHECK_FOR_INTERRUPTS();
-}
 
 static void
 unit_vector(const Words *words, int32 number, double *unit)
@@ -77,7 +72,7 @@ align_fit(const Words *source, const Words *target, const WordPairs *pairs,
 
 	sum_pairs(source, target, pairs, matrix);
 	if (!orthogonal_nearest(dims, matrix, scratch, &rank,
-							look_for_interrupts))
+							interrupts_check))
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_EXCEPTION),
 				 errmsg("singular values of the pairs were not found")));

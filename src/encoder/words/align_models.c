@@ -18,6 +18,7 @@
 
 #include "encoder/words/align.h"
 #include "miscadmin.h"
+#include "server/arguments.h"
 #include "storage/shmem.h"
 #include "train/progress.h"
 #include "train/trainer.h"
@@ -64,11 +65,8 @@ typedef struct Alignment
 static void
 check_arguments(FunctionCallInfo fcinfo)
 {
-	for (int i = 0; i < ARGS; i++)
-		if (PG_ARGISNULL(i) && i != ARG_PAIRS)
-			ereport(ERROR,
-					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-					 errmsg("%s must not be null", argument_names[i])));
+	arguments_require(fcinfo, arguments_but(ARGS, ARGUMENT(ARG_PAIRS)),
+					  argument_names);
 	if (PG_GETARG_INT32(ARG_REFINE) < 0 ||
 		PG_GETARG_INT32(ARG_REFINE) > MOST_REFINEMENTS)
 		ereport(ERROR,

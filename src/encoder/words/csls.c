@@ -14,6 +14,7 @@
 #include "math/distance.h"
 #include "math/product.h"
 #include "miscadmin.h"
+#include "server/interrupts.h"
 #include "storage/shmem.h"
 #include "utils/memutils.h"
 
@@ -70,13 +71,6 @@ unit_rows_set(UnitRows *units, int32 row, const float *vector)
 
 /* ---------- products ---------- */
 
-static bool
-look_for_interrupts(void *argument)
-{
-	CHECK_FOR_INTERRUPTS();
-	return false;
-}
-
 PackedUnits *
 packed_units_create(int dims)
 {
@@ -119,7 +113,7 @@ packed_units_multiply(PackedUnits *packed, const float *rows, int count,
 									  rows, stride, NULL);
 	ProductResult result = {packed->products, UNITS_PACKED, ACTIVATION_NONE,
 	PRODUCT_STORE};
-	ProductInterrupt interrupt = {look_for_interrupts, NULL, 0};
+	ProductInterrupt interrupt = {interrupts_stop, NULL, 0};
 
 	Assert(count <= UNITS_BLOCK);
 	(void) product(&matrix, &values, &result, &interrupt);

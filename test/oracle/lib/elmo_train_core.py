@@ -36,6 +36,7 @@ def build(double=False, flags=('-O2',)):
     library.train_tensor.argtypes = [pointer, whole, pointer, pointer, pointer]
     library.train_first_weights.argtypes = [pointer, ctypes.c_uint64, pointer]
     library.train_window.argtypes = [pointer, whole, whole, whole] + [pointer] * 6 + [whole, whole] + [pointer] * 6
+    library.train_pool.argtypes = [pointer, whole, whole, whole] + [pointer] * 11 + [whole, pointer]
     if not double:
         library.train_corpus.argtypes = [pointer] * 6 + [ctypes.c_int64]
         library.train_prepare.argtypes = [pointer] + [whole] * 7 + [number, number, ctypes.c_uint64] + [pointer] * 4
@@ -98,6 +99,16 @@ class Core:
         assert good
         by_target[:candidates] += by_candidate.T
         return loss.value, gradients, by_target
+
+    def pool(self, lanes, steps, words, read, begins, vector, weight, share, start, slopes, which):
+        """Vectors of lanes, and the gradients of weights from slopes, those of the vectors; others than those that move are 0."""
+        encoded = [word.encode() for word in words]
+        offsets = numpy.cumsum([0] + [len(word) for word in encoded]).astype(numpy.int64)
+        gradients, vectors = numpy.zeros(self.numbers, dtype=self.type), numpy.zeros_like(slopes)
+        assert self.library.train_pool(self.train, lanes, steps, len(words), b''.join(encoded), address(offsets), address(read),
+                                       address(begins), address(vector), address(weight), address(share), address(start),
+                                       address(self.weights), address(vectors), address(slopes), which, address(gradients))
+        return vectors, gradients
 
     def prepare(self, texts, words, rows, vocabulary, lanes, steps, candidates, members=1, group=1000, dropout=0.0, clip=10.0,
                 seed=1):
@@ -197,6 +208,22 @@ class Twin:
         self.states[direction, number] = (cell.detach(), out.detach())
         given = torch.stack(given)
         return given + x if number > 0 and options.get('use_skip_connections') else given
+
+    def pool(self, first, read, begins, vector, weight, share, count):
+        """Vectors: of each lane the sum over layers and words of share times weight times what the layer gives, the words' own
+        vectors first; weight: (2, steps, lanes), vector: of each lane the number of the vector, or -1."""
+        halves = []
+        for direction in 0, 1:
+            x = first[read[direction]]
+            keep = (1 - begins[direction]).to(self.dtype)[:, :, None]
+            mixed = share[0] * x
+            for l in range(self.options['lstm']['n_layers']):
+                x = self.layer(direction, l, x, keep)
+                mixed = mixed + share[l + 1] * x
+            lanes = (mixed * weight[direction][:, :, None]).sum(dim=0)
+            known = vector >= 0
+            halves.append(torch.zeros(count, lanes.shape[1], dtype=self.dtype).index_add(0, vector[known], lanes[known]))
+        return torch.cat(halves, dim=1)
 
     def loss(self, first, read, target, begins, candidates, correction):
         """first: vectors of words; read, target: (2, steps, lanes); target: rows of the softmax, -1: none; correction: what is

@@ -3,7 +3,8 @@
  * elmo_train_shim.c
  *	  The training of an ELMo of the pure core, for elmo_train_core.py.
  *
- * With NETWORK_DOUBLE only the gradients of one window; else whole steps, the
+ * With NETWORK_DOUBLE only the gradients of one window, of the language models
+ * or of vectors of its lanes; else whole steps, the
  * members one after the other.
  *
  *-------------------------------------------------------------------------
@@ -12,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "network/elmo_pool.h"
 #include "network/elmo_train.h"
 #ifndef NETWORK_DOUBLE
 #include "network/elmo_step.h"
@@ -137,6 +139,59 @@ train_window(Train *train, int lanes, int steps, int words, const char *text,
 	*loss = 0;
 	good = elmo_trainer_run(&trainer, &window, weights, &softmax, gradients, 1,
 							states, loss, NULL);
+	free(memory);
+	free(word);
+	return good;
+}
+
+/*
+ * Vectors of lanes, and the gradients of weights from those of the vectors;
+ * which: an ElmoMoving, others stay zeros.  The gradients lie as all weights.
+ */
+int
+train_pool(Train *train, int lanes, int steps, int words, const char *text,
+		   const int64_t *offsets, const int32_t *read, const uint8_t *begins,
+		   const int32_t *vector, const Real *weight, const Real *share,
+		   const Real *start, Real *weights, Real *vectors,
+		   const Real *slopes, int which, Real *gradients)
+{
+	size_t		count = (size_t) lanes * steps;
+	ElmoTrainer trainer = {&train->parameters, lanes, steps, words};
+	CharacterWord *word = calloc((size_t) words, sizeof(CharacterWord));
+	ElmoWindow	window = {words, word};
+	ElmoPool	pool = {vector, {weight, weight + count}, share, start};
+	ElmoParameters moving;
+	Real	   *moved;
+	Real	   *states;
+	void	   *memory;
+	bool		good;
+
+	elmo_moving_parameters(&moving, &train->parameters, which);
+	for (int w = 0; w < words; w++)
+		word[w] = (CharacterWord) {text + offsets[w],
+			(size_t) (offsets[w + 1] - offsets[w])};
+	for (int d = 0; d < 2; d++)
+	{
+		window.read[d] = read + d * count;
+		window.begins[d] = begins + d * count;
+	}
+	memory = block(sizeof(Real) * elmo_trainer_memory(&trainer, NULL));
+	(void) elmo_trainer_memory(&trainer, memory);
+	states = block(sizeof(Real) * elmo_trainer_states(&trainer));
+	moved = block(sizeof(Real) * moving.numbers);
+	good = elmo_pool_vectors(&trainer, &window, &pool, weights, states,
+							 vectors, NULL) &&
+		elmo_pool_gradients(&trainer, &window, &pool, weights, states, slopes,
+							&moving, moved, NULL);
+	for (int i = 0; i < moving.count; i++)
+	{
+		if (moving.tensors[i].offset != ELMO_FIXED)
+			memcpy(gradients + train->parameters.tensors[i].offset,
+				   moved + moving.tensors[i].offset,
+				   sizeof(Real) * moving.tensors[i].count);
+	}
+	free(moved);
+	free(states);
 	free(memory);
 	free(word);
 	return good;

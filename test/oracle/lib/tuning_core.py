@@ -88,6 +88,12 @@ def pointers(arrays):
     return (pointer * len(arrays))(*[a.ctypes.data for a in arrays])
 
 
+def no_negatives(pairs):
+    """Of each anchor (row) which positives are no negatives of it: equal to it or its own, or of an equal anchor"""
+    return numpy.array([[i != j and (other in (anchor, positive) or its == anchor) for j, (its, other) in enumerate(pairs)]
+                        for i, (anchor, positive) in enumerate(pairs)])
+
+
 def loss(library, name, embeddings, options=(), scores=None, labels=None, teacher=None, head=None, sizes=None, weights=None):
     """The loss, gradients of each column, gradient of the head."""
     settings = library.loss_defaults(LOSSES.index(name))

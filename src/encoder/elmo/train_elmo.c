@@ -643,8 +643,9 @@ report_epoch(Training *training, int epoch)
 
 	training->perplexity = perplexity;
 	progress_result(training->progress,
-					psprintf("epoch %d of %d, perplexity %.1f of " INT64_FORMAT " words held out",
-							 epoch + 1, training->settings->epochs,
+					psprintf("epoch " INT64_FORMAT " of " INT64_FORMAT ", perplexity %.1f of " INT64_FORMAT " words held out",
+							 training->epochs + epoch + 1,
+							 training->epochs + training->settings->epochs,
 							 perplexity, shared->targets / 2));
 }
 

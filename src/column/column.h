@@ -62,6 +62,8 @@ typedef struct KeptColumn
 	const char *prompt;
 	const char *version;		/* the column that holds the version */
 	const char *trigger;		/* its name */
+	bool		enabled;		/* it fires, but on a replica */
+	bool		complete;		/* before every INSERT and UPDATE */
 	int			source_count;
 	const char **sources;
 } KeptColumn;
@@ -161,7 +163,8 @@ extern void fill_shards(Oid table, const char *column, int batch_rows,
 extern void kept_column_estimate(const KeptColumn *kept, Relation table,
 								 int64 *missing, int64 *stale);
 
-/* name of the operator by which the index orders, or NULL */
+/* name of the operator by which an index, or a family, orders, or NULL */
 extern char *column_index_operator(Oid index);
+extern char *family_operator(Oid family);
 
 #endif							/* COLUMN_COLUMN_H */

@@ -19,6 +19,7 @@
 #include "catalog/pg_amop.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_index.h"
+#include "catalog/pg_namespace.h"
 #include "catalog/pg_opclass.h"
 #include "catalog/pg_operator.h"
 #include "catalog/pg_statistic.h"
@@ -66,23 +67,12 @@ typedef struct Counts
 /* ---------- the index ---------- */
 
 char *
-column_index_operator(Oid index)
+family_operator(Oid family)
 {
-	HeapTuple	row = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(index));
-	bool		isnull;
-	Datum		classes;
-	Oid			family;
-	CatCList   *list;
+	CatCList   *list = SearchSysCacheList1(AMOPSTRATEGY,
+										   ObjectIdGetDatum(family));
 	char	   *name = NULL;
 
-	if (!HeapTupleIsValid(row))
-		return NULL;
-	classes = SysCacheGetAttr(INDEXRELID, row, Anum_pg_index_indclass,
-							  &isnull);
-	family = get_opclass_family(((oidvector *)
-								 DatumGetPointer(classes))->values[0]);
-	ReleaseSysCache(row);
-	list = SearchSysCacheList1(AMOPSTRATEGY, ObjectIdGetDatum(family));
 	for (int i = 0; i < list->n_members && name == NULL; i++)
 	{
 		Form_pg_amop form = (Form_pg_amop) GETSTRUCT(&list->members[i]->tuple);
@@ -92,6 +82,24 @@ column_index_operator(Oid index)
 	}
 	ReleaseSysCacheList(list);
 	return name;
+}
+
+char *
+column_index_operator(Oid index)
+{
+	HeapTuple	row = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(index));
+	bool		isnull;
+	Datum		classes;
+	Oid			family;
+
+	if (!HeapTupleIsValid(row))
+		return NULL;
+	classes = SysCacheGetAttr(INDEXRELID, row, Anum_pg_index_indclass,
+							  &isnull);
+	family = get_opclass_family(((oidvector *)
+								 DatumGetPointer(classes))->values[0]);
+	ReleaseSysCache(row);
+	return family_operator(family);
 }
 
 /* ---------- the version ---------- */
@@ -247,14 +255,23 @@ estimate_rows(const KeptColumn *kept, Relation table, const char *version,
 	}
 }
 
+/* Whether this user may count the rows, by the table's name */
+static bool
+is_readable(Relation table)
+{
+	return pg_class_aclcheck(RelationGetRelid(table), GetUserId(),
+							 ACL_SELECT) == ACLCHECK_OK &&
+		namespace_aclcheck(RelationGetNamespace(table), GetUserId(),
+						   ACL_USAGE) == ACLCHECK_OK;
+}
+
 void
 kept_column_estimate(const KeptColumn *kept, Relation table, int64 *missing,
 					 int64 *stale)
 {
 	Counts		counts = {-1, -1, -1};
 
-	if (pg_class_aclcheck(RelationGetRelid(table), GetUserId(),
-						  ACL_SELECT) == ACLCHECK_OK)
+	if (is_readable(table))
 		estimate_rows(kept, table,
 					  kept->version == NULL ? NULL : try_version(kept, table),
 					  &counts);
@@ -297,6 +314,22 @@ sources_array(const KeptColumn *kept)
 										   TYPALIGN_INT));
 }
 
+/* What keeps the column from being fresh, a sentence or two; or NULL */
+static char *
+problem_of(const KeptColumn *kept, const char *fault)
+{
+	const char *idle = NULL;
+
+	if (!kept->enabled)
+		idle = psprintf("Trigger \"%s\" is disabled.", kept->trigger);
+	else if (!kept->complete)
+		idle = psprintf("Trigger \"%s\" does not fire before every INSERT and UPDATE.",
+						kept->trigger);
+	if (fault == NULL || idle == NULL)
+		return unconstify(char *, fault == NULL ? idle : fault);
+	return psprintf("%s  %s", fault, idle);
+}
+
 static void
 add_column(struct ReturnSetInfo *result, Relation table,
 		   const KeptColumn *kept, bool count)
@@ -310,9 +343,7 @@ add_column(struct ReturnSetInfo *result, Relation table,
 	Counts		counts = {-1, -1, -1};
 	char	   *fault = kept_column_fault(kept, table);
 
-	if (fault == NULL &&
-		pg_class_aclcheck(RelationGetRelid(table), GetUserId(),
-						  ACL_SELECT) == ACLCHECK_OK)
+	if (fault == NULL && is_readable(table))
 	{
 		char	   *version = kept->version == NULL ? NULL :
 			try_version(kept, table);
@@ -335,7 +366,7 @@ add_column(struct ReturnSetInfo *result, Relation table,
 	set_count(values, nulls, OUT_FILLED, counts.filled);
 	set_count(values, nulls, OUT_MISSING, counts.missing);
 	set_count(values, nulls, OUT_STALE, counts.stale);
-	set_text(values, nulls, OUT_PROBLEM, fault);
+	set_text(values, nulls, OUT_PROBLEM, problem_of(kept, fault));
 	set_result_add(result, values, nulls);
 }
 

@@ -13,29 +13,27 @@
  */
 #include "search/explain.h"
 
+#include <math.h>
+
 #include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "catalog/index.h"
-#include "catalog/pg_am.h"
+#include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_index.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_opclass.h"
-#include "catalog/pg_type.h"
 #include "column/column.h"
 #include "commands/defrem.h"
-#include "miscadmin.h"
-#include "optimizer/planner.h"
-#include "parser/parser.h"
+#include "executor/executor.h"
+#include "nodes/nodeFuncs.h"
 #include "server/extension.h"
-#include "tcop/tcopprot.h"
-#include "utils/acl.h"
+#include "server/statement.h"
 #include "utils/builtins.h"
+#include "utils/catcache.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
-#include "utils/plancache.h"
-#include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
 EMBED_FUNCTION(embed_explain);
@@ -60,7 +58,7 @@ typedef struct ColumnIndex
 static Query *
 analyze(const char *statement)
 {
-	List	   *parsed = parse_statements(statement);
+	List	   *parsed = statement_parse(statement);
 	List	   *queries;
 	Query	   *query;
 
@@ -69,62 +67,79 @@ analyze(const char *statement)
 				(errcode(ERRCODE_SYNTAX_ERROR),
 				 errmsg("embed_explain takes one statement"),
 				 errdetail("There are %d.", list_length(parsed))));
-	queries = analyze_statement(linitial_node(RawStmt, parsed), statement);
+	queries = statement_analyze(linitial_node(RawStmt, parsed), statement);
 	query = list_length(queries) == 1 ? linitial_node(Query, queries) : NULL;
 	if (query == NULL || query->commandType != CMD_SELECT ||
 		query->utilityStmt != NULL || query->hasModifyingCTE)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("embed_explain takes a SELECT")));
+				 errmsg("embed_explain takes a SELECT"),
+				 errhint("Give the query by itself, without EXPLAIN, PREPARE, INSERT or the like around it.")));
 	return query;
 }
 
-static PlannedStmt *
-plan(const Query *query, const char *statement)
+/* An index that the plan reads in the order of a distance */
+typedef struct OrderedScan
 {
-	return plan_statement(copyObject(unconstify(Query *, query)), statement);
+	Oid			index;
+	OpExpr	   *distance;		/* the first it orders by */
+} OrderedScan;
+
+static void
+add_ordered_scan(IndexScan *node, List **scans)
+{
+	Node	   *expression = node->indexorderbyorig == NIL ? NULL :
+		linitial(node->indexorderbyorig);
+	OrderedScan *scan;
+
+	if (expression == NULL || !IsA(expression, OpExpr))
+		return;
+	scan = palloc(sizeof(OrderedScan));
+	scan->index = node->indexid;
+	scan->distance = (OpExpr *) expression;
+	*scans = lappend(*scans, scan);
 }
 
-/* Indexes that the plan reads in the order of a distance */
 static void
-find_ordered_scans(Plan *node, List **indexes)
+find_ordered_scans(Plan *node, List **scans)
 {
 	List	   *children = NIL;
 	ListCell   *cell;
 
 	if (node == NULL)
 		return;
-	if (IsA(node, IndexScan) && ((IndexScan *) node)->indexorderby != NIL)
-		*indexes = lappend_oid(*indexes, ((IndexScan *) node)->indexid);
+	if (IsA(node, IndexScan))
+		add_ordered_scan((IndexScan *) node, scans);
 	if (IsA(node, Append))
 		children = ((Append *) node)->appendplans;
 	else if (IsA(node, MergeAppend))
 		children = ((MergeAppend *) node)->mergeplans;
 	else if (IsA(node, SubqueryScan))
-		find_ordered_scans(((SubqueryScan *) node)->subplan, indexes);
+		find_ordered_scans(((SubqueryScan *) node)->subplan, scans);
 	foreach(cell, children)
-		find_ordered_scans(lfirst(cell), indexes);
-	find_ordered_scans(node->lefttree, indexes);
-	find_ordered_scans(node->righttree, indexes);
+		find_ordered_scans(lfirst(cell), scans);
+	find_ordered_scans(node->lefttree, scans);
+	find_ordered_scans(node->righttree, scans);
 }
 
 static List *
-indexes_of_plan(const PlannedStmt *planned)
+scans_of_plan(const PlannedStmt *planned)
 {
-	List	   *indexes = NIL;
+	List	   *scans = NIL;
 	ListCell   *cell;
 
-	find_ordered_scans(planned->planTree, &indexes);
+	find_ordered_scans(planned->planTree, &scans);
 	foreach(cell, planned->subplans)
-		find_ordered_scans(lfirst(cell), &indexes);
-	return indexes;
+		find_ordered_scans(lfirst(cell), &scans);
+	return scans;
 }
 
 /*
- * The same where the planner has no choice; settings go back afterwards.
+ * The same where the planner has no choice; settings go back afterwards.  The
+ * cost is without what servers before 18 add for what is switched off.
  */
 static List *
-indexes_if_forced(const Query *query, const char *statement, double *cost)
+scans_if_forced(const Query *query, const char *statement, double *cost)
 {
 	static const char *const settings[] = {
 		"enable_seqscan", "enable_sort", "enable_bitmapscan"
@@ -138,15 +153,21 @@ indexes_if_forced(const Query *query, const char *statement, double *cost)
 								 false);
 	(void) set_config_option("enable_indexscan", "on", PGC_USERSET,
 							 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
-	planned = plan(query, statement);
-	*cost = planned->planTree->total_cost;
+	planned = statement_plan(query, statement);
+	*cost = fmod(planned->planTree->total_cost, 1.0e10);
 	AtEOXact_GUC(true, level);
-	return indexes_of_plan(planned);
+	return scans_of_plan(planned);
 }
 
 /* ---------- indexes ---------- */
 
-/* Whether an index of the plan is this one, or of a partition of its table */
+static const char *
+column_name(const DistanceOrder *order)
+{
+	return get_attname(order->table, order->attribute, false);
+}
+
+/* Whether an index is of the table or of a partition of it */
 static bool
 is_of_table(Oid index, Oid table)
 {
@@ -157,15 +178,56 @@ is_of_table(Oid index, Oid table)
 		 list_member_oid(find_all_inheritors(table, NoLock, NULL), owner));
 }
 
+/*
+ * The name of the column that a scan compares: a partition may number it
+ * otherwise than its parent does.
+ */
+static char *
+compared_column(const OrderedScan *scan)
+{
+	bool		cast = false;
+	ListCell   *cell;
+
+	foreach(cell, scan->distance->args)
+	{
+		Var		   *column = explain_column(lfirst(cell), &cast);
+
+		if (column != NULL && column->varattno > 0)
+			return get_attname(IndexGetRelation(scan->index, false),
+							   column->varattno, true);
+	}
+	return NULL;
+}
+
+/* Whether a scan gives this order: its table, column and operator are so. */
+static bool
+scan_serves(const OrderedScan *scan, const DistanceOrder *order)
+{
+	char	   *column;
+
+	if (scan->distance->opno != order->distance->opno &&
+		scan->distance->opno != get_commutator(order->distance->opno))
+		return false;
+	if (!is_of_table(scan->index, order->table))
+		return false;
+	column = compared_column(scan);
+	return column != NULL && strcmp(column, column_name(order)) == 0;
+}
+
 static Oid
-used_index(List *used, const DistanceOrder *order)
+used_index(List *scans, const DistanceOrder *order)
 {
 	ListCell   *cell;
 
-	foreach(cell, used)
+	if (order->distance == NULL || !OidIsValid(order->table) ||
+		!explain_is_plain(order))
+		return InvalidOid;
+	foreach(cell, scans)
 	{
-		if (is_of_table(lfirst_oid(cell), order->table))
-			return lfirst_oid(cell);
+		OrderedScan *scan = lfirst(cell);
+
+		if (scan_serves(scan, order))
+			return scan->index;
 	}
 	return InvalidOid;
 }
@@ -244,40 +306,58 @@ indexes_of_column(const DistanceOrder *order)
 
 /* ---------- sentences ---------- */
 
-static const char *
-column_name(const DistanceOrder *order)
+/*
+ * The class of an index method of ours that orders values of a type by an
+ * operator of this name, qualified where it must be; or NULL.
+ */
+static char *
+class_of_operator(const char *method, Oid type, const char *operator)
 {
-	return get_attname(order->table, order->attribute, false);
+	Oid			oid = get_index_am_oid(method, true);
+	CatCList   *list = SearchSysCacheList1(CLAAMNAMENSP,
+										   ObjectIdGetDatum(oid));
+	char	   *name = NULL;
+
+	for (int i = 0; i < list->n_members && name == NULL; i++)
+	{
+		Form_pg_opclass form = (Form_pg_opclass)
+			GETSTRUCT(&list->members[i]->tuple);
+		char	   *served = form->opcintype != type ? NULL :
+			family_operator(form->opcfamily);
+
+		if (served == NULL || strcmp(served, operator) != 0)
+			continue;
+		name = OpclassIsVisible(form->oid) ?
+			pstrdup(NameStr(form->opcname)) :
+			quote_qualified_identifier(get_namespace_name(form->opcnamespace),
+									   NameStr(form->opcname));
+	}
+	ReleaseSysCacheList(list);
+	return name;
 }
 
 /* What index would serve the order */
 static void
 advise_index(const DistanceOrder *order, StringInfo text)
 {
+	static const char *const methods[] = {"ktree", "inverted"};
 	Oid			type = getBaseType(get_atttype(order->table,
 											   order->attribute));
-	char	   *operator = explain_operator(order);
-	const char *suffix = strcmp(operator, "<=>") == 0 ? "cosine" :
-		strcmp(operator, "<#>") == 0 ? "ip" :
-		strcmp(operator, "<->") == 0 ? "l2" : "l1";
-	const char *base = type == extension_type("vector") ? "vector" :
-		type == extension_type("halfvec") ? "halfvec" : "sparsevec";
-	bool		sparse = strcmp(base, "sparsevec") == 0;
-	char	   *class = psprintf("%s_%s_ops", base, suffix);
-	char	   *schema = get_namespace_name(extension_schema());
-	Oid			method = get_index_am_oid(sparse ? "inverted" : "ktree", true);
 
-	if (OidIsValid(method) &&
-		OidIsValid(get_opclass_oid(method, list_make2(makeString(schema),
-													  makeString(class)),
-								   true)))
+	for (int i = 0; i < lengthof(methods); i++)
+	{
+		char	   *class = class_of_operator(methods[i], type,
+											  explain_operator(order));
+
+		if (class == NULL)
+			continue;
 		appendStringInfo(text, "An index that serves it: CREATE INDEX ON %s USING %s (%s %s).\n",
-						 qualified_relation_name(order->table),
-						 sparse ? "inverted" : "ktree",
+						 qualified_relation_name(order->table), methods[i],
 						 quote_identifier(column_name(order)), class);
-	else
-		appendStringInfo(text, "No index method orders %s by %s: every row is compared.\n",
-						 base, operator);
+		return;
+	}
+	appendStringInfo(text, "No index method orders %s by %s: every row is compared.\n",
+					 format_type_be(type), explain_operator(order));
 }
 
 /*
@@ -331,6 +411,16 @@ is_off(const char *setting)
 	return value != NULL && strcmp(value, "off") == 0;
 }
 
+static bool
+contain_parameter(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, Param))
+		return true;
+	return expression_tree_walker(node, contain_parameter, context);
+}
+
 /*
  * An index fits and the plan does not take it: why.
  */
@@ -339,7 +429,7 @@ explain_refusal(const DistanceOrder *order, const Query *query,
 				const char *statement, double cost, StringInfo text)
 {
 	double		forced_cost;
-	List	   *forced = indexes_if_forced(query, statement, &forced_cost);
+	List	   *forced = scans_if_forced(query, statement, &forced_cost);
 	Relation	table = table_open(order->table, AccessShareLock);
 	double		rows = table->rd_rel->reltuples;
 	int32		pages = table->rd_rel->relpages;
@@ -356,8 +446,13 @@ explain_refusal(const DistanceOrder *order, const Query *query,
 		appendStringInfo(text, "The table %s has never been analyzed, so the planner does not know how large it is: ANALYZE it.\n",
 						 qualified_relation_name(order->table));
 	else if (!is_off("enable_indexscan"))
+	{
+		if (order->query->limitCount != NULL &&
+			contain_parameter(order->query->limitCount, NULL))
+			appendStringInfoString(text, "The LIMIT is a parameter, and taken for a tenth of the rows here: ask again with its number.\n");
 		appendStringInfo(text, "The planner expects comparing every row to be cheaper: it knows of %.0f rows in %d pages, and estimates a cost of %.0f against %.0f with the index.  If the table has grown since, ANALYZE it.\n",
 						 rows, pages, cost, forced_cost);
+	}
 }
 
 static int
@@ -374,9 +469,11 @@ explain_use(const DistanceOrder *order, Oid index, StringInfo text)
 {
 	const char *method = method_name(index);
 
-	appendStringInfo(text, "The plan uses index %s (%s, %s): it gives the nearest rows first, and nothing is sorted.\n",
+	appendStringInfo(text, "The plan uses index %s (%s, %s): it gives the nearest rows first%s.\n",
 					 quote_identifier(get_rel_name(index)), method,
-					 class_name(index));
+					 class_name(index),
+					 list_length(order->query->sortClause) == 1 ?
+					 ", and nothing is sorted" : "");
 	if (method == NULL || strcmp(method, "ktree") != 0)
 		return;
 	appendStringInfo(text, "It finds about %s of the nearest rows (embed.recall).\n",
@@ -418,36 +515,19 @@ explain_freshness(const DistanceOrder *order, StringInfo text)
 	table_close(table, NoLock);
 }
 
-/* As EXPLAIN does, only who may read the table is told of it. */
-static void
-check_readable(const DistanceOrder *order)
-{
-	if (pg_class_aclcheck(order->table, GetUserId(),
-						  ACL_SELECT) != ACLCHECK_OK &&
-		pg_attribute_aclcheck(order->table, order->attribute, GetUserId(),
-							  ACL_SELECT) != ACLCHECK_OK)
-		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_TABLE,
-					   get_rel_name(order->table));
-}
-
 static void
 explain_one(const DistanceOrder *order, const Query *query,
 			const char *statement, const PlannedStmt *planned,
 			StringInfo text)
 {
-	List	   *used = indexes_of_plan(planned);
-	Oid			index = InvalidOid;
+	Oid			index = used_index(scans_of_plan(planned), order);
 	bool		faults;
 
-	if (order->column != NULL)
-	{
-		check_readable(order);
+	if (OidIsValid(order->table))
 		appendStringInfo(text, "ORDER BY %s.%s %s ...\n",
 						 qualified_relation_name(order->table),
 						 quote_identifier(column_name(order)),
 						 explain_operator(order));
-		index = used_index(used, order);
-	}
 	else
 		appendStringInfoString(text, "An ORDER BY by distance:\n");
 	if (OidIsValid(index))
@@ -458,7 +538,7 @@ explain_one(const DistanceOrder *order, const Query *query,
 	}
 	appendStringInfoString(text, "No index serves it: the distance of every row is computed, and the rows are sorted.\n");
 	faults = explain_statement_faults(order, text);
-	if (order->column == NULL)
+	if (!OidIsValid(order->table))
 		return;
 	if (explain_indexes(order, indexes_of_column(order), text) && !faults)
 		explain_refusal(order, query, statement,
@@ -473,10 +553,12 @@ embed_explain(PG_FUNCTION_ARGS)
 	char	   *statement = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	Query	   *query = analyze(statement);
 	List	   *orders = explain_find_orders(query);
-	PlannedStmt *planned = plan(query, statement);
+	PlannedStmt *planned = statement_plan(query, statement);
 	StringInfoData text;
 	ListCell   *cell;
 
+	/* as EXPLAIN does, only who may run the statement is told of it */
+	check_plan_permissions(planned);
 	initStringInfo(&text);
 	foreach(cell, orders)
 	{

@@ -20,11 +20,13 @@ typedef struct DistanceOrder
 {
 	Query	   *query;			/* the level that orders */
 	SortGroupClause *clause;
+	bool		later;			/* other expressions come before it */
 	Expr	   *expression;
 	OpExpr	   *distance;		/* NULL: it is no operator by itself */
-	Var		   *column;			/* NULL: neither side is a column */
-	Node	   *value;			/* the other side */
-	Oid			table;
+	Node	   *value;			/* the side that is no column */
+	Node	   *side;			/* the side that is one; NULL: neither is */
+	bool		cast;			/* the column is, before it is compared */
+	Oid			table;			/* InvalidOid: neither side is a column */
 	AttrNumber	attribute;
 } DistanceOrder;
 
@@ -43,5 +45,11 @@ extern bool explain_statement_faults(const DistanceOrder *order,
 
 /* The operator as it is written, such as <=>. */
 extern char *explain_operator(const DistanceOrder *order);
+
+/* Whether it is ascending, NULLs last, and nothing comes before it. */
+extern bool explain_is_plain(const DistanceOrder *order);
+
+/* The column that an expression is, without casts; they are told in *cast. */
+extern Var *explain_column(Node *node, bool *cast);
 
 #endif							/* SEARCH_EXPLAIN_H */

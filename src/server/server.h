@@ -90,16 +90,30 @@
 #define object_description(object) getObjectDescription(object)
 #endif
 
-/* tcop/tcopprot.h: analyze and rewrite, without parameters; and plan */
+/*
+ * tcop/tcopprot.h, parser/parse_param.h: analyze and rewrite, with parameters
+ * whose types the statement tells.
+ */
 #if PG_VERSION_NUM >= 150000
-#define analyze_statement(raw, text) \
-	pg_analyze_and_rewrite_fixedparams(raw, text, NULL, 0, NULL)
+#define analyze_statement(raw, text, setup, argument) \
+	pg_analyze_and_rewrite_withcb(raw, text, setup, argument, NULL)
+#define setup_variable_parameters(state, types, count) \
+	setup_parse_variable_parameters(state, types, count)
 #else
-#define analyze_statement(raw, text) \
-	pg_analyze_and_rewrite(raw, text, NULL, 0, NULL)
+#define analyze_statement(raw, text, setup, argument) \
+	pg_analyze_and_rewrite_params(raw, text, setup, argument, NULL)
+#define setup_variable_parameters(state, types, count) \
+	parse_variable_parameters(state, types, count)
 #endif
-#define plan_statement(query, text) \
-	pg_plan_query(query, text, CURSOR_OPT_PARALLEL_OK, NULL)
+
+/* executor/executor.h: what the user of a plan may read; ereports */
+#if PG_VERSION_NUM >= 160000
+#define check_plan_permissions(planned) \
+	((void) ExecCheckPermissions((planned)->rtable, (planned)->permInfos, true))
+#else
+#define check_plan_permissions(planned) \
+	((void) ExecCheckRTPerms((planned)->rtable, true))
+#endif
 
 /* What get_ordering_op_properties() tells: from 18 on no btree strategy. */
 #if PG_VERSION_NUM >= 180000
@@ -109,6 +123,18 @@
 #else
 #define ORDERING_KIND int16
 #define ORDERING_GREATER BTGreaterStrategyNumber	/* access/stratnum.h */
+#endif
+
+/*
+ * Columns of a query that groups refer to what it groups by through an entry
+ * of the range table from 18 on (nodes/parsenodes.h).
+ */
+#if PG_VERSION_NUM >= 180000
+#define group_expression(entry, number) \
+	((entry)->rtekind == RTE_GROUP ? \
+	 list_nth((entry)->groupexprs, (number) - 1) : NULL)
+#else
+#define group_expression(entry, number) NULL
 #endif
 
 /* Names of waits, part of pgstat.h before 14. */

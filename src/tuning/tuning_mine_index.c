@@ -23,9 +23,9 @@
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
-#include "parser/parser.h"
 #include "server/execute.h"
 #include "server/extension.h"
+#include "server/statement.h"
 #include "type/vector.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -50,7 +50,7 @@ struct MineIndex
 static RangeVar *
 plain_column(const char *query, char **column)
 {
-	List	   *statements = parse_statements(query);
+	List	   *statements = statement_parse(query);
 	SelectStmt *select;
 	ResTarget  *target;
 	ColumnRef  *reference;

@@ -58,6 +58,42 @@ SELECT search_explain_says('SELECT DISTINCT v <-> ''[1,2,3]'' FROM search_explai
 SELECT search_explain_says('SELECT x FROM (SELECT ''[1,2,3]''::vector AS x OFFSET 0) y ORDER BY x <-> ''[1,2,3]'' LIMIT 5');
 SELECT search_explain_says('SELECT id FROM search_explain WHERE v <-> ''[1,2,3]'' < 5');
 SELECT search_explain_says('SELECT id FROM search_explain ORDER BY id');
+-- other expressions to order by, no LIMIT after all, a value that is none
+SET enable_incremental_sort = off;
+SELECT search_explain_says('SELECT id FROM search_explain ORDER BY v <-> ''[1,2,3]'', id LIMIT 5');
+RESET enable_incremental_sort;
+SELECT search_explain_says('SELECT id FROM search_explain ORDER BY body, v <-> ''[1,2,3]'' LIMIT 5');
+SELECT search_explain_says('SELECT id FROM search_explain ORDER BY v <-> ''[1,2,3]'' LIMIT ALL');
+SELECT search_explain_says('SELECT id FROM search_explain ORDER BY v <-> NULL LIMIT 5');
+-- parameters, of which a LIMIT is guessed
+SELECT search_explain_says('SELECT id FROM search_explain ORDER BY v <-> $1 LIMIT 5');
+SELECT search_explain_says('SELECT id FROM search_explain ORDER BY v <-> $1 LIMIT $2');
+-- views, subqueries, names of queries, joins
+CREATE VIEW search_explain_view AS SELECT id AS number, v AS place, h::vector AS cast FROM search_explain;
+SELECT search_explain_says('SELECT number FROM search_explain_view ORDER BY place <-> ''[1,2,3]'' LIMIT 5');
+SELECT search_explain_says('SELECT number FROM search_explain_view ORDER BY "cast" <-> ''[1,2,3]'' LIMIT 5');
+SELECT search_explain_says('SELECT id FROM (SELECT id, v FROM search_explain) x ORDER BY v <-> ''[1,2,3]'' LIMIT 5');
+SELECT search_explain_says('WITH x AS (SELECT * FROM search_explain) SELECT id FROM x ORDER BY v <-> ''[1,2,3]'' LIMIT 5');
+SELECT search_explain_says('WITH x AS MATERIALIZED (SELECT * FROM search_explain) SELECT id FROM x ORDER BY v <-> ''[1,2,3]'' LIMIT 5');
+SELECT search_explain_says('SELECT id FROM search_explain LEFT JOIN (VALUES (1)) y (id) USING (id) ORDER BY v <-> ''[1,2,3]'' LIMIT 5');
+-- several orders: to each its own index, or none
+SELECT search_explain_says('(SELECT id FROM search_explain ORDER BY v <-> ''[1,2,3]'' LIMIT 5) UNION ALL (SELECT id FROM search_explain ORDER BY s <#> ''{1:1}/100'' LIMIT 5)
+	UNION ALL (SELECT id FROM search_explain ORDER BY v <-> ''[1,2,3]'' DESC LIMIT 5) UNION ALL (SELECT id FROM search_explain ORDER BY other <-> ''[1,2,3]'' LIMIT 5)');
+-- bits
+CREATE TABLE search_explain_bits (b bit(8));
+SELECT search_explain_says('SELECT b FROM search_explain_bits ORDER BY b <~> B''10101010'' LIMIT 5');
+DROP TABLE search_explain_bits;
+SELECT search_explain_says('SELECT * FROM (VALUES (B''101'')) y (b) ORDER BY b <~> B''111'' LIMIT 5');
+-- whoever may read a view is told, who may not read the table is not
+CREATE ROLE search_explain_reader;
+GRANT SELECT ON search_explain_view TO search_explain_reader;
+SET ROLE search_explain_reader;
+SELECT search_explain_says('SELECT number FROM search_explain_view ORDER BY place <-> ''[1,2,3]'' LIMIT 5');
+SELECT search_explain_says('SELECT id FROM search_explain ORDER BY v <-> ''[1,2,3]'' LIMIT 5');
+RESET ROLE;
+REVOKE SELECT ON search_explain_view FROM search_explain_reader;
+DROP ROLE search_explain_reader;
+DROP VIEW search_explain_view;
 -- a partial index, and one that is not valid
 DROP INDEX search_explain_v;
 CREATE INDEX search_explain_part ON search_explain USING ktree (v vector_l2_ops) WHERE id > 100;
@@ -84,9 +120,15 @@ SELECT search_explain_says(embed_search_sql(NULL::search_explain, 'red')) ~ 'Abo
 -- what is no search
 \set VERBOSITY terse
 SELECT embed_explain('DELETE FROM search_explain');
+SELECT embed_explain('');
 SELECT embed_explain('SELECT 1; SELECT 2');
 SELECT embed_explain('SELECT nothing FROM search_explain');
 SELECT embed_explain('WITH d AS (DELETE FROM search_explain RETURNING id) SELECT * FROM d');
+-- the place of an error is in the query that was asked about
+\set VERBOSITY default
+SELECT embed_explain('SELEC 1');
+SELECT embed_explain('SELECT id FROM search_explain ORDER BY nothing <-> ''[1,2,3]'' LIMIT 5');
+SELECT embed_explain('EXPLAIN SELECT 1');
 SELECT count(*) FROM search_explain;
 SET client_min_messages = error;
 DROP TABLE search_explain, search_explain_new, search_explain_parts, search_explain_model;

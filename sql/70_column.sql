@@ -20,4 +20,4 @@ CREATE FUNCTION embed_columns(count_rows boolean DEFAULT false)
 RETURNS TABLE ("table" regclass, "column" name, model regclass, encoder text, sources text[],
 	index regclass, operator text, filled bigint, missing bigint, stale bigint, problem text)
 AS 'MODULE_PATHNAME', 'embed_columns' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 100000 ROWS 10;
-COMMENT ON FUNCTION embed_columns(boolean) IS 'columns of vectors that are kept fresh, their indexes, and how many rows are filled, missing or stale, by statistics unless they are to be counted, and what a trigger names that is gone';
+COMMENT ON FUNCTION embed_columns(boolean) IS 'columns of vectors that are kept fresh, their indexes, and how many rows are filled, missing or stale, by statistics unless they are to be counted, and what keeps one from being kept';

@@ -204,11 +204,31 @@ column_is_missing(Relation table, const ColumnPlan *plan)
 	return false;
 }
 
+/*
+ * Whether the version column is to be added.  Its name is cut where it would
+ * be too long, and may be that of another kept column then.
+ */
 static bool
 version_is_missing(Relation table, const KeptColumn *kept)
 {
+	ListCell   *cell;
+
 	if (kept->version == NULL)
 		return false;
+	foreach(cell, kept_columns_of(table))
+	{
+		KeptColumn *there = lfirst(cell);
+
+		if (there->version != NULL &&
+			strcmp(there->version, kept->version) == 0 &&
+			strcmp(there->column, kept->column) != 0 &&
+			get_attnum(RelationGetRelid(table), there->column) > 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_DUPLICATE_COLUMN),
+					 errmsg("column \"%s\" holds the versions of column \"%s\"",
+							kept->version, there->column),
+					 errhint("Give another name by \"column\" => '...'.")));
+	}
 	if (get_attnum(RelationGetRelid(table), kept->version) ==
 		InvalidAttrNumber)
 		return true;

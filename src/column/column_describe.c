@@ -16,9 +16,13 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_index.h"
+#include "catalog/pg_trigger.h"
 #include "catalog/pg_type.h"
+#include "commands/dbcommands.h"
 #include "commands/defrem.h"
+#include "commands/trigger.h"
 #include "lib/stringinfo.h"
+#include "miscadmin.h"
 #include "server/extension.h"
 #include "server/name_value.h"
 #include "utils/builtins.h"
@@ -27,6 +31,7 @@
 #include "utils/lsyscache.h"
 #include "utils/regproc.h"
 #include "utils/syscache.h"
+#include "utils/varlena.h"
 
 #define TRIGGER_EXAMPLE \
 	"embed_update_trigger('embedding', 'public.model', 'title', 'body', 'pooling=mean')"
@@ -93,6 +98,12 @@ parse_arguments(Relation table, const Trigger *trigger, KeptColumn *kept)
 
 	memset(kept, 0, sizeof(KeptColumn));
 	kept->trigger = trigger->tgname;
+	kept->enabled = trigger->tgenabled == TRIGGER_FIRES_ON_ORIGIN ||
+		trigger->tgenabled == TRIGGER_FIRES_ALWAYS;
+	kept->complete = TRIGGER_FOR_ROW(trigger->tgtype) &&
+		TRIGGER_FOR_BEFORE(trigger->tgtype) &&
+		TRIGGER_FOR_INSERT(trigger->tgtype) &&
+		TRIGGER_FOR_UPDATE(trigger->tgtype);
 	if (trigger->tgnargs < 3)
 		return psprintf("It has only %d arguments.", trigger->tgnargs);
 	kept->column = trigger->tgargs[0];
@@ -234,24 +245,60 @@ kept_column_find(Relation table, const char *column)
 			 errhint("Call embed_column() for it first.")));
 }
 
+/*
+ * Take the name of a model apart; the database's own name before it says
+ * nothing.  False if it is no name of a schema and a table.
+ */
+static bool
+split_model_name(const char *name, char **schema, char **table)
+{
+	List	   *names;
+
+	if (!SplitIdentifierString(pstrdup(name), '.', &names))
+		return false;
+	if (list_length(names) == 3 &&
+		strcmp(linitial(names), get_database_name(MyDatabaseId)) == 0)
+		names = list_delete_first(names);
+	if (list_length(names) != 2)
+		return false;
+	*schema = linitial(names);
+	*table = lsecond(names);
+	return true;
+}
+
 Oid
 kept_column_model(const KeptColumn *kept, bool missing_ok)
 {
-	List	   *names = qualified_name_list(kept->model);
-	Oid			model = InvalidOid;
+	char	   *schema;
+	char	   *table;
+	Oid			namespace;
 
-	if (list_length(names) >= 2)
-		model = RangeVarGetRelid(makeRangeVarFromNameList(names), NoLock,
-								 true);
-	if (OidIsValid(model) || missing_ok)
-		return model;
-	if (list_length(names) < 2)
+	if (!split_model_name(kept->model, &schema, &table))
+	{
+		if (missing_ok)
+			return InvalidOid;
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("model \"%s\" must be schema-qualified", kept->model),
 				 errdetail("A trigger also runs where the search path is another one."),
 				 errhint("Create the trigger again with a name such as public.%s.",
-						 kept->model)));
+						 strpbrk(kept->model, ".\"") == NULL ? kept->model :
+						 "model")));
+	}
+
+	/* where that is enough nobody is told what is in a schema: the OID only */
+	namespace = get_namespace_oid(schema, true);
+	if (OidIsValid(namespace) && !missing_ok)
+		namespace = LookupExplicitNamespace(schema, true);
+	if (OidIsValid(namespace))
+	{
+		Oid			model = get_relname_relid(table, namespace);
+
+		if (OidIsValid(model) || missing_ok)
+			return model;
+	}
+	if (missing_ok)
+		return InvalidOid;
 	ereport(ERROR,
 			(errcode(ERRCODE_UNDEFINED_TABLE),
 			 errmsg("embedding model %s, which keeps column \"%s\" fresh, does not exist",

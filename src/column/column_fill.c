@@ -170,7 +170,8 @@ prepare_update(const Fill *fill)
 					 quote_identifier(kept->column));
 	if (kept->version != NULL)
 		appendStringInfo(&sql, ", %s = $4", quote_identifier(kept->version));
-	appendStringInfoString(&sql, " WHERE t.ctid OPERATOR(pg_catalog.=) $2 AND t.tableoid OPERATOR(pg_catalog.=) $1");
+	appendStringInfo(&sql, " WHERE t.ctid OPERATOR(pg_catalog.=) $2 AND t.tableoid OPERATOR(pg_catalog.=) $1"
+					 " RETURNING t.tableoid, t.ctid, %s", fill->missing);
 	plan = SPI_prepare(sql.data, kept->version != NULL ? 4 : 3, types);
 	if (plan == NULL || SPI_keepplan(plan) != 0)
 		elog(ERROR, "could not prepare \"%s\": %s", sql.data,
@@ -192,10 +193,46 @@ count_missing(const Fill *fill)
 
 /* ---------- a row ---------- */
 
+static RowPlace
+place_of(HeapTuple tuple, TupleDesc shape)
+{
+	bool		isnull;
+	RowPlace	place;
+
+	/* it is a key of a hash table: no byte of it may be left to chance */
+	memset(&place, 0, sizeof(place));
+	place.table = DatumGetObjectId(SPI_getbinval(tuple, shape, 1, &isnull));
+	place.row = *(ItemPointer) DatumGetPointer(SPI_getbinval(tuple, shape, 2,
+															 &isnull));
+	return place;
+}
+
 static void
 remember_without(Fill *fill, const RowPlace *place)
 {
 	(void) hash_search(fill->without, place, HASH_ENTER, NULL);
+}
+
+/*
+ * Look at what has become of a row: a trigger of the table's own may have
+ * left it out, or taken the vector away again.  Then it lacks one, perhaps at
+ * a new place, and computing it once more would do no better.
+ */
+static void
+check_stored(Fill *fill, const RowPlace *place)
+{
+	TupleDesc	shape = SPI_tuptable->tupdesc;
+	bool		isnull;
+
+	if (SPI_processed == 0)
+		remember_without(fill, place);
+	else if (DatumGetBool(SPI_getbinval(SPI_tuptable->vals[0], shape, 3,
+										&isnull)) && !isnull)
+	{
+		RowPlace	stored = place_of(SPI_tuptable->vals[0], shape);
+
+		remember_without(fill, &stored);
+	}
 }
 
 /*
@@ -223,7 +260,8 @@ fill_row(Fill *fill, const Row *row)
 		values[3] = column_encoder_version(fill->encoder);
 	check_code("UPDATE",
 			   SPI_execute_plan(fill->update, values, nulls, false, 0),
-			   SPI_OK_UPDATE);
+			   SPI_OK_UPDATE_RETURNING);
+	check_stored(fill, &row->place);
 	SPI_freetuptable(SPI_tuptable);
 }
 
@@ -315,20 +353,6 @@ fill_rows(Fill *fill, const Row *rows, int count)
 }
 
 /* ---------- a batch ---------- */
-
-static RowPlace
-place_of(HeapTuple tuple, TupleDesc shape)
-{
-	bool		isnull;
-	RowPlace	place;
-
-	/* it is a key of a hash table: no byte of it may be left to chance */
-	memset(&place, 0, sizeof(place));
-	place.table = DatumGetObjectId(SPI_getbinval(tuple, shape, 1, &isnull));
-	place.row = *(ItemPointer) DatumGetPointer(SPI_getbinval(tuple, shape, 2,
-															 &isnull));
-	return place;
-}
 
 /*
  * Lock those of the listed rows that are free and still lack a vector, and
@@ -431,6 +455,19 @@ fetch_places(Fill *fill, Portal list, RowPlace *places, int *count)
 /* ---------- a column ---------- */
 
 /*
+ * Each batch is a transaction of its own and sees what others have committed
+ * before it, whatever isolation the session's transactions have by default:
+ * rows that somebody has changed meanwhile would be errors of serialization.
+ */
+static void
+next_transaction(void)
+{
+	SPI_commit();
+	SPI_start_transaction();
+	XactIsoLevel = XACT_READ_COMMITTED;
+}
+
+/*
  * Go once through the rows that lack a vector.
  */
 static void
@@ -457,8 +494,7 @@ fill_pass(Fill *fill)
 		fill_batch(fill, places, count);
 		MemoryContextSwitchTo(caller);
 		MemoryContextReset(fill->batch);
-		SPI_commit();
-		SPI_start_transaction();
+		next_transaction();
 		progress_update(fill->progress, (double) fill->done, NAN);
 	}
 	UnpinPortal(list);
@@ -586,7 +622,7 @@ read_arguments(FunctionCallInfo fcinfo, Fill *fill)
 				(errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),
 				 errmsg("embed_fill cannot run inside a transaction block or a function"),
 				 errdetail("It commits after every batch."),
-				 errhint("Call it outside of any transaction.")));
+				 errhint("Call it outside of any transaction, and in a string without other statements.")));
 }
 
 /* Names of the columns to fill: the given one, or all of the table */
@@ -664,6 +700,8 @@ embed_fill(PG_FUNCTION_ARGS)
 	}
 	columns = columns_to_fill(fcinfo, &fill, fcinfo->flinfo->fn_mcxt);
 	PopActiveSnapshot();
+	if (IsolationUsesXactSnapshot())
+		next_transaction();
 	foreach(cell, columns)
 		fill_column(fcinfo, &fill, lfirst(cell));
 	SPI_finish();

@@ -136,6 +136,31 @@ SELECT column_keep_trigger($$'s', 'public.column_keep_words', 'body'$$);
 SELECT * FROM column_keep_hand;
 -- what is no trigger
 SELECT embed_update_trigger();
+-- a name that is none of a model, and a trigger that does not fire, are told,
+-- and the list is there whatever triggers there are
+DROP TRIGGER hand ON column_keep_hand;
+SELECT arguments, column_keep_trigger(arguments) FROM (VALUES ($$'v', 'public."column_keep', 'body'$$), ($$'v', 'a.b.c.d', 'body'$$), ($$'v', 'no_database.public.column_keep_vectors', 'body'$$)) AS v (arguments);
+CREATE TRIGGER hand BEFORE INSERT OR UPDATE ON column_keep_hand FOR EACH ROW EXECUTE FUNCTION embed_update_trigger('v', 'public."column_keep', 'body');
+SELECT problem FROM embed_columns(true) WHERE "table" = 'column_keep_hand'::regclass;
+ALTER TABLE column_keep_hand DISABLE TRIGGER hand;
+SELECT problem FROM embed_columns(true) WHERE "table" = 'column_keep_hand'::regclass;
+DROP TRIGGER hand ON column_keep_hand;
+CREATE TRIGGER hand BEFORE INSERT ON column_keep_hand FOR EACH ROW EXECUTE FUNCTION embed_update_trigger('v', 'public.column_keep_vectors', 'body');
+SELECT problem FROM embed_columns(true) WHERE "table" = 'column_keep_hand'::regclass;
+ALTER TABLE column_keep_hand ENABLE REPLICA TRIGGER hand;
+SELECT problem FROM embed_columns(true) WHERE "table" = 'column_keep_hand'::regclass;
+-- a model or a table in a schema that one may not use hides nothing else
+CREATE ROLE column_keep_other;
+GRANT SELECT ON ALL TABLES IN SCHEMA "Column Kéep" TO column_keep_other;
+SET ROLE column_keep_other;
+SELECT "table", model, filled, problem FROM embed_columns(true) WHERE "table"::text LIKE '%äble%';
+SELECT count(*) > 1 AS others FROM embed_columns(true);
+RESET ROLE;
+REVOKE SELECT ON ALL TABLES IN SCHEMA "Column Kéep" FROM column_keep_other;
+DROP ROLE column_keep_other;
+-- names of version columns that are the same once cut
+SELECT count(*) FROM embed_column('column_keep_hand', '{body}', 'column_keep_vectors', repeat('x', 62) || '1', version_column => true);
+SELECT count(*) FROM embed_column('column_keep_hand', '{body}', 'column_keep_vectors', repeat('x', 62) || '2', version_column => true);
 
 SET client_min_messages = error;
 DROP SCHEMA "Column Kéep" CASCADE;

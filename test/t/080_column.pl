@@ -74,7 +74,8 @@ is(as($writer, q{INSERT INTO own.docs VALUES (3, 'ant')}) . as($owner, q{SELECT 
 as($owner, q{UPDATE own.docs SET words = NULL WHERE id = 1});
 like(as($writer, q{CALL vectors.embed_fill('own.docs')}), qr/permission denied for table docs/, 'but not fill without UPDATE');
 
-# --- several sessions at once, and cancelled in between: every row once
+# --- several sessions at once, and cancelled in between: every row once,
+# whatever isolation their transactions have by default
 $node->safe_psql('postgres', q{
 	SET embed.progress = off;
 	CREATE TABLE many (id int PRIMARY KEY, body text, times int DEFAULT 0);
@@ -83,13 +84,24 @@ $node->safe_psql('postgres', q{
 	CREATE FUNCTION counted() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.times := OLD.times + 1; RETURN NEW; END $$;
 	CREATE TRIGGER counted BEFORE UPDATE ON many FOR EACH ROW EXECUTE FUNCTION counted();
 });
-my $call = q{SET embed.progress = off; SET client_min_messages = warning; CALL embed_fill('many', batch_rows => 100)};
+my $call = q{CALL embed_fill('many', batch_rows => 100)};
+my ($errors, $calls) = ('', 0);
 for my $round (1 .. 3)
 {
-	my $timeout = $round < 3 ? "SET statement_timeout = '300ms';" : '';
-	my @sessions = map { IPC::Run::start(['psql', '-X', '-q', '-d', $node->connstr('postgres'), '-c', $timeout . $call], '>', \my $out, '2>', \my $err) } 1 .. 4;
-	$_->finish for @sessions;
+	my $isolation = ('serializable', 'repeatable read', 'read committed')[$round - 1];
+	my @settings = map { ('-c', "SET $_") } 'embed.progress = off', 'client_min_messages = warning',
+		"default_transaction_isolation = '$isolation'", 'statement_timeout = ' . ($round < 3 ? "'300ms'" : '0');
+	my (@sessions, @told);
+	for my $session (0 .. 3)
+	{
+		push @sessions, IPC::Run::start(['psql', '-X', '-q', '-d', $node->connstr('postgres'), @settings, '-c', $call],
+			'>', \my $out, '2>', \$told[$session]);
+	}
+	$calls += $_->finish for @sessions;
+	$errors .= join('', @told);
 }
+ok($calls >= 4, 'sessions fill at once') or diag($errors);
+is(join('', grep { /^(ERROR|FATAL|PANIC|WARNING)/ && !/statement timeout/ } split /^/, $errors), '', 'and fail by nothing but the time they have');
 $node->safe_psql('postgres', $call);
 is($node->safe_psql('postgres', 'SELECT count(*), count(weights), min(times), max(times) FROM many'), '20000|20000|1|1', 'every row is computed once');
 

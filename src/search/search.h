@@ -74,8 +74,8 @@ extern void search_open(Search *search, FunctionCallInfo fcinfo,
 extern char *search_statement(const Search *search);
 
 /*
- * The statement that gives all candidates: key as text, ranks, parts of the
- * score; in the order of the key.
+ * The statement that gives all candidates: the key, one of several columns as
+ * the text of a row, ranks, parts of the score; in the order of the key.
  */
 extern char *search_candidates_statement(const Search *search);
 

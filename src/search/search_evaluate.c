@@ -24,6 +24,7 @@
 #include "math/hash.h"
 #include "miscadmin.h"
 #include "search/judged.h"
+#include "search/search_key.h"
 #include "server/execute.h"
 #include "server/query.h"
 #include "server/set_result.h"
@@ -63,7 +64,7 @@ typedef struct Found
 
 typedef struct Judgement
 {
-	char	   *key;
+	Datum		key;
 	double		grade;
 } Judgement;
 
@@ -82,6 +83,7 @@ typedef struct Question
 typedef struct Evaluation
 {
 	Search		search;
+	SearchKey	key;
 	MemoryContext context;
 	int			question_count;
 	int			question_room;
@@ -112,9 +114,10 @@ static const QueryDeclaration judgement_declaration = {
 };
 
 static int
-compare_judgements(const void *a, const void *b)
+compare_judgements(const void *a, const void *b, void *type)
 {
-	return strcmp(((const Judgement *) a)->key, ((const Judgement *) b)->key);
+	return search_key_compare(type, ((const Judgement *) a)->key,
+							  ((const Judgement *) b)->key);
 }
 
 static int
@@ -178,7 +181,7 @@ question_of(Evaluation *evaluation, const char *text, int length)
 }
 
 static void
-add_judgement(Question *question, char *key, double grade)
+add_judgement(Question *question, Datum key, double grade)
 {
 	if (question->judgement_count == question->judgement_room)
 	{
@@ -192,38 +195,33 @@ add_judgement(Question *question, char *key, double grade)
 	question->judgements[question->judgement_count++].grade = grade;
 }
 
-/* A key of any type, as its text */
-static char *
-key_text(const QueryValue *value)
-{
-	Oid			output;
-	bool		is_varlena;
-
-	getTypeOutputInfo(value->type, &output, &is_varlena);
-	return OidOutputFunctionCall(output, value->datum);
-}
-
 static void
-finish_question(Question *question)
+finish_question(Question *question, SearchKey *key)
 {
-	qsort(question->judgements, question->judgement_count, sizeof(Judgement),
-		  compare_judgements);
+	qsort_arg(question->judgements, question->judgement_count,
+			  sizeof(Judgement), compare_judgements, key);
 	question->ideal = palloc(sizeof(double) * question->judgement_count);
 	for (int i = 0; i < question->judgement_count; i++)
 	{
 		const Judgement *judgement = &question->judgements[i];
 
-		if (i > 0 && strcmp(judgement[-1].key, judgement->key) == 0)
+		if (i > 0 && compare_judgements(judgement - 1, judgement, key) == 0)
 			ereport(ERROR,
 					(errcode(ERRCODE_CARDINALITY_VIOLATION),
 					 errmsg("row with key %s is judged twice for one question",
-							judgement->key),
+							search_key_text(key, judgement->key)),
 					 errdetail("The question is \"%s\".", question->text)));
 		if (judgement->grade > 0)
 			question->ideal[question->ideal_count++] = judgement->grade;
 	}
 	qsort(question->ideal, question->ideal_count, sizeof(double),
 		  compare_grades);
+}
+
+static Datum
+judged_key(const SearchKey *key, const QueryValue *value)
+{
+	return search_key_read(key, value->type, value->datum);
 }
 
 static void
@@ -237,7 +235,8 @@ read_judgements(Evaluation *evaluation, const char *query)
 		Question   *question = question_of(evaluation, text->text,
 										   text->length);
 
-		add_judgement(question, key_text(query_value(reader, 1)),
+		add_judgement(question,
+					  judged_key(&evaluation->key, query_value(reader, 1)),
 					  query_value(reader, 2)->number);
 	}
 	query_close(reader);
@@ -248,7 +247,7 @@ read_judgements(Evaluation *evaluation, const char *query)
 	for (int i = 0; i < evaluation->question_count; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		finish_question(&evaluation->questions[i]);
+		finish_question(&evaluation->questions[i], &evaluation->key);
 	}
 }
 
@@ -263,15 +262,25 @@ typedef struct Answer
 
 /* The grade of a row; 0 for one that nobody has judged */
 static double
-grade_of(const Question *question, char *key)
+grade_of(const Evaluation *evaluation, const Question *question, Datum key)
 {
-	Judgement	wanted = {.key = key};
-	const Judgement *judgement = bsearch(&wanted, question->judgements,
-										 question->judgement_count,
-										 sizeof(Judgement),
-										 compare_judgements);
+	int			low = 0;
+	int			high = question->judgement_count - 1;
 
-	return judgement == NULL ? 0 : judgement->grade;
+	while (low <= high)
+	{
+		int			middle = (low + high) / 2;
+		int			order = search_key_compare(&evaluation->key, key,
+											   question->judgements[middle].key);
+
+		if (order == 0)
+			return question->judgements[middle].grade;
+		if (order < 0)
+			high = middle - 1;
+		else
+			low = middle + 1;
+	}
+	return 0;
 }
 
 static void
@@ -319,7 +328,7 @@ receive_found(const Datum *values, const bool *nulls, void *argument)
 	found->rank_part = MemoryContextAlloc(answer->evaluation->context,
 										  sizeof(double) * 2 * sides);
 	found->score_part = found->rank_part + sides;
-	found->grade = grade_of(question, TextDatumGetCString(values[0]));
+	found->grade = grade_of(answer->evaluation, question, values[0]);
 	read_parts(values[1], INT4OID, sides, found->rank_part);
 	read_parts(values[2], FLOAT8OID, sides, found->score_part);
 }
@@ -721,6 +730,7 @@ evaluate_search(PG_FUNCTION_ARGS)
 				 errmsg("table %s has no primary key",
 						evaluation.search.table_name),
 				 errdetail("Judgements name rows by their key.")));
+	search_key_find(&evaluation.search, &evaluation.key);
 	evaluation.context = CurrentMemoryContext;
 	evaluation.question_room = 64;
 	evaluation.questions = palloc(sizeof(Question) * evaluation.question_room);

@@ -15,8 +15,8 @@
 #include "catalog/pg_type.h"
 #include "model/encoder.h"
 #include "nodes/parsenodes.h"
-#include "parser/parser.h"
 #include "server/extension.h"
+#include "server/statement.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -65,36 +65,53 @@ read_number(FunctionCallInfo fcinfo, int argument, const char *name, int most)
 	return value;
 }
 
+/* Whether it parses as one condition behind WHERE, and nothing more */
+static bool
+is_condition(const char *statement)
+{
+	List	   *parsed = statement_parse(statement);
+	SelectStmt *select = list_length(parsed) != 1 ? NULL :
+		(SelectStmt *) linitial_node(RawStmt, parsed)->stmt;
+
+	return select != NULL && IsA(select, SelectStmt) &&
+		select->op == SETOP_NONE && select->whereClause != NULL &&
+		select->groupClause == NIL && select->havingClause == NULL &&
+		select->windowClause == NIL && select->sortClause == NIL &&
+		select->limitCount == NULL && select->limitOffset == NULL &&
+		select->lockingClause == NIL;
+}
+
+static void
+name_filter(void *argument)
+{
+	errcontext("filter of a search");
+}
+
 /*
  * A filter is one condition: what would be more, such as an end of the
- * parentheses around it, is an error here and not a surprise elsewhere.
+ * parentheses around it, is an error here and not a surprise elsewhere.  By
+ * itself it must have both ends of its own, and within them nothing that is
+ * no condition.
  */
 static char *
 read_filter(FunctionCallInfo fcinfo, int argument)
 {
+	ErrorContextCallback context = {.previous = error_context_stack,
+	.callback = name_filter};
 	char	   *filter;
-	char	   *statement;
-	List	   *parsed;
-	SelectStmt *select;
 
 	if (PG_ARGISNULL(argument))
 		return NULL;
 	filter = text_to_cstring(PG_GETARG_TEXT_PP(argument));
-	statement = psprintf("SELECT 1 WHERE (%s\n)", filter);
-	parsed = parse_statements(statement);
-	select = list_length(parsed) != 1 ? NULL :
-		(SelectStmt *) linitial_node(RawStmt, parsed)->stmt;
-	if (select == NULL || !IsA(select, SelectStmt) ||
-		select->op != SETOP_NONE || select->whereClause == NULL ||
-		select->groupClause != NIL || select->havingClause != NULL ||
-		select->windowClause != NIL || select->sortClause != NIL ||
-		select->limitCount != NULL || select->limitOffset != NULL ||
-		select->lockingClause != NIL)
+	error_context_stack = &context;
+	if (!is_condition(psprintf("SELECT 1 WHERE %s", filter)) ||
+		!is_condition(psprintf("SELECT 1 WHERE (%s\n)", filter)))
 		ereport(ERROR,
 				(errcode(ERRCODE_SYNTAX_ERROR),
 				 errmsg("filter is not one condition"),
 				 errdetail("It is \"%s\".", filter),
 				 errhint("Give what could stand behind WHERE, such as 'price < 10'.")));
+	error_context_stack = context.previous;
 	return filter;
 }
 
@@ -212,6 +229,18 @@ open_sides(Search *search, FunctionCallInfo fcinfo, int argument,
 				  lfirst(cell));
 }
 
+static char *
+side_names(const Search *search)
+{
+	StringInfoData names;
+
+	initStringInfo(&names);
+	for (int i = 0; i < search->side_count; i++)
+		appendStringInfo(&names, "%s\"%s\"", i > 0 ? ", " : "",
+						 search->sides[i].kept->column);
+	return names.data;
+}
+
 static void
 read_weights(Search *search, FunctionCallInfo fcinfo, int argument)
 {
@@ -230,6 +259,7 @@ read_weights(Search *search, FunctionCallInfo fcinfo, int argument)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("%d weights for %d columns", count,
 						search->side_count),
+				 errdetail("The columns are %s.", side_names(search)),
 				 errhint("Give as many weights as columns, in the order of columns.")));
 	for (int i = 0; i < count; i++)
 	{

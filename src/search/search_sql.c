@@ -293,10 +293,10 @@ search_candidates_statement(const Search *search)
 
 	initStringInfo(&sql);
 	append_sides(&sql, search, true);
-	appendStringInfo(&sql, "\nSELECT %s%s%s::pg_catalog.text, ranks, parts FROM fused ORDER BY %s",
-					 list_length(search->key) > 1 ? "ROW(" : "",
-					 key_list(search, "", ", "),
-					 list_length(search->key) > 1 ? ")" : "",
+	appendStringInfo(&sql, list_length(search->key) > 1 ?
+					 "\nSELECT ROW(%s)::pg_catalog.text" : "\nSELECT %s",
+					 key_list(search, "", ", "));
+	appendStringInfo(&sql, ", ranks, parts FROM fused ORDER BY %s",
 					 key_list(search, "", ", "));
 	return sql.data;
 }

@@ -76,6 +76,19 @@ INSERT INTO search_fusion_judged VALUES ('fox', 1, 2), ('fox', 8, -1), ('fox', 2
 SELECT columns, fusion, weights, round(ndcg::numeric, 4) AS ndcg, round(map::numeric, 4) AS map, round(recall::numeric, 4) AS recall, round(mrr::numeric, 4) AS mrr, queries
 FROM evaluate_search(NULL::search_fusion, 'TABLE search_fusion_judged', 2);
 SELECT columns, round(ndcg::numeric, 4) AS ndcg, queries FROM evaluate_search(NULL::search_fusion, $$SELECT * FROM search_fusion_judged WHERE query = 'fox'$$, 2, '{words}');
+-- keys are compared by their type, however the judgements write them
+CREATE TABLE search_fusion_keys (blank char(5), host inet, code uuid, price numeric(6,2), fine boolean, name text COLLATE "C", title text);
+INSERT INTO search_fusion_keys VALUES ('a', '10.0.0.1', '00000000-0000-0000-0000-00000000000a', 1, true, 'a', 'red fox'), ('b', '10.0.0.2', '00000000-0000-0000-0000-00000000000b', 2, false, 'b', 'whale');
+SELECT count(*) FROM embed_column('search_fusion_keys', '{title}', 'search_fusion_words', 'words');
+CREATE FUNCTION search_fusion_keyed(key text, judged text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE result text; BEGIN
+	EXECUTE format('ALTER TABLE search_fusion_keys DROP CONSTRAINT IF EXISTS search_fusion_keys_pkey, ADD PRIMARY KEY (%s)', key);
+	SELECT ndcg || ' ' || recall INTO result FROM evaluate_search(NULL::search_fusion_keys, format('SELECT title, %s, 1 FROM search_fusion_keys', judged));
+	RETURN result;
+EXCEPTION WHEN data_exception THEN RETURN SQLERRM; END $$;
+SELECT key, judged, search_fusion_keyed(key, judged) FROM (VALUES ('blank', 'blank'), ('blank', 'blank::text'), ('host', 'host'), ('host', 'host::text'),
+	('code', 'code'), ('code', 'upper(code::text)'), ('price', 'price'), ('price', 'price::integer'), ('price', 'price::float8'), ('fine', 'fine'), ('fine', 'fine::text'),
+	('name', 'name'), ('name', 'blank'), ('blank, price', 'ROW(blank, price)'), ('blank, price', 'ROW(blank, price)::text'), ('price', 'title')) AS v (key, judged);
 -- errors
 \set VERBOSITY default
 SELECT * FROM embed_search('x'::text, 'fox');
@@ -92,6 +105,9 @@ SELECT * FROM embed_search(NULL::search_fusion, 'fox', weights => '{1,NaN}');
 SELECT * FROM embed_search(NULL::search_fusion, 'fox', weights => '{0,0}');
 SELECT * FROM embed_search(NULL::search_fusion, 'fox', filter => 'true) UNION SELECT (1');
 SELECT * FROM embed_search(NULL::search_fusion, 'fox', filter => 'true) ORDER BY (1');
+SELECT * FROM embed_search(NULL::search_fusion, 'fox', filter => 'false) OR (true');
+SELECT * FROM embed_search(NULL::search_fusion, 'fox', filter => 'true ORDER BY 1');
+SELECT * FROM embed_search(NULL::search_fusion, 'fox', filter => '');
 SELECT * FROM embed_search(NULL::search_fusion, 'fox', filter => 'true); DROP TABLE search_fusion; SELECT (1');
 \set VERBOSITY terse
 SELECT * FROM embed_search(NULL::search_fusion, 'fox', filter => 'no_such_column > 1');
@@ -102,5 +118,5 @@ SELECT * FROM evaluate_search(NULL::search_fusion, 'SELECT ''fox'', 1, 1 FROM ge
 SELECT * FROM evaluate_search(NULL::search_fusion, 'SELECT ''fox'', 1, NULL::integer');
 SELECT * FROM evaluate_search(NULL::search_fusion_parts, 'SELECT ''fox'', 1, 1');
 SET client_min_messages = error;
-DROP TABLE search_fusion, search_fusion_words, search_fusion_vectors, search_fusion_parts, search_fusion_judged;
-DROP FUNCTION search_fusion_rows, search_fusion_same, search_fusion_indexes;
+DROP TABLE search_fusion, search_fusion_words, search_fusion_vectors, search_fusion_parts, search_fusion_judged, search_fusion_keys;
+DROP FUNCTION search_fusion_rows, search_fusion_same, search_fusion_indexes, search_fusion_keyed;

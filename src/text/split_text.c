@@ -54,6 +54,7 @@ struct Splitter
 	int			count;
 	int			capacity;
 	int			tokens;			/* of all these units */
+	int			shared;			/* units that the last passage has, too */
 
 	bool		done;
 };
@@ -244,6 +245,14 @@ choose_end(Splitter *splitter)
 	return taken;
 }
 
+static void
+leave_out(Splitter *splitter, int count)
+{
+	for (int i = 0; i < count; i++)
+		splitter->tokens -= splitter->units[splitter->first++].tokens;
+	splitter->count -= count;
+}
+
 /* Leave out the units that the next passage does not share. */
 static void
 advance(Splitter *splitter, int taken)
@@ -254,10 +263,8 @@ advance(Splitter *splitter, int taken)
 
 	while (keep > 1 && shared + units[keep - 1].tokens <= splitter->overlap)
 		shared += units[--keep].tokens;
-	for (int i = 0; i < keep; i++)
-		splitter->tokens -= units[i].tokens;
-	splitter->first += keep;
-	splitter->count -= keep;
+	leave_out(splitter, keep);
+	splitter->shared = taken - keep;
 }
 
 Splitter *
@@ -335,11 +342,23 @@ splitter_next(Splitter *splitter, int *start, int *end)
 
 	if (splitter->done)
 		return false;
-	read_units(splitter);
-	if (splitter->count == 0)
-		return whole_text(splitter, start, end);
-	*start = splitter->units[splitter->first].before.right_start;
-	taken = fit(splitter, *start, choose_end(splitter));
+	for (;;)
+	{
+		read_units(splitter);
+		if (splitter->count == 0)
+			return whole_text(splitter, start, end);
+		*start = splitter->units[splitter->first].before.right_start;
+		taken = fit(splitter, *start, choose_end(splitter));
+		if (taken > splitter->shared)
+			break;
+
+		/*
+		 * Nothing fits behind what is shared: the passage would be a part of
+		 * the last one.
+		 */
+		leave_out(splitter, 1);
+		splitter->shared--;
+	}
 	*end = end_of_passage(splitter, taken);
 	splitter->done = splitter->ended && taken == splitter->count;
 	advance(splitter, taken);

@@ -73,7 +73,7 @@ BEGIN
 			IF shared > overlap OR shared < overlap - (CASE WHEN input ~ '日' THEN 2 ELSE 0 END) THEN
 				RETURN NEXT format('overlap %s', shared);
 			END IF;
-			IF p.start <= previous.start THEN
+			IF p.start <= previous.start OR p.start + p.length <= previous.start + previous.length THEN
 				RETURN NEXT 'no progress';
 			END IF;
 		END IF;

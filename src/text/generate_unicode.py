@@ -84,7 +84,9 @@ def flags_of(code):
     if code in WITHOUT_SPACES and (unicodedata.category(c)[0] == 'L' or
                                    unicodedata.category(c) == 'Nl'):
         flags |= PAIRED
-    if code in EMOJI_ALONE and not flags & WORD:
+    # pictographs without a name yet are kept for emoji of later versions
+    if (code in EMOJI_ALONE and not flags & WORD or
+            code in PICTOGRAPHS and unicodedata.category(c) == 'Cn'):
         flags |= EMOJI
     if code in PICTOGRAPHS:
         flags |= PICTOGRAPH

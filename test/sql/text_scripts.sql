@@ -6,6 +6,8 @@ SET embed.progress = off;
 SELECT string_agg(token, '|') FROM text_tokens('日本語 iPhone手機2024年 ソフトウェア 한국어');
 SELECT string_agg(token, '|') FROM text_tokens('ที่นี่ ๑๒๓ ພາສາ ខ្មែរ မြန်');
 SELECT string_agg(token, '|') FROM text_tokens('a😀b 👨‍👩‍👧👍🏽 🇩🇪🇫🇷 ©™ ❤️ ❤ 1️⃣');
+-- of Unicode 15, 16 and 17
+SELECT string_agg(token, '|') FROM text_tokens(U&'x\+01FAE8\+01FAE9y \+01FAEA \+01F6DC\200D\+01FABF');
 SELECT "position", token, start, length FROM text_tokens('a日本', 'embed_words');
 CREATE TABLE text_scripts (id integer PRIMARY KEY, body text);
 INSERT INTO text_scripts VALUES

@@ -91,6 +91,7 @@ typedef struct WordVectorsReader
 	 */
 	bool		skip_bad;
 	int64_t		skipped;
+	int64_t		skipped_empty;	/* of them, those without a word */
 
 	FormatFault fault;
 

@@ -84,6 +84,7 @@ binary_next(WordVectorsReader *reader)
 									   length);
 		if (!taken && !word_vectors_leave_out(reader))
 			return WORD_VECTORS_FAULT;
+		reader->skipped_empty += length == 0;
 		format_source_skip(source, length + 1);
 		reader->row++;
 		if (!word_vectors_take_row(reader))

@@ -222,9 +222,10 @@ refuse_empty(const Import *import)
 static void
 report_skipped(const Import *import)
 {
-	int64		malformed = import->reader->skipped;
-	int64		all = malformed + import->empty + import->invalid +
-		import->repeated;
+	int64		empty = import->empty + import->reader->skipped_empty;
+	int64		malformed = import->reader->skipped -
+		import->reader->skipped_empty;
+	int64		all = malformed + empty + import->invalid + import->repeated;
 
 	if (all > 0)
 		ereport(WARNING,
@@ -233,7 +234,7 @@ report_skipped(const Import *import)
 				 errdetail("Malformed: " INT64_FORMAT ", empty: " INT64_FORMAT
 						   ", not UTF-8: " INT64_FORMAT
 						   ", repeated: " INT64_FORMAT ".",
-						   malformed, import->empty, import->invalid,
+						   malformed, empty, import->invalid,
 						   import->repeated)));
 }
 

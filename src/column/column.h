@@ -142,7 +142,10 @@ extern Form_pg_attribute version_column(Relation table, const char *name);
 /* names of the columns of the primary key, in order; NIL: there is none */
 extern List *table_key(Relation table);
 
-/* an index of ours that begins with the column and is valid, or InvalidOid */
+/*
+ * A valid index that begins with the column and that a search of it can use,
+ * or InvalidOid
+ */
 extern Oid	column_index(Relation table, AttrNumber column);
 
 /* ---------- tables of Citus (column_distributed.c) ---------- */

@@ -495,18 +495,19 @@ table_key(Relation table)
 	return key;
 }
 
+/*
+ * Whether a search can ask an index of any method for the nearest of a
+ * column's vectors: pgvector's methods are served, too.  Of sparse vectors only
+ * those orders count that tell which rows share a term with the question.
+ */
 static bool
-is_index_of_ours(Oid index)
+orders_by_distance(Oid index, Oid type)
 {
-	HeapTuple	row = SearchSysCache1(RELOID, ObjectIdGetDatum(index));
-	Oid			method;
+	char	   *operator = column_index_operator(index);
 
-	if (!HeapTupleIsValid(row))
-		return false;
-	method = ((Form_pg_class) GETSTRUCT(row))->relam;
-	ReleaseSysCache(row);
-	return method == get_index_am_oid("ktree", true) ||
-		method == get_index_am_oid("inverted", true);
+	return operator != NULL &&
+		(type != extension_type("sparsevec") ||
+		 strcmp(operator, "<#>") == 0 || strcmp(operator, "<=>") == 0);
 }
 
 Oid
@@ -525,7 +526,8 @@ column_index(Relation table, AttrNumber column)
 
 		if (form->indisvalid && form->indkey.values[0] == column &&
 			heap_attisnull(row, Anum_pg_index_indpred, NULL) &&
-			is_index_of_ours(lfirst_oid(cell)))
+			orders_by_distance(lfirst_oid(cell),
+							   get_atttype(RelationGetRelid(table), column)))
 			return lfirst_oid(cell);
 	}
 	return InvalidOid;

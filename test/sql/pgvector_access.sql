@@ -150,5 +150,20 @@ SELECT count(*) FROM (SELECT id FROM pgv ORDER BY v <-> '[1,2,3,4,5,6,7,8]' LIMI
 SELECT leaves >= (SELECT value FROM embed_index_stats('pgv_default') WHERE property = 'leaves') AS all_leaves FROM embed_index_scan_stats();
 COMMIT;
 
+-- a column kept fresh and searched by an index that is there; of sparse vectors
+-- only an order that tells which rows share a term
+SET embed.progress = off;
+CREATE TABLE pgv_kept (id integer PRIMARY KEY, body text, v vector(2), s sparsevec(16));
+INSERT INTO pgv_kept VALUES (1, 'red'), (2, 'fox'), (3, 'red fox');
+SELECT import_word_vectors('pgv_words', config => 'embed_words', data => convert_to(E'red 1 0\nfox 0 1\n', 'UTF8'));
+SELECT train_vocabulary('pgv_terms', 'SELECT body FROM pgv_kept', capacity => 16);
+CREATE INDEX pgv_kept_v ON pgv_kept USING hnsw (v vector_l2_ops);
+CREATE INDEX pgv_kept_s ON pgv_kept USING hnsw (s sparsevec_l2_ops);
+SELECT left(statement, 40) FROM embed_column('pgv_kept', '{body}', 'pgv_words', 'v');
+SELECT left(statement, 40) FROM embed_column('pgv_kept', '{body}', 'pgv_terms', 's', encoder => 'tfidf');
+SELECT "column", index, operator FROM embed_columns() WHERE "table" = 'pgv_kept'::regclass;
+SELECT (hit).id, ranks FROM embed_search(NULL::pgv_kept, 'red', 3);
+DROP TABLE pgv_kept, pgv_words, pgv_terms;
+
 DROP TABLE pgv, pgv_class, pgv_unlogged CASCADE;
 DROP EXTENSION vector;

@@ -42,6 +42,8 @@ typedef struct TriggerState
 	AttrNumber	version;		/* or InvalidAttrNumber */
 	int			source_count;
 	Field	   *sources;
+	Datum	   *values;			/* of a row that is taken apart */
+	bool	   *nulls;
 } TriggerState;
 
 /* ---------- opening ---------- */
@@ -83,6 +85,10 @@ open_state(FmgrInfo *flinfo, TriggerData *data)
 	for (int i = 0; i < kept->source_count; i++)
 		state->sources[i] = make_field(source_column(data->tg_relation,
 													 kept->sources[i]));
+	state->values = MemoryContextAlloc(flinfo->fn_mcxt, sizeof(Datum) *
+									   RelationGetDescr(data->tg_relation)->natts);
+	state->nulls = MemoryContextAlloc(flinfo->fn_mcxt, sizeof(bool) *
+									  RelationGetDescr(data->tg_relation)->natts);
 	flinfo->fn_extra = state;
 	return state;
 }
@@ -150,7 +156,8 @@ append_source(StringInfo buffer, const Field *field, Datum value)
 }
 
 /*
- * The sources as paragraphs of one text; NULL when they are all NULL.
+ * The sources as paragraphs of one text; NULL when they are all NULL.  One
+ * alone is taken as it is.
  */
 static text *
 join_sources(const TriggerState *state, TupleDesc shape, HeapTuple row)
@@ -158,6 +165,14 @@ join_sources(const TriggerState *state, TupleDesc shape, HeapTuple row)
 	StringInfoData buffer;
 	bool		any = false;
 
+	if (state->source_count == 1 && !state->sources[0].padded)
+	{
+		bool		isnull;
+		Datum		value = heap_getattr(row, state->sources[0].number, shape,
+										 &isnull);
+
+		return isnull ? NULL : DatumGetTextPP(value);
+	}
 	initStringInfo(&buffer);
 	for (int i = 0; i < state->source_count; i++)
 	{
@@ -173,6 +188,29 @@ join_sources(const TriggerState *state, TupleDesc shape, HeapTuple row)
 		append_source(&buffer, &state->sources[i], value);
 	}
 	return any ? cstring_to_text_with_len(buffer.data, buffer.len) : NULL;
+}
+
+/*
+ * heap_modify_tuple_by_cols, with room that is there for all rows
+ */
+static HeapTuple
+replace_columns(TriggerState *state, TupleDesc shape, HeapTuple row,
+				int count, const int *numbers, const Datum *values,
+				const bool *nulls)
+{
+	HeapTuple	result;
+
+	heap_deform_tuple(row, shape, state->values, state->nulls);
+	for (int i = 0; i < count; i++)
+	{
+		state->values[numbers[i] - 1] = values[i];
+		state->nulls[numbers[i] - 1] = nulls[i];
+	}
+	result = heap_form_tuple(shape, state->values, state->nulls);
+	result->t_data->t_ctid = row->t_data->t_ctid;
+	result->t_self = row->t_self;
+	result->t_tableOid = row->t_tableOid;
+	return result;
 }
 
 static HeapTuple
@@ -194,8 +232,7 @@ compute(TriggerState *state, TupleDesc shape, HeapTuple row)
 		values[1] = column_encoder_version(state->encoder);
 		count = 2;
 	}
-	return heap_modify_tuple_by_cols(row, shape, count, numbers, values,
-									 nulls);
+	return replace_columns(state, shape, row, count, numbers, values, nulls);
 }
 
 /*

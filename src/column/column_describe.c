@@ -497,8 +497,8 @@ table_key(Relation table)
 
 /*
  * Whether a search can ask an index of any method for the nearest of a
- * column's vectors: pgvector's methods are served, too.  Of sparse vectors only
- * those orders count that tell which rows share a term with the question.
+ * column's vectors: pgvector's methods are served, too.  Of sparse vectors
+ * only those orders count that tell which rows share a term with the question.
  */
 static bool
 orders_by_distance(Oid index, Oid type)

@@ -66,6 +66,7 @@ open_state(FmgrInfo *flinfo, TriggerData *data)
 {
 	TriggerState *state = flinfo->fn_extra;
 	KeptColumn *kept;
+	int			columns;
 
 	if (state != NULL && state->trigger == data->tg_trigger->tgoid)
 		return state;
@@ -85,10 +86,11 @@ open_state(FmgrInfo *flinfo, TriggerData *data)
 	for (int i = 0; i < kept->source_count; i++)
 		state->sources[i] = make_field(source_column(data->tg_relation,
 													 kept->sources[i]));
-	state->values = MemoryContextAlloc(flinfo->fn_mcxt, sizeof(Datum) *
-									   RelationGetDescr(data->tg_relation)->natts);
-	state->nulls = MemoryContextAlloc(flinfo->fn_mcxt, sizeof(bool) *
-									  RelationGetDescr(data->tg_relation)->natts);
+	columns = RelationGetNumberOfAttributes(data->tg_relation);
+	state->values = MemoryContextAlloc(flinfo->fn_mcxt,
+									   sizeof(Datum) * columns);
+	state->nulls = MemoryContextAlloc(flinfo->fn_mcxt,
+									  sizeof(bool) * columns);
 	flinfo->fn_extra = state;
 	return state;
 }

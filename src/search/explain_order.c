@@ -6,7 +6,8 @@
  *
  * An index serves ORDER BY column <op> value: ascending, NULLs last, the
  * column as it is and the operator by itself, the value the same for the
- * whole scan, and nothing else to order by.  What looks like it and is not is said here.
+ * whole scan, and nothing else to order by.  What looks like it and is not is
+ * said here.
  *
  *-------------------------------------------------------------------------
  */

@@ -270,11 +270,12 @@ grade_of(const Evaluation *evaluation, const Question *question, Datum key)
 	while (low <= high)
 	{
 		int			middle = (low + high) / 2;
+		const Judgement *judgement = &question->judgements[middle];
 		int			order = search_key_compare(&evaluation->key, key,
-											   question->judgements[middle].key);
+											   judgement->key);
 
 		if (order == 0)
-			return question->judgements[middle].grade;
+			return judgement->grade;
 		if (order < 0)
 			high = middle - 1;
 		else

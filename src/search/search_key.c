@@ -22,6 +22,8 @@
 void
 search_key_find(const Search *search, SearchKey *key)
 {
+	TypeCacheEntry *entry;
+
 	if (list_length(search->key) == 1)
 		get_atttypetypmodcoll(search->table,
 							  get_attnum(search->table,
@@ -34,8 +36,8 @@ search_key_find(const Search *search, SearchKey *key)
 		key->collation = C_COLLATION_OID;
 	}
 	get_typlenbyval(key->type, &key->length, &key->by_value);
-	key->compare = &lookup_type_cache(key->type,
-									  TYPECACHE_CMP_PROC_FINFO)->cmp_proc_finfo;
+	entry = lookup_type_cache(key->type, TYPECACHE_CMP_PROC_FINFO);
+	key->compare = &entry->cmp_proc_finfo;
 	if (!OidIsValid(key->compare->fn_oid))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_FUNCTION),

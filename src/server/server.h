@@ -109,7 +109,8 @@
 /* executor/executor.h: what the user of a plan may read; ereports */
 #if PG_VERSION_NUM >= 160000
 #define check_plan_permissions(planned) \
-	((void) ExecCheckPermissions((planned)->rtable, (planned)->permInfos, true))
+	((void) ExecCheckPermissions((planned)->rtable, (planned)->permInfos, \
+								 true))
 #else
 #define check_plan_permissions(planned) \
 	((void) ExecCheckRTPerms((planned)->rtable, true))

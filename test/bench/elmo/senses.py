@@ -4,7 +4,7 @@ usage: senses.py [--database URI] [--words N] [--seeds 1,2] [--epochs N] [--dims
 
 A server with the extension (the usual PG variables, or --database).  Texts are passages of 100 words of
 corpora/wiki_text8style_100MB.txt.xz in $EMBED_DATA or ../shared/data, --words of them, on which train_elmo() and train_word2vec()
-are trained, once for each seed; --model takes an ELMo that is there instead.
+are trained, once for each seed; --model takes an ELMo that is there instead (with --words and --dims as it was made).
 
 Word sense: Word-in-Context (sentences/wic).  The score of a pair is the cosine of the two word_in_context(); the threshold is fitted
 on train, the accuracy is test's.  word2vec has one vector for both, so the inner form of a word alone tells it something; its figure
@@ -160,10 +160,12 @@ def main():
     fill_pairs('wic_train', train)
     fill_pairs('wic_test', pairs('test'))
     fill_tagged()
+    fill_corpus()
     if arguments.model:
         report(arguments.model, '-')
+        ask("SELECT train_word2vec('senses_word2vec', 'SELECT body FROM passages', dims => %s, replace => true)", arguments.dims)
+        report_word2vec('-')
         return
-    fill_corpus()
     print('%d words of Wikipedia, %d epochs, %d dimensions, %d cells' % (arguments.words, arguments.epochs, arguments.dims, arguments.hidden))
     for seed in arguments.seeds.split(','):
         cursor.execute('DROP TABLE IF EXISTS senses_elmo, senses_word2vec')

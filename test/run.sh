@@ -665,10 +665,10 @@ main() {
 	! grep -q '^clients/rust' "$work/steps" || share_rust
 	[ -s "$work/steps" ] || die "no such step:$selected (--list shows them)"
 
-	# All targets together are to take no more than ten minutes of one
+	# All targets together are to take no more than five minutes of one
 	# processor.
 	targets=$(grep -c '^fuzz/' "$work/all")
-	fuzz_seconds=${EMBED_FUZZ_SECONDS:-$((targets * 60 > 600 ? 600 / targets : 60))}
+	fuzz_seconds=${EMBED_FUZZ_SECONDS:-$((targets * 60 > 300 ? 300 / targets : 60))}
 	step_limit=900
 	if [ -n "$long" ]; then
 		fuzz_seconds=${EMBED_FUZZ_SECONDS:-3600}

@@ -12,7 +12,7 @@ PyTorch's loop.  Parts:
 
 sts		STS-B: N examples of train in batches of 16, CoSENT; Spearman's
 		correlation on test.
-sst2	SetFit on SST-2: 8 and 64 examples a label; pairs of equal and unequal
+sst2	SetFit on SST-2: 8 and 64 examples a label (--each); pairs of equal and unequal
 		labels, two a text and epoch, cosine_similarity in batches of 16; then
 		a classifier on the vectors: train_classifier here, scikit-learn's
 		logistic regression there; accuracy on dev.
@@ -57,6 +57,7 @@ parser.add_argument('--sts', type=int, default=400, help='examples')
 parser.add_argument('--manual', type=int, default=320, help='pairs')
 parser.add_argument('--test', type=int, default=1000, help='examples that are tested on, at most')
 parser.add_argument('--seeds', type=int, default=3)
+parser.add_argument('--each', type=int, nargs='+', default=[8, 64], help='examples a label of sst2; 10000: all')
 arguments = parser.parse_args()
 torch.set_num_threads(1)
 BATCH = 16
@@ -243,7 +244,9 @@ def accuracy(model, few, dev):
 
 def sst2(base):
     train, dev = read_sst2('train'), tested(read_sst2('dev'))
-    for each, epochs in ((8, 5), (64, 1)):
+    every = min(sum(row[1] == label for row in train) for label in (0, 1))
+    for each in arguments.each:
+        each, epochs = min(each, every), 5 if each < 32 else 1
         sides = {'embed': [], 'sentence-transformers': []}
         before = []
         for seed in SEEDS:

@@ -16,6 +16,7 @@
 #include "encoder/lsa/lsa.h"
 #include "encoder/vocabulary/sparse_encoder.h"
 #include "math/krylov.h"
+#include "math/layer.h"
 #include "miscadmin.h"
 #include "server/arguments.h"
 #include "server/extension.h"
@@ -348,13 +349,8 @@ measure_values(Training *training)
 	{
 		memset(folded, 0, sizeof(float) * dims);
 		for (int i = 0; i < matrix->count; i++)
-		{
-			const float *row = training->vectors +
-				(Size) matrix->keys[i] * dims;
-
-			for (int d = 0; d < dims; d++)
-				folded[d] += matrix->values[i] * row[d];
-		}
+			layer->add_scaled(dims, matrix->values[i], training->vectors +
+							  (Size) matrix->keys[i] * dims, folded);
 		for (int d = 0; d < dims; d++)
 			values[d] += (double) folded[d] * folded[d];
 	}

@@ -16,29 +16,10 @@
 #include <math.h>
 #include <string.h>
 
+#include "math/double_rows.h"
+
 /* for one eigenvalue; two or three are usual */
 #define MOST_STEPS 60
-
-static double
-dot(const double *a, const double *b, int n)
-{
-	double		sum[4] = {0};
-	int			i = 0;
-
-	for (; i + 4 <= n; i += 4)
-		for (int k = 0; k < 4; k++)
-			sum[k] += a[i + k] * b[i + k];
-	for (; i < n; i++)
-		sum[0] += a[i] * b[i];
-	return (sum[0] + sum[1]) + (sum[2] + sum[3]);
-}
-
-static void
-add_multiple(double *to, double factor, const double *from, int n)
-{
-	for (int i = 0; i < n; i++)
-		to[i] += factor * from[i];
-}
 
 /*
  * A unit vector v, in place of x, such that I - 2 v v' takes x to a multiple
@@ -56,12 +37,12 @@ reflect(double *x, int n)
 		return 0;
 	for (int i = 0; i < n; i++)
 		x[i] /= largest;
-	norm = sqrt(dot(x, x, n));
+	norm = sqrt(double_dot(x, x, n));
 	if (x[n - 1] > 0)
 		norm = -norm;
 	x[n - 1] -= norm;
 	norm *= largest;
-	largest = sqrt(dot(x, x, n));
+	largest = sqrt(double_dot(x, x, n));
 	for (int i = 0; i < n; i++)
 		x[i] /= largest;
 	return norm;
@@ -88,15 +69,15 @@ make_tridiagonal(int n, double *matrix, double *diagonal, double *beside,
 
 		/* A - 2 v w' - 2 w v', with w = A v - (v' A v) v */
 		for (int r = 0; r < i; r++)
-			w[r] = dot(matrix + (size_t) r * n, v, i);
-		share = dot(v, w, i);
-		add_multiple(w, -share, v, i);
+			w[r] = double_dot(matrix + (size_t) r * n, v, i);
+		share = double_dot(v, w, i);
+		double_add_scaled(w, -share, v, i);
 		for (int r = 0; r < i; r++)
 		{
 			double	   *row = matrix + (size_t) r * n;
 
-			add_multiple(row, -2 * v[r], w, i);
-			add_multiple(row, -2 * w[r], v, i);
+			double_add_scaled(row, -2 * v[r], w, i);
+			double_add_scaled(row, -2 * w[r], v, i);
 		}
 		diagonal[i] = v[i];
 	}
@@ -123,7 +104,7 @@ gather_reflections(int n, double *matrix, EigenCheck check)
 		{
 			double	   *row = matrix + (size_t) r * n;
 
-			add_multiple(row, -2 * dot(row, v, i), v, i);
+			double_add_scaled(row, -2 * double_dot(row, v, i), v, i);
 		}
 		for (int r = 0; r < i; r++)
 			matrix[(size_t) r * n + i] = 0;

@@ -10,6 +10,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "math/double_rows.h"
+
 /* of Wolfe's conditions: how far down, how flat */
 #define DOWN	1e-4
 #define FLAT	0.9
@@ -31,20 +33,6 @@ typedef struct Search
 	double	   *gradient;
 	double	   *trial_gradient;
 } Search;
-
-static double
-dot(const double *a, const double *b, int64_t n)
-{
-	double		sums[4] = {0};
-	int64_t		i = 0;
-
-	for (; i + 4 <= n; i += 4)
-		for (int k = 0; k < 4; k++)
-			sums[k] += a[i + k] * b[i + k];
-	for (; i < n; i++)
-		sums[0] += a[i] * b[i];
-	return (sums[0] + sums[1]) + (sums[2] + sums[3]);
-}
 
 static void
 add(double *to, double factor, const double *from, int64_t n)
@@ -100,7 +88,7 @@ set_direction(Search *search)
 	{
 		int			pair = pair_before(search, k);
 
-		shares[k] = dot(search->steps + pair * n, direction, n) /
+		shares[k] = double_dot(search->steps + pair * n, direction, n) /
 			search->curvatures[pair];
 		add(direction, -shares[k], search->changes + pair * n, n);
 	}
@@ -108,8 +96,8 @@ set_direction(Search *search)
 	for (int k = search->pairs - 1; k >= 0; k--)
 	{
 		int			pair = pair_before(search, k);
-		double		share = dot(search->changes + pair * n, direction, n) /
-			search->curvatures[pair];
+		double		share = double_dot(search->changes + pair * n, direction,
+									   n) / search->curvatures[pair];
 
 		add(direction, shares[k] - share, search->steps + pair * n, n);
 	}
@@ -131,7 +119,7 @@ keep_pair(Search *search, double length)
 		step[i] = length * search->direction[i];
 		change[i] = search->trial_gradient[i] - search->gradient[i];
 	}
-	curvature = dot(step, change, n);
+	curvature = double_dot(step, change, n);
 	if (!(curvature > 0))
 		return;
 	search->curvatures[at] = curvature;
@@ -150,7 +138,7 @@ find_length(Search *search, const double *x, double value, double first,
 			double *reached)
 {
 	int64_t		n = search->n;
-	double		slope = dot(search->gradient, search->direction, n);
+	double		slope = double_dot(search->gradient, search->direction, n);
 	double		low = 0;
 	double		high = INFINITY;
 	double		length = first;
@@ -165,7 +153,7 @@ find_length(Search *search, const double *x, double value, double first,
 		result->evaluations++;
 		if (!(*reached <= value + DOWN * length * slope))
 			high = length;
-		else if (dot(search->trial_gradient, search->direction, n) <
+		else if (double_dot(search->trial_gradient, search->direction, n) <
 				 FLAT * slope)
 			low = length;
 		else
@@ -204,9 +192,9 @@ lbfgs_minimize(int64_t variables, int pairs, double *x,
 	result->evaluations = 1;
 	for (;;)
 	{
-		double		steep = sqrt(dot(search.gradient, search.gradient,
-									 variables));
-		double		far = sqrt(dot(x, x, variables));
+		double		steep = sqrt(double_dot(search.gradient, search.gradient,
+										   variables));
+		double		far = sqrt(double_dot(x, x, variables));
 		double	   *swap;
 		double		length;
 		double		reached;

@@ -18,6 +18,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "math/double_rows.h"
 #include "math/eigen.h"
 
 /* more than any matrix has needed by far */
@@ -32,32 +33,11 @@
 /* An axis that keeps less than this of its length is not used for a base. */
 #define LEAST_REST 1e-3
 
-static double
-dot(const double *a, const double *b, int n)
-{
-	double		sum[4] = {0};
-	int			i = 0;
-
-	for (; i + 4 <= n; i += 4)
-		for (int k = 0; k < 4; k++)
-			sum[k] += a[i + k] * b[i + k];
-	for (; i < n; i++)
-		sum[0] += a[i] * b[i];
-	return (sum[0] + sum[1]) + (sum[2] + sum[3]);
-}
-
 static void
 scale(double *a, double factor, int n)
 {
 	for (int i = 0; i < n; i++)
 		a[i] *= factor;
-}
-
-static void
-add_multiple(double *to, double factor, const double *from, int n)
-{
-	for (int i = 0; i < n; i++)
-		to[i] += factor * from[i];
 }
 
 static void
@@ -101,7 +81,7 @@ begin(int n, const double *matrix, double *v, double *images,
 		if (check != NULL)
 			check();
 		for (int j = 0; j < n; j++)
-			add_multiple(v + (size_t) j * n, row[j], row, n);
+			double_add_scaled(v + (size_t) j * n, row[j], row, n);
 	}
 	if (!eigen_symmetric(n, v, true, scratch, scratch + n, check))
 		return false;
@@ -110,8 +90,8 @@ begin(int n, const double *matrix, double *v, double *images,
 		if (check != NULL)
 			check();
 		for (int r = 0; r < n; r++)
-			images[(size_t) i * n + r] = dot(matrix + (size_t) r * n,
-											 v + (size_t) i * n, n);
+			images[(size_t) i * n + r] =
+				double_dot(matrix + (size_t) r * n, v + (size_t) i * n, n);
 	}
 	return true;
 }
@@ -125,9 +105,9 @@ static bool
 turn(double *image_a, double *image_b, double *a, double *b, double least,
 	 int n)
 {
-	double		square_a = dot(image_a, image_a, n);
-	double		square_b = dot(image_b, image_b, n);
-	double		product = dot(image_a, image_b, n);
+	double		square_a = double_dot(image_a, image_a, n);
+	double		square_b = double_dot(image_b, image_b, n);
+	double		product = double_dot(image_a, image_b, n);
 	double		zeta;
 	double		tangent;
 	double		cosine;
@@ -149,8 +129,8 @@ largest_square(int n, const double *images)
 	double		largest = 0;
 
 	for (int i = 0; i < n; i++)
-		largest = fmax(largest, dot(images + (size_t) i * n,
-									images + (size_t) i * n, n));
+		largest = fmax(largest, double_dot(images + (size_t) i * n,
+										   images + (size_t) i * n, n));
 	return largest;
 }
 
@@ -187,15 +167,16 @@ sweep_until_orthogonal(int n, double *images, double *v,
 static bool
 make_orthogonal(int n, double *a, const double *others, const char *stands)
 {
-	double		before = sqrt(dot(a, a, n));
+	double		before = sqrt(double_dot(a, a, n));
 	double		after;
 
 	for (int round = 0; round < 2; round++)
 		for (int i = 0; i < n; i++)
 			if (stands[i])
-				add_multiple(a, -dot(a, others + (size_t) i * n, n),
-							 others + (size_t) i * n, n);
-	after = sqrt(dot(a, a, n));
+				double_add_scaled(a,
+								  -double_dot(a, others + (size_t) i * n, n),
+								  others + (size_t) i * n, n);
+	after = sqrt(double_dot(a, a, n));
 	if (!(after > LEAST_REST * before) || before == 0)
 		return false;
 	scale(a, 1 / after, n);
@@ -246,7 +227,7 @@ make_units(int n, double *images, const double *v, char *stands,
 	for (int i = 0; i < n; i++)
 	{
 		double	   *image = images + (size_t) i * n;
-		double		length = sqrt(dot(image, image, n));
+		double		length = sqrt(double_dot(image, image, n));
 
 		stands[i] = length > largest * NO_VALUE(n);
 		if (stands[i])
@@ -304,9 +285,9 @@ orthogonal_nearest(int n, double *matrix, double *scratch, int *rank,
 			if (check != NULL)
 				check();
 			for (int r = 0; r < n; r++)
-				add_multiple(matrix + (size_t) r * n,
-							 images[(size_t) i * n + r], v + (size_t) i * n,
-							 n);
+				double_add_scaled(matrix + (size_t) r * n,
+								  images[(size_t) i * n + r],
+								  v + (size_t) i * n, n);
 		}
 	}
 	if (rank != NULL)

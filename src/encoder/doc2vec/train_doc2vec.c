@@ -18,7 +18,6 @@
 #include "encoder/words/word_training.h"
 #include "miscadmin.h"
 #include "server/arguments.h"
-#include "server/extension.h"
 #include "train/progress.h"
 #include "type/vector.h"
 #include "utils/builtins.h"
@@ -65,12 +64,6 @@ static const char *const argument_names[] = {
 	 ARGUMENT(ARG_TRAIN_WORDS) | ARGUMENT(ARG_WORKERS) | \
 	 ARGUMENT(ARG_SEED) | ARGUMENT(ARG_FROM_MODEL))
 
-static const ModelDescription *
-description_of(const KnownWords *known)
-{
-	return known == NULL ? NULL : known->words->model->description;
-}
-
 /*
  * Training goes on with the rows of the model, so whoever asks for another
  * shape would not get what he expects.
@@ -83,7 +76,8 @@ check_shape(const char *name, const char *given, const char *of_model,
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("%s cannot be %s where training goes on from model \"%s\"",
-						name, given, description_of(known)->table_name),
+						name, given,
+						known_words_description(known)->table_name),
 				 errdetail("It is %s there, and the new model goes on with its rows.",
 						   of_model),
 				 errhint("Leave it out.")));
@@ -93,7 +87,7 @@ static void
 read_shape(FunctionCallInfo fcinfo, const KnownWords *known,
 		   Word2vecOptions *options)
 {
-	const ModelDescription *from = description_of(known);
+	const ModelDescription *from = known_words_description(known);
 	int			dims = known ? known->words->totals->dims : DEFAULT_DIMS;
 	int			method = from ? (int) model_option_int(from, "method") : 0;
 	bool		words = from && model_option_int(from, "train_words") != 0;
@@ -127,15 +121,6 @@ read_shape(FunctionCallInfo fcinfo, const KnownWords *known,
 				 errdetail("Method \"dm\" trains the words in any case.")));
 }
 
-static Oid
-config_argument(FunctionCallInfo fcinfo, const KnownWords *known)
-{
-	if (!PG_ARGISNULL(ARG_CONFIG))
-		return PG_GETARG_OID(ARG_CONFIG);
-	return known != NULL ? model_option_config(description_of(known)) :
-		extension_config("embed_words");
-}
-
 static void
 read_options(FunctionCallInfo fcinfo, const KnownWords *known,
 			 Word2vecOptions *options)
@@ -143,7 +128,8 @@ read_options(FunctionCallInfo fcinfo, const KnownWords *known,
 	memset(options, 0, sizeof(*options));
 	options->model = text_to_cstring(PG_GETARG_TEXT_PP(ARG_MODEL));
 	options->corpus = text_to_cstring(PG_GETARG_TEXT_PP(ARG_CORPUS));
-	options->config = config_argument(fcinfo, known);
+	options->config = PG_ARGISNULL(ARG_CONFIG) ? known_words_config(known) :
+		PG_GETARG_OID(ARG_CONFIG);
 	read_shape(fcinfo, known, options);
 	options->window_size = PG_GETARG_INT32(ARG_WINDOW_SIZE);
 	options->negative = PG_GETARG_INT32(ARG_NEGATIVE);
@@ -231,7 +217,7 @@ known_output(const KnownWords *known, const WordEntry *entry,
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("model \"%s\" cannot be trained on",
-						description_of(known)->table_name),
+						known_words_description(known)->table_name),
 				 errdetail("Word %d has no output row.", entry->id)));
 	return row;
 }
@@ -310,7 +296,8 @@ open_known(FunctionCallInfo fcinfo)
 										 PG_GETARG_OID(ARG_FROM_MODEL));
 
 	if (known != NULL)
-		model_require_method(description_of(known), doc2vec_method.name);
+		model_require_method(known_words_description(known),
+							 doc2vec_method.name);
 	return known;
 }
 
@@ -334,7 +321,7 @@ train_doc2vec(PG_FUNCTION_ARGS)
 	read_options(fcinfo, known, &options);
 	define_model(&options, &definition);
 	if (known != NULL)
-		model_definition_keep(&definition, description_of(known));
+		model_definition_keep(&definition, known_words_description(known));
 	model_check_creation(&definition);
 
 	progress = progress_begin(psprintf("training model \"%s\"", options.model),

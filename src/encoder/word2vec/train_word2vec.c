@@ -19,7 +19,6 @@
 #include "encoder/word2vec/word2vec.h"
 #include "miscadmin.h"
 #include "server/arguments.h"
-#include "server/extension.h"
 #include "train/progress.h"
 #include "type/vector.h"
 #include "utils/builtins.h"
@@ -97,12 +96,6 @@ check_options(const Word2vecOptions *options)
 #define NEEDED \
 	(ARGUMENT(ARG_MODEL) | ARGUMENT(ARG_CORPUS) | ARGUMENT(ARG_REPLACE))
 
-static const ModelDescription *
-description_of(const KnownWords *known)
-{
-	return known == NULL ? NULL : known->words->model->description;
-}
-
 /*
  * What an argument that is not given is: the option of the model that
  * training goes on from, as far as its method has it, or the default.
@@ -111,7 +104,7 @@ static OptionValue
 not_given(const KnownWords *known, int argument)
 {
 	const char *name = argument_names[argument];
-	const ModelDescription *from = description_of(known);
+	const ModelDescription *from = known_words_description(known);
 
 	/* a method without an algorithm calls other things by these names */
 	if (from != NULL &&
@@ -162,7 +155,7 @@ shape_argument(FunctionCallInfo fcinfo, const KnownWords *known, int argument,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("%s cannot be %d where training goes on from model \"%s\"",
 						argument_names[argument], PG_GETARG_INT32(argument),
-						description_of(known)->table_name),
+						known_words_description(known)->table_name),
 				 errdetail("It is %d there, and the new model goes on with its rows.",
 						   of_model),
 				 errhint("Leave it out.")));
@@ -179,7 +172,7 @@ read_shape(FunctionCallInfo fcinfo, const KnownWords *known,
 	if (known != NULL)
 	{
 		dims = known->words->totals->dims;
-		subwords = words_subwords(description_of(known));
+		subwords = words_subwords(known_words_description(known));
 	}
 	options->dims = shape_argument(fcinfo, known, ARG_DIMS, dims,
 								   DEFAULT_DIMS);
@@ -194,15 +187,6 @@ read_shape(FunctionCallInfo fcinfo, const KnownWords *known,
 									  DEFAULT_BUCKETS);
 }
 
-static Oid
-config_argument(FunctionCallInfo fcinfo, const KnownWords *known)
-{
-	if (!PG_ARGISNULL(ARG_CONFIG))
-		return PG_GETARG_OID(ARG_CONFIG);
-	return known != NULL ? model_option_config(description_of(known)) :
-		extension_config("embed_words");
-}
-
 static void
 read_options(FunctionCallInfo fcinfo, const KnownWords *known,
 			 Word2vecOptions *options)
@@ -210,7 +194,8 @@ read_options(FunctionCallInfo fcinfo, const KnownWords *known,
 	memset(options, 0, sizeof(*options));
 	options->model = text_to_cstring(PG_GETARG_TEXT_PP(ARG_MODEL));
 	options->corpus = text_to_cstring(PG_GETARG_TEXT_PP(ARG_CORPUS));
-	options->config = config_argument(fcinfo, known);
+	options->config = PG_ARGISNULL(ARG_CONFIG) ? known_words_config(known) :
+		PG_GETARG_OID(ARG_CONFIG);
 	options->cbow = algorithm_argument(fcinfo, known) == 1;
 	options->window_size = integer_argument(fcinfo, known, ARG_WINDOW_SIZE);
 	options->negative = integer_argument(fcinfo, known, ARG_NEGATIVE);
@@ -433,7 +418,7 @@ train_word2vec(PG_FUNCTION_ARGS)
 	read_options(fcinfo, known, &options);
 	define_model(&options, &definition);
 	if (known != NULL)
-		model_definition_keep(&definition, description_of(known));
+		model_definition_keep(&definition, known_words_description(known));
 	model_check_creation(&definition);
 
 	progress = progress_begin(psprintf("training model \"%s\"", options.model),

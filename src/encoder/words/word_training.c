@@ -13,6 +13,7 @@
 #include "encoder/words/word_training.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
+#include "server/extension.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
@@ -37,6 +38,20 @@ known_words_open(FmgrInfo *flinfo, Oid table)
 		known->list[i].length = entry->length;
 	}
 	return known;
+}
+
+const ModelDescription *
+known_words_description(const KnownWords *known)
+{
+	return known == NULL ? NULL : known->words->model->description;
+}
+
+Oid
+known_words_config(const KnownWords *known)
+{
+	return known != NULL ?
+		model_option_config(known_words_description(known)) :
+		extension_config("embed_words");
 }
 
 int64

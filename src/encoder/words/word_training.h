@@ -25,6 +25,13 @@ typedef struct KnownWords
 /* NULL for no table */
 extern KnownWords *known_words_open(FmgrInfo *flinfo, Oid table);
 
+/* Of the model that training goes on from; NULL if known is. */
+extern const ModelDescription *
+known_words_description(const KnownWords *known);
+
+/* The text search configuration of that, or the default. */
+extern Oid	known_words_config(const KnownWords *known);
+
 /* How often a word was met before; 0 if it is new, or that is not known */
 extern int64 known_words_occurrences(const KnownWords *known,
 									 const EncodedWord *word);

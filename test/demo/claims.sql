@@ -22,8 +22,10 @@ WHERE heading IS NULL OR heading ~ '#|^[^\w“]|\s$|[\x01-\x1f\u00a0]|<|^(\d+|[A
 SELECT claim('there are passages enough', count(*) > 10000, count(*)::text) FROM passages;
 
 -- Words
-SELECT claim('max : maximum = min : minimum, among the three shown', bool_or(word = 'minimum'), string_agg(word, ', ' ORDER BY similarity DESC))
-FROM analogy('manual_vectors', '{maximum,min}', '{max}', count => 3);
+-- With 56 seeds the first of the three was the right one every time.  The analogy
+-- of max, maximum and min is luck: it falls out of three with a seed or a processor.
+SELECT claim('publisher : subscriber = primary : standby, among the three shown', bool_or(word = 'standbi'), string_agg(word, ', ' ORDER BY similarity DESC))
+FROM analogy('manual_vectors', '{subscrib,primari}', '{publish}', count => 3);
 SELECT claim('near to ' || query, bool_or(word = ANY (wanted)), string_agg(word, ', ' ORDER BY similarity DESC))
 FROM (VALUES ('backup', '{basebackup,restor,recov,archiv}'::text[]), ('lock', '{acquir,held,releas,exclus,conflict}'),
 	('role', '{membership,createrol,member,grante,superus}'), ('faster', '{slower,slow,cheap,cheaper,quick,quicker,fast,effici,speed,bulk}')) AS w (query, wanted),

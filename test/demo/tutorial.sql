@@ -91,8 +91,9 @@ FROM unnest('{backup,faster,lock,role}'::text[]) AS query,
      nearest_words('manual_vectors', query, count => 5)
 GROUP BY query;
 
--- As "max" is to "maximum", so is "min" to ...
-SELECT * FROM analogy('manual_vectors', '{maximum,min}', '{max}', count => 3);
+-- As "publisher" is to "subscriber", so is "primary" to ... ('english' keeps
+-- the stems of words)
+SELECT * FROM analogy('manual_vectors', '{subscrib,primari}', '{publish}', count => 3);
 
 -- A passage is the mean of its words, rare ones first.  Again one call, and an
 -- index that finds the nearest vectors.

@@ -15,6 +15,10 @@
 
 #if defined(__x86_64__)
 #include <cpuid.h>
+#if defined(__linux__)
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 #elif defined(__aarch64__) && defined(__linux__)
 #include <asm/hwcap.h>
 #include <sys/auxv.h>
@@ -53,6 +57,7 @@ cpu_level_of_name(const char *name)
 /* bits of XCR0: the registers the operating system saves */
 #define XCR0_AVX 0x06			/* XMM, YMM */
 #define XCR0_AVX512 0xE6		/* and opmask, ZMM_Hi256, Hi16_ZMM */
+#define XCR0_TILES 0x60000		/* TILECFG, TILEDATA */
 
 /* leaf 1, ecx */
 #define LEAF1_NEEDED (bit_FMA | bit_F16C | bit_AVX | bit_POPCNT | bit_OSXSAVE)
@@ -65,11 +70,15 @@ cpu_level_of_name(const char *name)
 #define LEAF7_VPOPCNTDQ (1u << 14)
 #define LEAF7_1_BF16 (1u << 5)
 
+/* leaf 7, edx: AMX-BF16, AMX-TILE, AMX-INT8 */
+#define LEAF7_AMX (1u << 22 | 1u << 24 | 1u << 25)
+
 typedef struct CpuFeatures
 {
 	unsigned int leaf1_ecx;
 	unsigned int leaf7_ebx;
 	unsigned int leaf7_ecx;
+	unsigned int leaf7_edx;
 	unsigned int leaf7_1_eax;
 	unsigned int xcr0;
 	bool		made_by_amd;
@@ -95,6 +104,7 @@ cpu_features(void)
 
 		cpu.leaf7_ebx = ebx;
 		cpu.leaf7_ecx = ecx;
+		cpu.leaf7_edx = edx;
 		if (last_subleaf >= 1 &&
 			__get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx))
 			cpu.leaf7_1_eax = eax;
@@ -136,6 +146,27 @@ hardware_missing(CpuLevel level)
 	return NULL;
 }
 
+/*
+ * Whether Linux lets this process use the tiles of the matrix unit, asked for
+ * as its Documentation/arch/x86/xstate.rst says (5.16 and later).
+ */
+static bool
+tiles_allowed(void)
+{
+#if defined(__linux__) && defined(SYS_arch_prctl)
+	enum
+	{
+		ARCH_REQ_XCOMP_PERM = 0x1023,
+		XFEATURE_XTILEDATA = 18
+	};
+
+	return syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM,
+				   XFEATURE_XTILEDATA) == 0;
+#else
+	return false;
+#endif
+}
+
 bool
 cpu_has(CpuExtension extension)
 {
@@ -152,6 +183,9 @@ cpu_has(CpuExtension extension)
 			return (cpu.leaf7_ecx & LEAF7_VNNI) != 0;
 		case CPU_AVX512_BF16:
 			return (cpu.leaf7_1_eax & LEAF7_1_BF16) != 0;
+		case CPU_AMX:
+			return (cpu.leaf7_edx & LEAF7_AMX) == LEAF7_AMX &&
+				   (cpu.xcr0 & XCR0_TILES) == XCR0_TILES && tiles_allowed();
 		case CPU_NEON_DOT:
 			return false;
 	}

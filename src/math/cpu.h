@@ -52,7 +52,8 @@ typedef enum CpuExtension
 	CPU_AVX512_VPOPCNTDQ = 1,	/* counts of bits */
 	CPU_AVX512_VNNI = 2,		/* sums of products of int8 */
 	CPU_AVX512_BF16 = 4,		/* sums of products of bfloat16 */
-	CPU_NEON_DOT = 8			/* of AArch64: sums of products of int8 */
+	CPU_NEON_DOT = 8,			/* of AArch64: sums of products of int8 */
+	CPU_AMX = 16				/* Intel's matrix unit: int8 and bfloat16 */
 } CpuExtension;
 
 extern CpuLevel cpu_level_found;
@@ -66,6 +67,10 @@ cpu_level(void)
 		cpu_find_level();
 }
 
+/*
+ * Linux gives the registers of CPU_AMX to a process that asks for them, once
+ * and for its children too: the first question of cpu_has(CPU_AMX) does.
+ */
 extern bool cpu_has(CpuExtension extension);
 
 /*

@@ -52,6 +52,11 @@ static const struct
 	{"avx512_vnni", CPU_AVX512, CPU_AVX512_VNNI, &layer_avx512,
 		{&product_float_avx512, &product_bfloat16_avx512,
 			&product_int16_avx512, &product_int8_avx512}},
+#ifdef PRODUCT_AMX
+	{"amx", CPU_AVX512, CPU_AMX | CPU_AVX512_BF16 | CPU_AVX512_VNNI, &layer_avx512,
+		{&product_float_avx512, &product_bfloat16_amx,
+			&product_int16_avx512, &product_int8_amx}},
+#endif
 #endif
 };
 
@@ -445,8 +450,8 @@ panel_product(const ProductKernel *kernel, const ProductRows *rows, int first,
 	}
 }
 
-bool
-product_of_panels(const ProductMatrix *matrix, int first, int panels,
+static bool
+product_in_blocks(const ProductMatrix *matrix, int first, int panels,
 				  const ProductRows *rows, const ProductResult *result,
 				  ProductInterrupt *interrupt)
 {
@@ -498,6 +503,24 @@ product_of_panels(const ProductMatrix *matrix, int first, int panels,
 		}
 	}
 	return true;
+}
+
+bool
+product_of_panels(const ProductMatrix *matrix, int first, int panels,
+				  const ProductRows *rows, const ProductResult *result,
+				  ProductInterrupt *interrupt)
+{
+	const ProductKernel *kernel = kernels[matrix->precision];
+	bool		done;
+
+	if (rows->rows == 0)
+		return true;
+	if (kernel->begin != NULL)
+		kernel->begin(rows->rows);
+	done = product_in_blocks(matrix, first, panels, rows, result, interrupt);
+	if (kernel->end != NULL)
+		kernel->end();
+	return done;
 }
 
 bool

@@ -15,7 +15,7 @@
 
 #include "math/product.h"
 
-#define MOST_ROWS 12
+#define MOST_ROWS 32
 #define MOST_COLUMNS 32
 
 /*
@@ -59,6 +59,13 @@ typedef struct ProductKernel
 	int			columns;
 	int			rows;
 	const ProductTile *tile;	/* for 1 to "rows" rows */
+
+	/*
+	 * Around the tiles of a product, or NULL; begin is told the rows of the
+	 * smallest.  An error may come between them.
+	 */
+	void		(*begin) (int rows);
+	void		(*end) (void);
 } ProductKernel;
 
 extern const ProductKernel product_float_scalar;
@@ -77,6 +84,13 @@ extern const ProductKernel product_bfloat16_avx512;	/* by products of floats */
 extern const ProductKernel product_bfloat16_avx512_bf16;
 extern const ProductKernel product_int16_avx512;
 extern const ProductKernel product_int8_avx512;
+
+/* the compiler knows the instructions of Intel's matrix unit */
+#if __GNUC__ >= 11 || (defined(__clang_major__) && __clang_major__ >= 12)
+#define PRODUCT_AMX
+extern const ProductKernel product_bfloat16_amx;
+extern const ProductKernel product_int8_amx;
+#endif
 #elif defined(__aarch64__)
 extern const ProductKernel product_float_neon;
 extern const ProductKernel product_bfloat16_neon;

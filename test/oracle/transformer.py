@@ -126,7 +126,7 @@ def compare(name, model, lengths, with_types=False, sets=('',)):
 
 
 SHORT = [1, 2, 3, 7, 12, 13, 31, 32, 33, 64, 100]
-SETS = ('scalar', 'avx2', 'avx512', 'avx512_bf16', 'avx512_vnni', 'neon', 'neon_dot')
+SETS = ('scalar', 'avx2', 'avx512', 'avx512_bf16', 'avx512_vnni', 'amx', 'neon', 'neon_dot')
 cases = [
     ('bert', SHORT, True, SETS),
     ('bert of odd sizes', SHORT, True, SETS),

@@ -53,7 +53,7 @@ theirs = sentence_transformers.SentenceTransformer(folder, device='cpu')
 want = theirs.encode(texts, batch_size=1, normalize_embeddings=True)
 library = core.build()
 chosen = library.shim_kernels(b'').decode()
-for kernels in ('scalar', 'avx2', 'avx512', 'avx512_vnni', 'neon', 'neon_dot'):
+for kernels in ('scalar', 'avx2', 'avx512', 'avx512_vnni', 'amx', 'neon', 'neon_dot'):
     if not library.shim_kernels(kernels.encode()):
         continue
     ours = core.of_folder(library, folder)

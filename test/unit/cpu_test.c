@@ -31,7 +31,8 @@ test_limits(void)
 			  "above level %d there is nothing", level);
 		if (level < CPU_AVX512)
 			CHECK(!cpu_has(CPU_AVX512_VPOPCNTDQ) &&
-					  !cpu_has(CPU_AVX512_VNNI) && !cpu_has(CPU_AVX512_BF16),
+					  !cpu_has(CPU_AVX512_VNNI) && !cpu_has(CPU_AVX512_BF16) &&
+					  !cpu_has(CPU_AMX),
 				  "level %d has no extension", level);
 	}
 	cpu_limit(CPU_UNKNOWN);

@@ -233,9 +233,9 @@ static void
 test_interrupt(void)
 {
 	enum {INNER = 768, OUTER = 3072, ROWS = 600};
-	float	   *weights = calloc(sizeof(float), (size_t) INNER * OUTER);
-	float	   *values = calloc(sizeof(float), (size_t) INNER * ROWS);
-	float	   *to = calloc(sizeof(float), (size_t) ROWS * OUTER);
+	float	   *weights = calloc((size_t) INNER * OUTER, sizeof(float));
+	float	   *values = calloc((size_t) INNER * ROWS, sizeof(float));
+	float	   *to = calloc((size_t) ROWS * OUTER, sizeof(float));
 	int			stop = 2;
 	ProductInterrupt interrupt = {stop_at_second, &stop, 0};
 	ProductMatrix matrix = {PRODUCT_FLOAT32, INNER, OUTER, NULL, NULL};
@@ -261,7 +261,10 @@ test_set(void)
 								   {8, 16, 4},	 {15, 17, 5},  {16, 32, 6},
 								   {20, 60, 7},	 {31, 64, 11}, {32, 96, 12},
 								   {33, 31, 13}, {64, 40, 23}, {384, 48, 25},
-								   {100, 65, 37}};
+								   {100, 65, 37},
+								   /* the matrix unit's, whole and not */
+								   {128, 32, 32}, {200, 64, 33}, {66, 33, 64},
+								   {1000, 40, 17}};
 
 	random_seed(&rng, 19);
 	for (int precision = 0; precision < PRODUCT_PRECISIONS; precision++)

@@ -42,33 +42,34 @@ block(size_t size)
 }
 
 /*
- * The peak: twelve rows of registers and a panel that stays in the first
- * cache, or nearly.
+ * The peak: as many rows as the registers hold and a panel that stays in the
+ * first cache, or nearly.
  */
 static double
 peak_of(ProductPrecision precision)
 {
-	enum {INNER = 512, ROWS = 12};
+	enum {INNER = 512, MOST = 32};
 	int			columns = product_panel_columns(precision);
-	float	   *weights = calloc(sizeof(float), INNER * columns);
-	float	   *values = calloc(sizeof(float), INNER * ROWS);
+	float	   *weights = calloc(INNER * columns, sizeof(float));
+	int			count = strcmp(product_kernels, "amx") == 0 ? MOST : 12;
+	float	   *values = calloc(INNER * MOST, sizeof(float));
 	void	   *panel = block(product_panel_bytes(precision, INNER));
-	void	   *buffer = block(product_rows_bytes(precision, INNER, ROWS));
-	float	   *to = calloc(sizeof(float), ROWS * columns);
+	void	   *buffer = block(product_rows_bytes(precision, INNER, MOST));
+	float	   *to = calloc(MOST * columns, sizeof(float));
 	ProductMatrix matrix = {precision, INNER, columns, panel, NULL};
 	ProductResult result = {to, columns, ACTIVATION_NONE, PRODUCT_STORE};
 	ProductRows rows;
 	double		best = 0;
 
 	product_pack_panel(precision, INNER, columns, weights, INNER, panel);
-	rows = product_rows(precision, INNER, ROWS, values, INNER, buffer);
+	rows = product_rows(precision, INNER, count, values, INNER, buffer);
 	for (int turn = 0; turn < 20; turn++)
 	{
 		double		begin = now();
 
 		for (int i = 0; i < 2000; i++)
 			product(&matrix, &rows, &result, NULL);
-		begin = 2000.0 * 2 * INNER * ROWS * columns / (now() - begin) * 1e-9;
+		begin = 2000.0 * 2 * INNER * count * columns / (now() - begin) * 1e-9;
 		best = begin > best ? begin : best;
 	}
 	return best;
@@ -83,8 +84,8 @@ measure(ProductPrecision precision, int inner, int outer, int count,
 	int			panels = (outer + columns - 1) / columns;
 	float	   *weights = malloc(sizeof(float) * inner * columns);
 	float	   *values = malloc(sizeof(float) * inner * count);
-	float	   *bias = calloc(sizeof(float), outer);
-	float	   *to = calloc(sizeof(float), (size_t) count * outer);
+	float	   *bias = calloc(outer, sizeof(float));
+	float	   *to = calloc((size_t) count * outer, sizeof(float));
 	char	   *matrices = block(panel_bytes * panels * LAYERS);
 	void	   *buffer = block(product_rows_bytes(precision, inner, count));
 	double		work = 2.0 * inner * outer * count;
@@ -134,10 +135,10 @@ measure(ProductPrecision precision, int inner, int outer, int count,
 static double
 measure_blas(int inner, int outer, int count)
 {
-	float	   *values = calloc(sizeof(float), (size_t) inner * count);
-	float	   *to = calloc(sizeof(float), (size_t) count * outer);
-	float	   *weights = calloc(sizeof(float),
-								 (size_t) inner * outer * LAYERS);
+	float	   *values = calloc((size_t) inner * count, sizeof(float));
+	float	   *to = calloc((size_t) count * outer, sizeof(float));
+	float	   *weights = calloc((size_t) inner * outer * LAYERS,
+								 sizeof(float));
 	double		work = 2.0 * inner * outer * count;
 	int			turns = (int) (2e9 / work / LAYERS) + 1;
 	double		best = 0;

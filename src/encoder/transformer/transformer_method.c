@@ -39,8 +39,9 @@ static ModelMethod transformer_method = {
 };
 
 /*
- * What "auto" takes: 16-bit integers where there are kernels for them, which
- * are nearly twice as fast as floats and keep cosines above .9999.
+ * What "auto" takes: the fastest that keeps cosines above .9999.  Where there
+ * are kernels for them, 16-bit integers, nearly twice as fast as floats;
+ * bfloat16 on a matrix unit is faster still (src/math/README).
  */
 static ProductPrecision
 choose_precision(const char *name, const char **why)
@@ -54,6 +55,8 @@ choose_precision(const char *name, const char **why)
 		return PRODUCT_FLOAT32;
 	}
 	*why = " (the fastest that keeps cosines above .9999)";
+	if (strcmp(product_kernels, "amx") == 0)
+		return PRODUCT_BFLOAT16;
 	return PRODUCT_INT16;
 }
 

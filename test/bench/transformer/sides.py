@@ -149,7 +149,9 @@ def call(command, **how):
 
 
 def llama(folder, texts):
-    """Of the sdist of llama-cpp-python, compiled for this processor; EMBED_LLAMA names a directory where it is already."""
+    """Of the sdist of llama-cpp-python, compiled for this processor; EMBED_LLAMA names a directory where it is already.
+
+    Its q8_0 for Intel's matrix unit crashes when gcc 12 compiled it, which loads a part of the tiles' shapes; clang's runs."""
     source = registry.source('llama-cpp-python', '0.3.36', 'vendor/llama.cpp')
     if source is None:
         print('left out: the sdist llama-cpp-python could not be had')

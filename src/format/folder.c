@@ -158,16 +158,6 @@ find_hdf5(FolderReader *reader)
 	return found;
 }
 
-static bool
-ends_with(const char *text, const char *end)
-{
-	size_t		length = strlen(text);
-	size_t		end_length = strlen(end);
-
-	return length >= end_length &&
-		   strcmp(text + length - end_length, end) == 0;
-}
-
 /* The options are the file of JSON that has an LSTM and characters. */
 static bool
 read_elmo(FolderReader *reader, int hdf5)
@@ -180,7 +170,7 @@ read_elmo(FolderReader *reader, int hdf5)
 	{
 		const JsonValue *root;
 
-		if (!ends_with(reader->files[i].name, ".json"))
+		if (!name_ends_with(reader->files[i].name, ".json"))
 			continue;
 		root = folder_json(reader, i);
 		if (root == NULL)
@@ -319,7 +309,7 @@ has_safetensors(const FolderReader *reader, const char *path)
 		const char *name = reader->files[i].name;
 
 		if (strncmp(name, path, length) == 0 &&
-			(ends_with(name, ".safetensors") || ends_with(name, ".safetensors.index.json")))
+			(name_ends_with(name, ".safetensors") || name_ends_with(name, ".safetensors.index.json")))
 			return true;
 	}
 	return false;

@@ -93,16 +93,6 @@ several_files(FolderReader *reader, const char *path, int file,
 	return tensor_list_finish(reader->arena, list, reader->fault);
 }
 
-static bool
-ends_with(const char *text, const char *end)
-{
-	size_t		length = strlen(text);
-	size_t		end_length = strlen(end);
-
-	return length >= end_length &&
-		   strcmp(text + length - end_length, end) == 0;
-}
-
 /* The only file of this folder, not of those in it, whose name ends so. */
 static int
 only_file(FolderReader *reader, const char *path, const char *end)
@@ -120,7 +110,7 @@ only_file(FolderReader *reader, const char *path, const char *end)
 				continue;
 			name += length + 1;
 		}
-		if (strchr(name, '/') != NULL || !ends_with(name, end))
+		if (strchr(name, '/') != NULL || !name_ends_with(name, end))
 			continue;
 		if (found >= 0)
 			return -1;

@@ -177,3 +177,13 @@ format_first_not_finite(const float *values, int count)
 	}
 	return -1;
 }
+
+bool
+name_ends_with(const char *name, const char *end)
+{
+	size_t		length = strlen(name);
+	size_t		end_length = strlen(end);
+
+	return length >= end_length &&
+		   strcmp(name + length - end_length, end) == 0;
+}

@@ -132,4 +132,7 @@ extern bool format_parse_float(const char *text, size_t length, float *value);
  */
 typedef void (*FormatInterrupt) (void *context);
 
+/* Names of files and tensors: does it end so? */
+extern bool name_ends_with(const char *name, const char *end);
+
 #endif							/* FORMAT_FORMAT_H */

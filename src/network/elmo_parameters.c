@@ -134,22 +134,13 @@ begins_with(const ElmoTensor *tensor, const char *text)
 }
 
 static bool
-ends_with(const char *text, const char *end)
-{
-	size_t		length = strlen(text);
-
-	return length >= strlen(end) &&
-		   strcmp(text + length - strlen(end), end) == 0;
-}
-
-static bool
 moves(const ElmoTensor *tensor, ElmoMoving which)
 {
 	switch (which)
 	{
 		case ELMO_PROJECTIONS:
 			return begins_with(tensor, "CNN_proj/") ||
-				   ends_with(tensor->name, "/W_P_0");
+				   name_ends_with(tensor->name, "/W_P_0");
 		case ELMO_LAYERS:
 			return begins_with(tensor, "RNN_");
 		case ELMO_ALL:

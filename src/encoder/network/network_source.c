@@ -223,15 +223,6 @@ source_of_directory(const char *model, const char *path)
 	return source;
 }
 
-static bool
-ends_with(const char *text, const char *end)
-{
-	size_t		length = strlen(text);
-
-	return length >= strlen(end) &&
-		   strcmp(text + length - strlen(end), end) == 0;
-}
-
 /* "model-00001-of-00003.gguf": the length of the common start, or 0. */
 static size_t
 length_before_part(const char *name)
@@ -239,7 +230,7 @@ length_before_part(const char *name)
 	size_t		length = strlen(name);
 	const char *part;
 
-	if (length < 20 || !ends_with(name, ".gguf"))
+	if (length < 20 || !name_ends_with(name, ".gguf"))
 		return 0;
 	part = name + length - 20;
 	if (part[0] != '-' || strncmp(part + 6, "-of-", 4) != 0)
@@ -297,7 +288,7 @@ source_of_file(const char *model, const char *path)
 				 errmsg("\"%s\" is a directory", path),
 				 errhint("Use directory => for the folder of a model.")));
 	/* weights are of no use without the files beside them */
-	if (ends_with(name, ".safetensors") || ends_with(name, ".safetensors.index.json"))
+	if (name_ends_with(name, ".safetensors") || name_ends_with(name, ".safetensors.index.json"))
 		return source_of_directory(model, directory);
 	source = source_create(model);
 	if (length_before_part(name) > 0)

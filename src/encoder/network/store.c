@@ -38,15 +38,6 @@ typedef struct Store
 	NetworkSums sums;			/* of the rows written */
 } Store;
 
-static bool
-ends_with(const char *text, const char *end)
-{
-	size_t		length = strlen(text);
-
-	return length >= strlen(end) &&
-		   strcmp(text + length - strlen(end), end) == 0;
-}
-
 /* Is it a file that the tensors of the model are read from? */
 static bool
 has_weights(const ModelFolder *folder, int file)
@@ -87,7 +78,7 @@ is_other_form(const NetworkFolder *network, int file)
 		return true;
 	for (int i = 0; ends[i] != NULL; i++)
 	{
-		if (ends_with(name, ends[i]))
+		if (name_ends_with(name, ends[i]))
 			return true;
 	}
 	return false;
@@ -311,7 +302,7 @@ store_folder(const NetworkFolder *network, const StorePlan *plan,
 		if (!has_weights(&network->folder, i))
 			write_bytes(&store, i, 0, network->files[i].file.size,
 						ELEMENT_FILE);
-		else if (ends_with(network->files[i].name, ".safetensors"))
+		else if (name_ends_with(network->files[i].name, ".safetensors"))
 			write_safetensors(&store, i);
 		else
 			write_weights(&store, i, &network->folder.weights);

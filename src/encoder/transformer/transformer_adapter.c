@@ -43,15 +43,6 @@ EMBED_FUNCTION(export_adapter);
 #define MOST_CONFIG_BYTES (16 * 1024 * 1024)
 #define MOST_RANK 16000
 
-static bool
-ends_with(const char *text, const char *end)
-{
-	size_t		length = strlen(text);
-
-	return length >= strlen(end) &&
-		strcmp(text + length - strlen(end), end) == 0;
-}
-
 void
 transformer_forget_adapter(FolderFile *files, int *count)
 {
@@ -112,7 +103,7 @@ add_module(AdapterWriter *writer, const Tensor *tensor)
 	char	   *module;
 
 	if (!network_tensor_of_name(writer->network, tensor, &place) ||
-		!ends_with(tensor->name, WEIGHT_BEHIND) ||
+		!name_ends_with(tensor->name, WEIGHT_BEHIND) ||
 		!trainer_adapter(writer->network->trainer, place.role, place.layer,
 						 &change))
 		return;
@@ -332,7 +323,7 @@ read_config(Adapter *adapter)
 static char *
 module_of_name(const char *name, const char *behind)
 {
-	if (!ends_with(name, behind))
+	if (!name_ends_with(name, behind))
 		return NULL;
 	if (strncmp(name, NAME_BEFORE, strlen(NAME_BEFORE)) == 0)
 		name += strlen(NAME_BEFORE);
@@ -401,7 +392,7 @@ part_of(const Adapter *adapter, const Tensor *tensor)
 {
 	char	   *module;
 
-	if (!ends_with(tensor->name, WEIGHT_BEHIND) || tensor->rank != 2)
+	if (!name_ends_with(tensor->name, WEIGHT_BEHIND) || tensor->rank != 2)
 		return NULL;
 	module = pnstrdup(tensor->name, strlen(tensor->name) -
 					  strlen(WEIGHT_BEHIND));

@@ -14,6 +14,7 @@
 #include "server/server.h"
 
 #include "access/amapi.h"
+#include "access/generic_xlog.h"
 #include "access/itup.h"
 #include "nodes/execnodes.h"
 #include "storage/bufmgr.h"
@@ -296,6 +297,19 @@ extern void inverted_init_page(Page page, BlockNumber block, uint64 owner,
 							   uint16 kind);
 extern void inverted_create_meta(Relation index, ForkNumber fork);
 extern void inverted_read_meta(Relation index, InvertedMeta *meta);
+
+/* A change of the metapage alone: under its lock, logged when finished. */
+typedef struct InvertedMetaUpdate
+{
+	Buffer		buffer;
+	GenericXLogState *state;
+	Page		page;
+	InvertedMeta *meta;			/* of the page */
+} InvertedMetaUpdate;
+
+extern InvertedMetaUpdate inverted_begin_update(Relation index);
+extern void inverted_finish_update(InvertedMetaUpdate *update);
+
 extern InvertedMeta *inverted_meta_of_page(Relation index, Page page);
 extern void inverted_set_meta_length(Page page);
 extern bool inverted_owner_lives(const InvertedMeta *meta, uint64 owner);

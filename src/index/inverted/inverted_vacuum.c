@@ -14,7 +14,6 @@
  */
 #include "server/server.h"
 
-#include "access/generic_xlog.h"
 #include "commands/vacuum.h"
 #include "miscadmin.h"
 #include "storage/indexfsm.h"
@@ -97,21 +96,15 @@ delete_on_page(Deletion *deletion, const InvertedSegment *segment,
 static void
 set_dead(Relation index, uint64 id, uint32 dead)
 {
-	Buffer		buffer = ReadBuffer(index, INVERTED_META_BLOCK);
-	GenericXLogState *state;
-	InvertedMeta *meta;
+	InvertedMetaUpdate update = inverted_begin_update(index);
+	InvertedMeta *meta = update.meta;
 
-	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
-	state = GenericXLogStart(index);
-	meta = (InvertedMeta *) InvertedPageData(
-		GenericXLogRegisterBuffer(state, buffer, 0));
 	for (uint32 i = 0; i < meta->segment_count; i++)
 	{
 		if (meta->segment[i].id == id)
 			meta->segment[i].dead = dead;
 	}
-	GenericXLogFinish(state);
-	UnlockReleaseBuffer(buffer);
+	inverted_finish_update(&update);
 }
 
 static void

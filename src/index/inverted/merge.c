@@ -21,7 +21,6 @@
  */
 #include "server/server.h"
 
-#include "access/generic_xlog.h"
 #include "access/xact.h"
 #include "miscadmin.h"
 #include "port/pg_bitutils.h"
@@ -67,19 +66,11 @@ inverted_level(uint32 documents)
 static uint64
 begin_building(Relation index)
 {
-	Buffer		buffer = ReadBuffer(index, INVERTED_META_BLOCK);
-	GenericXLogState *state;
-	InvertedMeta *meta;
-	uint64		id;
+	InvertedMetaUpdate update = inverted_begin_update(index);
+	uint64		id = update.meta->next_id++;
 
-	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
-	state = GenericXLogStart(index);
-	meta = (InvertedMeta *) InvertedPageData(
-		GenericXLogRegisterBuffer(state, buffer, 0));
-	id = meta->next_id++;
-	meta->building = id;
-	GenericXLogFinish(state);
-	UnlockReleaseBuffer(buffer);
+	update.meta->building = id;
+	inverted_finish_update(&update);
 	return id;
 }
 
@@ -91,16 +82,10 @@ static void
 replace_segments(Relation index, int first, int count,
 				 const InvertedSegmentEntry *entry)
 {
-	Buffer		buffer = ReadBuffer(index, INVERTED_META_BLOCK);
-	GenericXLogState *state;
-	InvertedMeta *meta;
-	Page		page;
+	InvertedMetaUpdate update = inverted_begin_update(index);
+	InvertedMeta *meta = update.meta;
 	int			kept = entry->documents > 0 ? 1 : 0;
 
-	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
-	state = GenericXLogStart(index);
-	page = GenericXLogRegisterBuffer(state, buffer, 0);
-	meta = (InvertedMeta *) InvertedPageData(page);
 	memmove(&meta->segment[first + kept], &meta->segment[first + count],
 			sizeof(InvertedSegmentEntry) *
 				(meta->segment_count - first - count));
@@ -117,9 +102,8 @@ replace_segments(Relation index, int first, int count,
 		meta->merges++;
 	meta->building = 0;
 	meta->structure++;
-	inverted_set_meta_length(page);
-	GenericXLogFinish(state);
-	UnlockReleaseBuffer(buffer);
+	inverted_set_meta_length(update.page);
+	inverted_finish_update(&update);
 }
 
 /* Write a segment of sorted runs and what is still in memory. */
@@ -441,16 +425,10 @@ grow(const Growth *growth)
 static void
 stop_building(Relation index)
 {
-	Buffer		buffer = ReadBuffer(index, INVERTED_META_BLOCK);
-	GenericXLogState *state;
+	InvertedMetaUpdate update = inverted_begin_update(index);
 
-	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
-	state = GenericXLogStart(index);
-	((InvertedMeta *) InvertedPageData(
-		 GenericXLogRegisterBuffer(state, buffer, 0)))
-		->building = 0;
-	GenericXLogFinish(state);
-	UnlockReleaseBuffer(buffer);
+	update.meta->building = 0;
+	inverted_finish_update(&update);
 	inverted_free_orphans(index, NULL);
 }
 

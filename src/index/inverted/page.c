@@ -134,6 +134,26 @@ inverted_read_meta(Relation index, InvertedMeta *meta)
 	UnlockReleaseBuffer(buffer);
 }
 
+InvertedMetaUpdate
+inverted_begin_update(Relation index)
+{
+	InvertedMetaUpdate update;
+
+	update.buffer = ReadBuffer(index, INVERTED_META_BLOCK);
+	LockBuffer(update.buffer, BUFFER_LOCK_EXCLUSIVE);
+	update.state = GenericXLogStart(index);
+	update.page = GenericXLogRegisterBuffer(update.state, update.buffer, 0);
+	update.meta = inverted_meta_of_page(index, update.page);
+	return update;
+}
+
+void
+inverted_finish_update(InvertedMetaUpdate *update)
+{
+	GenericXLogFinish(update->state);
+	UnlockReleaseBuffer(update->buffer);
+}
+
 bool
 inverted_owner_lives(const InvertedMeta *meta, uint64 owner)
 {

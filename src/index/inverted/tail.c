@@ -20,7 +20,6 @@
  */
 #include "server/server.h"
 
-#include "access/generic_xlog.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
 #include "utils/memutils.h"
@@ -199,39 +198,27 @@ write_overflow(Relation index, uint64 owner, const char *bytes, Size length,
 static void
 add_tail_pages(Relation index, uint64 owner, uint32 extra, bool *grown)
 {
-	Buffer		buffer = ReadBuffer(index, INVERTED_META_BLOCK);
-	GenericXLogState *state;
-	InvertedMeta *meta;
+	InvertedMetaUpdate update = inverted_begin_update(index);
+	InvertedMeta *meta = update.meta;
 
-	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
-	state = GenericXLogStart(index);
-	meta = (InvertedMeta *) InvertedPageData(
-		GenericXLogRegisterBuffer(state, buffer, 0));
 	if (meta->tail.id == owner)
 	{
 		meta->tail.pages += extra;
 		*grown = meta->tail.pages >= TAIL_PAGES;
 	}
-	GenericXLogFinish(state);
-	UnlockReleaseBuffer(buffer);
+	inverted_finish_update(&update);
 }
 
 /* The first vector decides for a column without declared dimensions. */
 static void
 fix_dims(Relation index, int from, int to)
 {
-	Buffer		buffer = ReadBuffer(index, INVERTED_META_BLOCK);
-	GenericXLogState *state;
-	InvertedMeta *meta;
+	InvertedMetaUpdate update = inverted_begin_update(index);
+	InvertedMeta *meta = update.meta;
 
-	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
-	state = GenericXLogStart(index);
-	meta = (InvertedMeta *) InvertedPageData(
-		GenericXLogRegisterBuffer(state, buffer, 0));
 	if (meta->dims == from)
 		meta->dims = to;
-	GenericXLogFinish(state);
-	UnlockReleaseBuffer(buffer);
+	inverted_finish_update(&update);
 }
 
 static bool

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * arguments.h
- *	  Arguments of SQL functions that are not strict.
+ *	  Arguments of SQL functions that are not strict, or name files.
  *
  *-------------------------------------------------------------------------
  */
@@ -27,5 +27,11 @@ arguments_but(int count, uint64 set)
 {
 	return (ARGUMENT(count) - 1) & ~set;
 }
+
+/*
+ * The caller may read files of the server, or an error; hint says what anyone
+ * can do instead.
+ */
+extern void require_server_files(const char *hint);
 
 #endif							/* SERVER_ARGUMENTS_H */

@@ -15,15 +15,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "catalog/pg_authid.h"
 #include "libpq/be-fsstubs.h"
 #include "libpq/libpq-fs.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
+#include "server/arguments.h"
 #include "server/query.h"
 #include "storage/buffile.h"
 #include "storage/fd.h"
-#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 
@@ -89,13 +88,7 @@ source_close(NetworkSource *source)
 static void
 check_may_read_files(void)
 {
-	if (!has_privs_of_role(GetUserId(), ROLE_PG_READ_SERVER_FILES))
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("permission denied to read server files"),
-				 errdetail("Only roles with privileges of the \"%s\" role may read files of the server.",
-						   "pg_read_server_files"),
-				 errhint("Anyone can import large objects: \\lo_import in psql makes one of a file of the client; files => 'SELECT name, object FROM ...' takes several.")));
+	require_server_files("Anyone can import large objects: \\lo_import in psql makes one of a file of the client; files => 'SELECT name, object FROM ...' takes several.");
 }
 
 static bool

@@ -8,17 +8,15 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "server/server.h"
+#include "server/arguments.h"
 
 #include <sys/stat.h>
 
-#include "catalog/pg_authid.h"
 #include "encoder/words/import.h"
 #include "libpq/be-fsstubs.h"
 #include "libpq/libpq-fs.h"
 #include "miscadmin.h"
 #include "storage/fd.h"
-#include "utils/acl.h"
 #include "utils/fmgrprotos.h"
 
 struct ImportSource
@@ -37,13 +35,7 @@ import_open_file(const char *path)
 	ImportSource *source = palloc0(sizeof(ImportSource));
 	struct stat status;
 
-	if (!has_privs_of_role(GetUserId(), ROLE_PG_READ_SERVER_FILES))
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("permission denied to read server files"),
-				 errdetail("Only roles with privileges of the \"%s\" role may read files of the server.",
-						   "pg_read_server_files"),
-				 errhint("Anyone can import a large object: \\lo_import in psql makes one of a file of the client.")));
+	require_server_files("Anyone can import a large object: \\lo_import in psql makes one of a file of the client.");
 	source->object = -1;
 	source->path = path;
 	source->file = AllocateFile(path, PG_BINARY_R);

@@ -99,6 +99,16 @@ static const char *const without_meaning[] = {
 	"gate_*_unused", "net_structure_type", "down_scale_factor", "num_memory_blocks", "gap_size",
 	"transformers.js_config*", "final_logit_softcapping", "sentence_transformers*", "language*",
 	"sbert_ce_default_activation_function",
+	/* what every configuration of the package transformers may have */
+	"_attn_implementation*", "_commit_hash", "_num_labels", "attn_implementation", "add_pooling_layer", "custom_pipelines*",
+	"license", "max_seq_length", "model_max_length", "prefix", "task_specific_params*", "tf_legacy_loss",
+	"tokenizer_class", "use_bfloat16", "use_flash_attn", "xla_device",
+	/* and those of texts that a decoder writes */
+	"bad_words_ids*", "begin_suppress_tokens*", "decoder_start_token_id", "diversity_penalty", "do_sample",
+	"early_stopping", "encoder_no_repeat_ngram_size", "exponential_decay_length_penalty*", "forced_bos_token_id",
+	"forced_eos_token_id", "length_penalty", "max_length", "max_new_tokens", "min_length", "no_repeat_ngram_size",
+	"num_beam_groups", "num_beams", "num_return_sequences", "remove_invalid_values", "repetition_penalty",
+	"return_dict_in_generate", "suppress_tokens*", "temperature", "tie_encoder_decoder", "top_k", "top_p", "typical_p",
 };
 
 static TransformerStatus __attribute__((format(printf, 2, 3)))

@@ -231,6 +231,8 @@ static void
 gather_pair(TransformerState *state, TransformerGathered *gathered,
 			const TokenIds *query, const TokenIds *input)
 {
+	const NetworkLimits *limits = state->tokenizer->limits;
+	const int	full[3] = {1, query->count, input->count};
 	int			counts[3] = {1, query->count, input->count};
 	const int32 *ids[3] = {NULL, query->ids, input->ids};
 	int			added = state->pair_count - 2;
@@ -238,7 +240,7 @@ gather_pair(TransformerState *state, TransformerGathered *gathered,
 	uint8	   *types;
 	int32	   *to;
 
-	limit_parts(Max(state->tokenizer->limits->max_tokens - added, 0),
+	limit_parts(Max(limits->max_tokens - added, 0),
 				&counts[1], &counts[2]);
 	to = transformer_gather(gathered, added + counts[1] + counts[2]);
 	types = transformer_work(WORK_TYPES, gathered->tokens);
@@ -250,7 +252,9 @@ gather_pair(TransformerState *state, TransformerGathered *gathered,
 		if (piece->part == 0)
 			*to = piece->id;
 		else
-			memcpy(to, ids[piece->part], sizeof(int32) * count);
+			memcpy(to, ids[piece->part] +
+				   (limits->cuts_left ? full[piece->part] - count : 0),
+				   sizeof(int32) * count);
 		memset(types + at, piece->type, count);
 		to += count;
 		at += count;

@@ -311,6 +311,11 @@ SELECT array_agg(position ORDER BY position) AS positions, bool_and(score = rera
 	array_agg(score ORDER BY place) = array_agg(score ORDER BY score DESC) AS best_first
 	FROM (SELECT ARRAY['dogs', NULL, 'cat', '', repeat('cat dog ', 50)] AS inputs) AS i, ROWS FROM (rerank('tiny_pairs', 'cat', inputs)) WITH ORDINALITY AS r(position, score, place);
 SELECT * FROM rerank('tiny_pairs', 'cat', '{}');
+-- a default prompt stands before the first of two texts, as CrossEncoder has it
+SELECT import_model('tiny_prompted', files => $$TABLE tiny_plain UNION ALL SELECT 'config_sentence_transformers.json', '{"prompts": {"query": "dog. ", "none": ""}, "default_prompt_name": "query"}'$$);
+SELECT rerank_score('tiny_prompted', 'cat', 'dogs') = rerank_score('tiny_pairs', 'dog. cat', 'dogs') AS prompted,
+	(SELECT score FROM rerank('tiny_prompted', 'cat', '{dogs}')) = rerank_score('tiny_pairs', 'dog. cat', 'dogs') AS ranked;
+DROP TABLE tiny_prompted;
 -- too long: the longer text gives first; both are too long: each has half
 SELECT rerank_score('tiny_pairs', 'cat', repeat('dog ', 40)) = rerank_score('tiny_pairs', 'cat', repeat('dog ', 12)) AS second_cut,
 	rerank_score('tiny_pairs', repeat('dog ', 40), 'cat') = rerank_score('tiny_pairs', repeat('dog ', 12), 'cat') AS first_cut,

@@ -231,6 +231,9 @@ folder_settings(FolderReader *reader, const char *path)
 
 	if (file >= 0 && !read_sentence_transformers(reader, file))
 		return false;
+	/* sentence-transformers does not look at it where there are no modules */
+	if (reader->folder->module_count == 0)
+		reader->folder->default_prompt = reader->folder->score_activation = NULL;
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 	{
 		file = folder_find(reader, path, names[i]);

@@ -267,6 +267,9 @@ transformer_number(TransformerConfig *config, const char *key, double value)
 	if (rotary_key(key) != NULL)
 		return rotary_number(config, rotary_key(key), value);
 
+	if (config->family->padding_fixed && strcmp(key, "pad_token_id") == 0)
+		return TRANSFORMER_IGNORED;
+
 	/* attention_bias is of all four matrices; Gemma and ModernBERT too */
 	if (strcmp(key, "attention_bias") == 0)
 	{
@@ -410,7 +413,21 @@ transformer_finish(TransformerConfig *config)
 	const TransformerFamily *family = config->family;
 	bool		table = family->positions == POSITION_TABLE ||
 		family->positions == POSITION_TABLE_AFTER_PADDING;
+	const struct
+	{
+		const char *name;
+		int			value;
+	}			sizes[] = {
+		{"hidden_size", config->hidden}, {"intermediate_size", config->units},
+		{"num_attention_heads", config->heads}, {"num_hidden_layers", config->layers},
+		{"vocab_size", config->vocabulary}, {"max_position_embeddings", table ? config->places : 1},
+	};
 
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
+	{
+		if (sizes[i].value == 0)
+			return invalid(config, "\"%s\" is missing or 0", sizes[i].name);
+	}
 	if (!is_size(config->hidden) || !is_size(config->units) ||
 		!is_size(config->heads))
 		return invalid(config, "sizes of %d, %d and %d heads", config->hidden, config->units, config->heads);

@@ -126,6 +126,7 @@ SELECT import_model('tiny_bad', files => $$TABLE tiny_folder UNION ALL SELECT 'a
 SELECT import_model('tiny_class', replace => true, files => $$SELECT name, CASE name WHEN 'config.json' THEN convert_to(rtrim(convert_from(data, 'UTF8'), '}') ||
 	', "tokenizer_class": "BertTokenizer", "_num_labels": 2, "do_sample": false, "max_length": 20, "task_specific_params": {"a": {"max_length": 3}}}', 'UTF8') ELSE data END FROM tiny_folder$$);
 SELECT embed('tiny_class', 'cat') = embed('tiny', 'cat') AS same;
+SELECT import_model('tiny_bad', files => $$SELECT name, CASE name WHEN 'config.json' THEN convert_to(replace(convert_from(data, 'UTF8'), '"num_attention_heads": 2,', ''), 'UTF8') ELSE data END FROM tiny_folder$$);
 DROP TABLE tiny_class, tiny_twin, tiny_said;
 
 -- ---------- tokens and words ----------
@@ -312,10 +313,16 @@ SELECT array_agg(position ORDER BY position) AS positions, bool_and(score = rera
 	FROM (SELECT ARRAY['dogs', NULL, 'cat', '', repeat('cat dog ', 50)] AS inputs) AS i, ROWS FROM (rerank('tiny_pairs', 'cat', inputs)) WITH ORDINALITY AS r(position, score, place);
 SELECT * FROM rerank('tiny_pairs', 'cat', '{}');
 -- a default prompt stands before the first of two texts, as CrossEncoder has it
-SELECT import_model('tiny_prompted', files => $$TABLE tiny_plain UNION ALL SELECT 'config_sentence_transformers.json', '{"prompts": {"query": "dog. ", "none": ""}, "default_prompt_name": "query"}'$$);
+SELECT import_model('tiny_unasked', files => $$TABLE tiny_plain UNION ALL SELECT 'config_sentence_transformers.json', '{"prompts": {"query": "dog. ", "none": ""}, "default_prompt_name": "query"}'$$);
+SELECT import_model('tiny_prompted', files => $$SELECT * FROM model_files('tiny_unasked')
+	UNION ALL SELECT 'modules.json', '[{"idx": 0, "name": "0", "path": "", "type": "sentence_transformers.base.modules.transformer.Transformer"}]'
+	UNION ALL SELECT 'sentence_bert_config.json', '{"transformer_task": "sequence-classification"}'$$);
 SELECT rerank_score('tiny_prompted', 'cat', 'dogs') = rerank_score('tiny_pairs', 'dog. cat', 'dogs') AS prompted,
 	(SELECT score FROM rerank('tiny_prompted', 'cat', '{dogs}')) = rerank_score('tiny_pairs', 'dog. cat', 'dogs') AS ranked;
-DROP TABLE tiny_prompted;
+-- it does not look at that file where there is no modules.json
+SELECT rerank_score('tiny_unasked', 'cat', 'dogs') = rerank_score('tiny_pairs', 'cat', 'dogs') AS unasked,
+	embed('tiny_unasked', 'cat') = embed('tiny_unasked', 'cat', prompt => 'none') AS vectors_too;
+DROP TABLE tiny_prompted, tiny_unasked;
 -- too long: the longer text gives first; both are too long: each has half
 SELECT rerank_score('tiny_pairs', 'cat', repeat('dog ', 40)) = rerank_score('tiny_pairs', 'cat', repeat('dog ', 12)) AS second_cut,
 	rerank_score('tiny_pairs', repeat('dog ', 40), 'cat') = rerank_score('tiny_pairs', repeat('dog ', 12), 'cat') AS first_cut,

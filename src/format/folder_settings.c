@@ -233,7 +233,10 @@ folder_settings(FolderReader *reader, const char *path)
 		return false;
 	/* sentence-transformers does not look at it where there are no modules */
 	if (reader->folder->module_count == 0)
-		reader->folder->default_prompt = reader->folder->score_activation = NULL;
+	{
+		reader->folder->default_prompt = NULL;
+		reader->folder->score_activation = NULL;
+	}
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 	{
 		file = folder_find(reader, path, names[i]);

@@ -320,11 +320,16 @@ read_model(FolderReader *reader)
 {
 	ModelFolder *folder = reader->folder;
 	int			modules = folder_find(reader, "", "modules.json");
+	int			adapter;
 	const char *path;
 
 	if (modules >= 0 && !folder_modules(reader, modules))
 		return false;
 	path = folder->module_count > 0 ? folder->modules[0].path : "";
+	adapter = folder_find(reader, path, "adapter_config.json");
+	if (adapter >= 0)
+		return folder_fault(reader, FORMAT_UNSUPPORTED, adapter,
+							"An adapter changes the weights of a model: import that without it, then give import_adapter() the adapter's files.");
 	find_tokenizer(reader, path);
 	if (folder->tokenizer < 0 && folder->vocabulary < 0)
 		find_tokenizer(reader, "");

@@ -113,6 +113,8 @@ typedef struct ModelFolder
 
 	const JsonValue *config;	/* config.json; an ELMo's options; or NULL */
 	const char *model_type;		/* of config.json, or NULL */
+	const JsonValue *tokenizer_config;	/* tokenizer_config.json, or NULL */
+	const char *truncation_side;	/* "left" or "right"; NULL: not said */
 	TensorList	weights;		/* "file" of a tensor counts the folder's
 								 * files */
 	Gguf		gguf;

@@ -22,15 +22,21 @@
 static bool
 clean_path(const JsonValue *value, char *out, size_t size)
 {
+	const char *text = value->text;
 	size_t		length = value->length;
 
-	while (length > 0 && value->text[length - 1] == '/')
+	while (length > 0 && text[length - 1] == '/')
 		length--;
-	if (length == 1 && value->text[0] == '.')
+	while (length > 2 && text[0] == '.' && text[1] == '/')
+	{
+		text += 2;
+		length -= 2;
+	}
+	if (length == 1 && text[0] == '.')
 		length = 0;
-	if (length >= size || memchr(value->text, '\0', length) != NULL)
+	if (length >= size || memchr(text, '\0', length) != NULL)
 		return false;
-	memcpy(out, value->text, length);
+	memcpy(out, text, length);
 	out[length] = '\0';
 	return true;
 }

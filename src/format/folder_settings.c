@@ -190,23 +190,32 @@ length_of(const JsonValue *value)
 	return (int64_t) number;
 }
 
+/* What the package transformers knows of a tokenizer beside its own file. */
 static bool
-read_lengths(FolderReader *reader, const char *path)
+read_tokenizer_config(FolderReader *reader, const char *path)
 {
+	static const char *const sides[] = {"right", "left", NULL};
+	ModelFolder *folder = reader->folder;
 	int			file = folder_find(reader, path, "tokenizer_config.json");
-	const JsonValue *tokenizer = NULL;
-	int64_t		places = length_of(json_get(reader->folder->config, "max_position_embeddings"));
-	int64_t		length;
 
-	if (reader->folder->max_tokens > 0)
+	if (file < 0)
 		return true;
-	if (file >= 0 && (tokenizer = folder_json(reader, file)) == NULL)
-		return false;
-	length = length_of(json_get(tokenizer, "model_max_length"));
-	reader->folder->max_tokens = length == 0 || (places > 0 && places < length)
-									 ? places
-									 : length;
-	return true;
+	folder->tokenizer_config = folder_json(reader, file);
+	return folder->tokenizer_config != NULL &&
+		read_word(reader, file, json_get(folder->tokenizer_config, "truncation_side"),
+				  "truncation_side", sides, &folder->truncation_side);
+}
+
+static void
+choose_length(ModelFolder *folder)
+{
+	int64_t		places = length_of(json_get(folder->config, "max_position_embeddings"));
+	int64_t		length = length_of(json_get(folder->tokenizer_config, "model_max_length"));
+
+	if (folder->max_tokens == 0)
+		folder->max_tokens = length == 0 || (places > 0 && places < length)
+								 ? places
+								 : length;
 }
 
 bool
@@ -222,6 +231,12 @@ folder_settings(FolderReader *reader, const char *path)
 
 	if (file >= 0 && !read_sentence_transformers(reader, file))
 		return false;
+	/* sentence-transformers does not look at it where there are no modules */
+	if (reader->folder->module_count == 0)
+	{
+		reader->folder->default_prompt = NULL;
+		reader->folder->score_activation = NULL;
+	}
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 	{
 		file = folder_find(reader, path, names[i]);
@@ -231,7 +246,10 @@ folder_settings(FolderReader *reader, const char *path)
 			return false;
 		break;
 	}
-	return read_lengths(reader, path);
+	if (!read_tokenizer_config(reader, path))
+		return false;
+	choose_length(reader->folder);
+	return true;
 }
 
 /* ---------- static models ---------- */

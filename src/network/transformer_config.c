@@ -99,6 +99,16 @@ static const char *const without_meaning[] = {
 	"gate_*_unused", "net_structure_type", "down_scale_factor", "num_memory_blocks", "gap_size",
 	"transformers.js_config*", "final_logit_softcapping", "sentence_transformers*", "language*",
 	"sbert_ce_default_activation_function",
+	/* what every configuration of the package transformers may have */
+	"_attn_implementation*", "_commit_hash", "_num_labels", "attn_implementation", "add_pooling_layer", "custom_pipelines*",
+	"license", "max_seq_length", "model_max_length", "prefix", "task_specific_params*", "tf_legacy_loss",
+	"tokenizer_class", "use_bfloat16", "use_flash_attn", "xla_device",
+	/* and those of texts that a decoder writes */
+	"bad_words_ids*", "begin_suppress_tokens*", "decoder_start_token_id", "diversity_penalty", "do_sample",
+	"early_stopping", "encoder_no_repeat_ngram_size", "exponential_decay_length_penalty*", "forced_bos_token_id",
+	"forced_eos_token_id", "length_penalty", "max_length", "max_new_tokens", "min_length", "no_repeat_ngram_size",
+	"num_beam_groups", "num_beams", "num_return_sequences", "remove_invalid_values", "repetition_penalty",
+	"return_dict_in_generate", "suppress_tokens*", "temperature", "tie_encoder_decoder", "top_k", "top_p", "typical_p",
 };
 
 static TransformerStatus __attribute__((format(printf, 2, 3)))
@@ -257,6 +267,9 @@ transformer_number(TransformerConfig *config, const char *key, double value)
 	if (rotary_key(key) != NULL)
 		return rotary_number(config, rotary_key(key), value);
 
+	if (config->family->padding_fixed && strcmp(key, "pad_token_id") == 0)
+		return TRANSFORMER_IGNORED;
+
 	/* attention_bias is of all four matrices; Gemma and ModernBERT too */
 	if (strcmp(key, "attention_bias") == 0)
 	{
@@ -400,7 +413,21 @@ transformer_finish(TransformerConfig *config)
 	const TransformerFamily *family = config->family;
 	bool		table = family->positions == POSITION_TABLE ||
 		family->positions == POSITION_TABLE_AFTER_PADDING;
+	const struct
+	{
+		const char *name;
+		int			value;
+	}			sizes[] = {
+		{"hidden_size", config->hidden}, {"intermediate_size", config->units},
+		{"num_attention_heads", config->heads}, {"num_hidden_layers", config->layers},
+		{"vocab_size", config->vocabulary}, {"max_position_embeddings", table ? config->places : 1},
+	};
 
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
+	{
+		if (sizes[i].value == 0)
+			return invalid(config, "\"%s\" is missing or 0", sizes[i].name);
+	}
 	if (!is_size(config->hidden) || !is_size(config->units) ||
 		!is_size(config->heads))
 		return invalid(config, "sizes of %d, %d and %d heads", config->hidden, config->units, config->heads);

@@ -306,6 +306,7 @@ static const TransformerFamily families[] = {
 	 .positions = POSITION_TABLE_AFTER_PADDING,
 	 .relative = true,
 	 .padding = 1,
+	 .padding_fixed = true,
 	 .activation = ACTIVATION_GELU,
 	 .names = mpnet_names},
 	/* Lan et al. 2019, arXiv 1909.11942 */

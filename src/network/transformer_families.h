@@ -43,6 +43,7 @@ struct TransformerFamily
 	double		theta;
 	double		local_theta;
 	int			padding;
+	bool		padding_fixed;	/* whatever config.json says */
 	Activation	activation;
 	const TensorName *const *names;	/* lists, NULL at the end */
 };

@@ -209,6 +209,9 @@ extern const char *tokenizer_model_name(const Tokenizer *tokenizer);
 /* The truncation written in the file itself: 0 if there is none. */
 extern uint32_t tokenizer_max_length(const Tokenizer *tokenizer);
 
+/* Does that cut at the beginning? */
+extern bool tokenizer_cuts_left(const Tokenizer *tokenizer);
+
 /* How many tokens are added around every text. */
 extern uint32_t tokenizer_added_count(const Tokenizer *tokenizer);
 

@@ -415,6 +415,12 @@ tokenizer_max_length(const Tokenizer *tokenizer)
 	return tokenizer->header->truncation;
 }
 
+bool
+tokenizer_cuts_left(const Tokenizer *tokenizer)
+{
+	return (tokenizer->header->flags & IMAGE_LEFT) != 0;
+}
+
 uint32_t
 tokenizer_added_count(const Tokenizer *tokenizer)
 {

@@ -77,7 +77,7 @@ def compare(name, model, lengths, with_types=False, sets=('',)):
     vocabulary = model.config.vocab_size
     texts = [[chance.randrange(3, vocabulary) for _ in range(n)] for n in lengths]
     # a padding token in the middle of a text counts as any other, and not in positions
-    padding = model.config.pad_token_id
+    padding = 1 if model.config.model_type == 'mpnet' else model.config.pad_token_id
     if model.config.model_type in ('roberta', 'mpnet', 'xlm-roberta', 'camembert') and padding is not None:
         texts[-1][len(texts[-1]) // 2] = padding
     types = None
@@ -138,6 +138,7 @@ cases = [
     ('xlm-roberta', [600, 5, 90], False, ('',)),
     ('camembert', SHORT, False, ('',)),
     ('mpnet', SHORT + [300, 690], False, SETS),
+    ('mpnet of another padding', SHORT, False, ('',)),
     ('albert', SHORT, True, ('',)),
     ('albert of groups', SHORT, False, ('',)),
     ('electra', SHORT, True, ('',)),

@@ -79,6 +79,56 @@ SELECT computed FROM embed_call_statistics() \gset
 SELECT count(*) FROM (SELECT id FROM tiny_texts ORDER BY embed('tiny', 'cat dog') <=> '[1,2,3,4,5,6,7,8]', id) AS s;
 SELECT computed - :computed AS encoded FROM embed_call_statistics();
 
+-- ---------- what else a folder may say of its tokenizer ----------
+-- an option of the class of tokenizers counts more than tokenizer.json, as
+-- transformers has it; a class that is none of BERT's changes nothing
+CREATE FUNCTION tiny_json(normalizer text, truncation text DEFAULT 'null') RETURNS bytea LANGUAGE sql IMMUTABLE AS $$SELECT convert_to(format(
+	'{"version": "1.0", "added_tokens": [], "truncation": %s, "normalizer": {"type": "BertNormalizer", %s}, "pre_tokenizer": {"type": "BertPreTokenizer"},
+	"post_processor": {"type": "BertProcessing", "cls": ["[CLS]", 2], "sep": ["[SEP]", 3]},
+	"model": {"type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##", "max_input_chars_per_word": 100,
+		"vocab": {"[PAD]": 0, "[UNK]": 1, "[CLS]": 2, "[SEP]": 3, "cat": 4, "dog": 5, "##s": 6, ".": 7, "\u4e2d": 8}}}', truncation, normalizer), 'UTF8')$$;
+CREATE TABLE tiny_said (number serial, about text, tokenizer bytea, config text);
+INSERT INTO tiny_said (about, tokenizer, config)
+	SELECT about, tiny_json(coalesce(normalizer, '"clean_text": true, "handle_chinese_chars": true, "strip_accents": null, "lowercase": true'), coalesce(truncation, 'null')), config
+	FROM (VALUES ('nothing said', NULL, NULL, '{}'), ('cased', NULL, NULL, '{"do_lower_case": false}'),
+	('cased, named', NULL, NULL, '{"do_lower_case": false, "tokenizer_class": "BertTokenizer"}'),
+	('another class', NULL, NULL, '{"do_lower_case": false, "tokenizer_class": "PreTrainedTokenizerFast"}'),
+	('uncased', '"clean_text": true, "handle_chinese_chars": true, "strip_accents": null, "lowercase": false', NULL, '{"do_lower_case": true}'),
+	('the class is', '"clean_text": true, "handle_chinese_chars": false, "strip_accents": false, "lowercase": false', NULL, '{"tokenizer_class": "DistilBertTokenizerFast"}'),
+	('accents', NULL, NULL, '{"strip_accents": false}'), ('chinese', NULL, NULL, '{"tokenize_chinese_chars": false}'),
+	('left', NULL, NULL, '{"truncation_side": "left"}'),
+	('left of tokenizer.json', NULL, '{"direction": "Left", "max_length": 5, "strategy": "LongestFirst", "stride": 0}', '{}'),
+	('right all the same', NULL, '{"direction": "Left", "max_length": 5, "strategy": "LongestFirst", "stride": 0}', '{"truncation_side": "right"}'))
+	AS v(about, normalizer, truncation, config);
+CREATE FUNCTION tiny_tokens(said integer, input text) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM import_model('tiny_class', replace => to_regclass('tiny_class') IS NOT NULL, files => format(
+		'SELECT name, data FROM tiny_folder WHERE name <> ''vocab.txt'' UNION ALL SELECT ''tokenizer.json'', tokenizer FROM tiny_said WHERE number = %s
+		UNION ALL SELECT ''tokenizer_config.json'', convert_to(config, ''UTF8'') FROM tiny_said WHERE number = %s', said, said));
+	RETURN (SELECT string_agg(token, ' ' ORDER BY position) FROM model_tokens('tiny_class', input));
+END $$;
+SET client_min_messages = warning;
+SELECT about, tiny_tokens(number, 'CAT dögs a中') AS tokens, tiny_tokens(number, repeat('dog ', 15) || 'cat') AS cut FROM tiny_said ORDER BY number;
+SELECT tiny_tokens(9, '');
+SELECT embed('tiny_class', repeat('dog ', 15) || 'cat') = embed('tiny_class', repeat('dog ', 9) || 'cat') AS cut_left;
+-- the static twin reads as its teacher does
+SELECT tiny_tokens(2, '');
+SELECT distill_model('tiny_twin', 'tiny_class', dims => NULL);
+SELECT embed('tiny_twin', 'Cat') IS NULL AS cased, embed('tiny_twin', 'cat') IS NOT NULL AS known;
+-- what is listed there and not in tokenizer.json; an unknown side
+INSERT INTO tiny_said (about, tokenizer, config) SELECT about, tokenizer, unnest(ARRAY['{"added_tokens_decoder": {"4": {"content": "cat"}, "9": {"content": "<new>"}}}', '{"truncation_side": "both"}']) FROM tiny_said WHERE number = 1;
+SELECT tiny_tokens(12, '');
+SELECT tiny_tokens(13, '');
+RESET client_min_messages;
+-- an adapter would change the weights
+SELECT import_model('tiny_bad', files => $$TABLE tiny_folder UNION ALL SELECT 'adapter_config.json', '{"peft_type": "LORA"}'$$);
+-- what every configuration may have, and older versions wrote
+SELECT import_model('tiny_class', replace => true, files => $$SELECT name, CASE name WHEN 'config.json' THEN convert_to(rtrim(convert_from(data, 'UTF8'), '}') ||
+	', "tokenizer_class": "BertTokenizer", "_num_labels": 2, "do_sample": false, "max_length": 20, "task_specific_params": {"a": {"max_length": 3}}}', 'UTF8') ELSE data END FROM tiny_folder$$);
+SELECT embed('tiny_class', 'cat') = embed('tiny', 'cat') AS same;
+SELECT import_model('tiny_bad', files => $$SELECT name, CASE name WHEN 'config.json' THEN convert_to(replace(convert_from(data, 'UTF8'), '"num_attention_heads": 2,', ''), 'UTF8') ELSE data END FROM tiny_folder$$);
+DROP TABLE tiny_class, tiny_twin, tiny_said;
+
 -- ---------- tokens and words ----------
 SELECT layer, position, token, tiny_near(embedding, expected)
 	FROM (VALUES (0, 1, '{0.71989,-0.28552,0.93566}'::real[]), (0, 2, '{0.48284,-0.5784,0.51637}'), (0, 3, '{0.9266,0.092,1.15079}'),
@@ -262,6 +312,17 @@ SELECT array_agg(position ORDER BY position) AS positions, bool_and(score = rera
 	array_agg(score ORDER BY place) = array_agg(score ORDER BY score DESC) AS best_first
 	FROM (SELECT ARRAY['dogs', NULL, 'cat', '', repeat('cat dog ', 50)] AS inputs) AS i, ROWS FROM (rerank('tiny_pairs', 'cat', inputs)) WITH ORDINALITY AS r(position, score, place);
 SELECT * FROM rerank('tiny_pairs', 'cat', '{}');
+-- a default prompt stands before the first of two texts, as CrossEncoder has it
+SELECT import_model('tiny_unasked', files => $$TABLE tiny_plain UNION ALL SELECT 'config_sentence_transformers.json', '{"prompts": {"query": "dog. ", "none": ""}, "default_prompt_name": "query"}'$$);
+SELECT import_model('tiny_prompted', files => $$SELECT * FROM model_files('tiny_unasked')
+	UNION ALL SELECT 'modules.json', '[{"idx": 0, "name": "0", "path": "", "type": "sentence_transformers.base.modules.transformer.Transformer"}]'
+	UNION ALL SELECT 'sentence_bert_config.json', '{"transformer_task": "sequence-classification"}'$$);
+SELECT rerank_score('tiny_prompted', 'cat', 'dogs') = rerank_score('tiny_pairs', 'dog. cat', 'dogs') AS prompted,
+	(SELECT score FROM rerank('tiny_prompted', 'cat', '{dogs}')) = rerank_score('tiny_pairs', 'dog. cat', 'dogs') AS ranked;
+-- it does not look at that file where there is no modules.json
+SELECT rerank_score('tiny_unasked', 'cat', 'dogs') = rerank_score('tiny_pairs', 'cat', 'dogs') AS unasked,
+	embed('tiny_unasked', 'cat') = embed('tiny_unasked', 'cat', prompt => 'none') AS vectors_too;
+DROP TABLE tiny_prompted, tiny_unasked;
 -- too long: the longer text gives first; both are too long: each has half
 SELECT rerank_score('tiny_pairs', 'cat', repeat('dog ', 40)) = rerank_score('tiny_pairs', 'cat', repeat('dog ', 12)) AS second_cut,
 	rerank_score('tiny_pairs', repeat('dog ', 40), 'cat') = rerank_score('tiny_pairs', repeat('dog ', 12), 'cat') AS first_cut,

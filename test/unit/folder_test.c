@@ -108,9 +108,9 @@ expect_bad(const char *what, FormatStatus status, const char *file,
 }
 
 static const char *const chain =
-"[{\"idx\":0,\"name\":\"0\",\"path\":\"\",\"type\":\"sentence_transformers.models.Transformer\"},"
+"[{\"idx\":0,\"name\":\"0\",\"path\":\"./\",\"type\":\"sentence_transformers.models.Transformer\"},"
 "{\"idx\":1,\"name\":\"1\",\"path\":\"1_Pooling\",\"type\":\"sentence_transformers.models.Pooling\"},"
-"{\"idx\":2,\"name\":\"2\",\"path\":\"2_Dense\",\"type\":\"sentence_transformers.models.Dense\"},"
+"{\"idx\":2,\"name\":\"2\",\"path\":\"./2_Dense/\",\"type\":\"sentence_transformers.models.Dense\"},"
 "{\"idx\":3,\"name\":\"3\",\"path\":\"3_Normalize\",\"type\":\"sentence_transformers.models.Normalize\"}]";
 
 #define MODULE(path, type) "{\"idx\":0,\"name\":\"0\",\"path\":\"" path "\",\"type\":\"" type "\"}"
@@ -125,7 +125,7 @@ build_transformer(void)
 	clear();
 	add("config.json", "{\"model_type\":\"bert\",\"hidden_size\":4,\"max_position_embeddings\":512}");
 	add("tokenizer.json", "{}");
-	add("tokenizer_config.json", "{\"model_max_length\":1000000000000000019884624838656}");
+	add("tokenizer_config.json", "{\"model_max_length\":1000000000000000019884624838656,\"truncation_side\":\"left\"}");
 	add("modules.json", chain);
 	add("sentence_bert_config.json", "{\"max_seq_length\":256,\"do_lower_case\":true}");
 	add("config_sentence_transformers.json",
@@ -152,6 +152,8 @@ test_transformer(void)
 	CHECK(strcmp(folder.model_type, "bert") == 0 && json_int64(json_get(folder.config, "hidden_size"), &hidden) &&
 		  hidden == 4, "configuration");
 	CHECK(folder.max_tokens == 256 && folder.lower_case, "%d tokens", (int) folder.max_tokens);
+	CHECK(strcmp(folder.truncation_side, "left") == 0 && json_get(folder.tokenizer_config, "model_max_length") != NULL,
+		  "tokenizer_config.json");
 	CHECK(folder.prompt_count == 2 && strcmp(folder.prompts[0].name, "query") == 0 &&
 		  strcmp(folder.prompts[0].text, "query: ") == 0 && folder.prompts[1].length == 0 &&
 		  strcmp(folder.default_prompt, "query") == 0 && strcmp(folder.similarity, "cosine") == 0,
@@ -270,6 +272,8 @@ test_bad_transformer(void)
 					FORMAT_UNSUPPORTED, "sentence_embedding");
 	expect_bad_file("sentence_bert_config.json", "{\"max_seq_length\":0}", FORMAT_MALFORMED, "whole number");
 	expect_bad_file("sentence_bert_config.json", "{\"query_length\":7}", FORMAT_UNSUPPORTED, "query_length");
+	expect_bad_file("tokenizer_config.json", "{\"truncation_side\":\"both\"}", FORMAT_UNSUPPORTED, "both");
+	expect_bad_file("adapter_config.json", "{}", FORMAT_UNSUPPORTED, "import_adapter");
 	expect_bad_file("config_sentence_transformers.json", "{\"default_prompt_name\":\"query\"}",
 					FORMAT_MALFORMED, "none of the prompts");
 	expect_bad_file("config_sentence_transformers.json", "{\"prompts\":{\"a\":7}}", FORMAT_MALFORMED,

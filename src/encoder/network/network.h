@@ -95,6 +95,22 @@ extern void network_folder_compile(const NetworkFolder *network,
 								   TokenizerImage *image);
 
 /*
+ * Is a text that is too long cut at its beginning?  tokenizer_config.json
+ * says it, or else the truncation of tokenizer.json.
+ */
+extern bool network_folder_cuts_left(const NetworkFolder *network,
+									 const Tokenizer *tokenizer);
+
+/*
+ * The text of tokenizer.json as tokenizer_config.json beside it has it read
+ * (tokenizer_config.c), palloc'd; and what that lists is checked.
+ */
+extern char *network_tokenizer_text(const NetworkFolder *network,
+									size_t *length);
+extern void network_check_added(const NetworkFolder *network,
+								const Tokenizer *tokenizer);
+
+/*
  * A tokenizer.json of what the folder's tokenizer, which is compiled, is: its
  * own, or one that says what vocab.txt says; NULL of GGUF.  palloc'd.
  */
@@ -232,8 +248,16 @@ typedef struct NetworkLimits
 {
 	int32		max_tokens;		/* that the model reads, special tokens with
 								 * them; 0: no limit */
-	int32		special_tokens; /* that it adds to a text: 0 or 1 */
+	int16		special_tokens; /* that it adds to a text: 0 or 1 */
+	int16		cuts_left;		/* a long text loses its beginning: 0 or 1 */
 } NetworkLimits;
+
+/* How a text is cut to max_tokens. */
+static inline TokenizerLimit
+network_limit(const NetworkLimits *limits)
+{
+	return limits->cuts_left ? TOKENIZER_LIMIT_LEFT : TOKENIZER_LIMIT_RIGHT;
+}
 
 extern void network_build_tokenizer(ImageBuilder *builder,
 									const TokenizerImage *image,

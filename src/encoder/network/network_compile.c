@@ -3,7 +3,8 @@
  * network_compile.c
  *	  The tokenizer of a folder, in its compiled form.
  *
- * tokenizer.json says everything, and so do the settings of a GGUF file.
+ * tokenizer.json says everything, but for what tokenizer_config.c adds, and
+ * so do the settings of a GGUF file.
  * vocab.txt alone is BERT's WordPiece, whose options are in
  * tokenizer_config.json, if that is there.
  *
@@ -118,7 +119,7 @@ compile_json(Compiling *compiling, int file)
 {
 	const NetworkFolder *network = compiling->network;
 	size_t		length;
-	char	   *text = network_folder_text(network, file, &length);
+	char	   *text = network_tokenizer_text(network, &length);
 
 	if (tokenizer_compile(&compiling->arena, text, length, &compiling->options,
 						  compiling->image, &compiling->fault) != FORMAT_OK)
@@ -186,6 +187,7 @@ network_folder_compile(const NetworkFolder *network, TokenizerImage *image)
 	MemoryContextDelete(context);
 	if (!tokenizer_open(&tokenizer, image->bytes, image->size))
 		elog(ERROR, "compiled tokenizer cannot be opened");
+	network_check_added(network, &tokenizer);
 }
 
 static char *
@@ -222,6 +224,6 @@ network_folder_tokenizer_json(const NetworkFolder *network,
 	if (folder->kind == FOLDER_GGUF)
 		return NULL;
 	if (folder->tokenizer >= 0)
-		return network_folder_text(network, folder->tokenizer, length);
+		return network_tokenizer_text(network, length);
 	return json_of_vocabulary(network, tokenizer, length);
 }

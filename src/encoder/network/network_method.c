@@ -185,6 +185,7 @@ build_tokenizer(ImageBuilder *builder, ModelReader *reader)
 	limits.max_tokens = tokenizer_limit(network, &tokenizer,
 										model_option_int(description, "max_tokens"));
 	limits.special_tokens = 1;
+	limits.cuts_left = network_folder_cuts_left(network, &tokenizer);
 	network_build_tokenizer(builder, &image, &limits);
 }
 

@@ -192,10 +192,8 @@ model_tokens(PG_FUNCTION_ARGS)
 	encoding.offsets = TOKENIZER_CHARACTERS;
 	if (tokenizer->limits->max_tokens > 0)
 	{
-		encoding.limit = TOKENIZER_LIMIT_RIGHT;
+		encoding.limit = network_limit(tokenizer->limits);
 		encoding.max_tokens = tokenizer->limits->max_tokens;
-		if (tokenizer_max_length(&tokenizer->tokenizer) == encoding.max_tokens)
-			encoding.limit = TOKENIZER_LIMIT_OWN;
 	}
 	else
 		encoding.limit = TOKENIZER_LIMIT_NONE;

@@ -135,13 +135,9 @@ read_tokens(StaticState *state, const EncoderRequest *request,
 
 	if (settings->characters > 0)
 		length = bytes_of_characters(utf8, length, settings->characters);
-	encoding.limit = limits->max_tokens > 0 ? TOKENIZER_LIMIT_RIGHT
+	encoding.limit = limits->max_tokens > 0 ? network_limit(limits)
 											: TOKENIZER_LIMIT_NONE;
 	encoding.max_tokens = limits->max_tokens;
-	if ((uint32) limits->max_tokens ==
-			tokenizer_max_length(&state->tokenizer->tokenizer) &&
-		settings->characters == 0 && limits->max_tokens > 0)
-		encoding.limit = TOKENIZER_LIMIT_OWN;
 	network_encode(state->tokenizer, utf8, length, &encoding, tokens);
 }
 

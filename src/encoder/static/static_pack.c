@@ -159,6 +159,7 @@ set_limits(const NetworkFolder *network, const Tokenizer *tokenizer,
 		length = Max(length, Min((int64) tokenizer_max_length(tokenizer),
 								 NETWORK_MOST_TOKENS));
 		model->limits.max_tokens = given > 0 ? (int32) given : (int32) length;
+		model->limits.cuts_left = tokenizer_cuts_left(tokenizer);
 		return;
 	}
 	model->settings.unknown = (int32) tokenizer_special(tokenizer,

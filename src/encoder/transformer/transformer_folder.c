@@ -233,6 +233,7 @@ set_limits(const NetworkFolder *network, int64 given, TransformerModel *model)
 		length = most;
 	model->limits.max_tokens = (int32) Min(length, NETWORK_MOST_TOKENS);
 	model->limits.special_tokens = 1;
+	model->limits.cuts_left = network_folder_cuts_left(network, &tokenizer);
 	if ((uint32) model->limits.max_tokens <= tokenizer_added_count(&tokenizer))
 		network_folder_refuse(network, FORMAT_UNSUPPORTED,
 							  psprintf("With at most %d tokens, %u of them added by the tokenizer, nothing of a text is read.",

@@ -173,16 +173,16 @@ typedef struct TokenIds
 	int			count;
 } TokenIds;
 
-/* All tokens of a text, none added. */
+/* All tokens of a text behind a prompt, none added. */
 static TokenIds
-read_part(TransformerState *state, const text *input)
+read_part(TransformerState *state, const char *prompt, const text *input)
 {
 	TokenizerEncoding encoding = {0};
 	TokenizerTokens tokens;
 	TokenIds	part;
 	int			length = VARSIZE_ANY_EXHDR(input);
-	const char *utf8 = network_text(state->tokenizer, VARDATA_ANY(input),
-									&length);
+	const char *utf8 = network_prompted_text(state->tokenizer, prompt,
+											 VARDATA_ANY(input), &length);
 
 	encoding.limit = TOKENIZER_LIMIT_NONE;
 	network_encode(state->tokenizer, utf8, length, &encoding, &tokens);
@@ -192,6 +192,15 @@ read_part(TransformerState *state, const text *input)
 	for (uint32 i = 0; i < tokens.count; i++)
 		part.ids[i] = (int32) tokens.tokens[i].id;
 	return part;
+}
+
+/* The folder's default prompt comes before the first of two texts. */
+static TokenIds
+read_query(TransformerState *state, const text *query)
+{
+	return read_part(state, network_prompt(&state->prompts,
+										   state->tokenizer->model, NULL),
+					 query);
 }
 
 /*
@@ -231,6 +240,8 @@ static void
 gather_pair(TransformerState *state, TransformerGathered *gathered,
 			const TokenIds *query, const TokenIds *input)
 {
+	const NetworkLimits *limits = state->tokenizer->limits;
+	const int	full[3] = {1, query->count, input->count};
 	int			counts[3] = {1, query->count, input->count};
 	const int32 *ids[3] = {NULL, query->ids, input->ids};
 	int			added = state->pair_count - 2;
@@ -238,7 +249,7 @@ gather_pair(TransformerState *state, TransformerGathered *gathered,
 	uint8	   *types;
 	int32	   *to;
 
-	limit_parts(Max(state->tokenizer->limits->max_tokens - added, 0),
+	limit_parts(Max(limits->max_tokens - added, 0),
 				&counts[1], &counts[2]);
 	to = transformer_gather(gathered, added + counts[1] + counts[2]);
 	types = transformer_work(WORK_TYPES, gathered->tokens);
@@ -250,7 +261,9 @@ gather_pair(TransformerState *state, TransformerGathered *gathered,
 		if (piece->part == 0)
 			*to = piece->id;
 		else
-			memcpy(to, ids[piece->part], sizeof(int32) * count);
+			memcpy(to, ids[piece->part] +
+				   (limits->cuts_left ? full[piece->part] - count : 0),
+				   sizeof(int32) * count);
 		memset(types + at, piece->type, count);
 		to += count;
 		at += count;
@@ -272,8 +285,8 @@ rerank_score(PG_FUNCTION_ARGS)
 	if (call_site_lookup(fcinfo, &result))
 		return result;
 	state = open_pairs(fcinfo->flinfo, model);
-	query = read_part(state, PG_GETARG_TEXT_PP(1));
-	input = read_part(state, PG_GETARG_TEXT_PP(2));
+	query = read_query(state, PG_GETARG_TEXT_PP(1));
+	input = read_part(state, "", PG_GETARG_TEXT_PP(2));
 	gather_pair(state, &gathered, &query, &input);
 	score_gathered(state, &gathered, true,
 				   (ScoreKind) state->settings->score, &score);
@@ -313,7 +326,7 @@ rank_inputs(TransformerState *state, const TokenIds *query, int count,
 		CHECK_FOR_INTERRUPTS();
 		if (!nulls[i])
 		{
-			TokenIds	input = read_part(state, DatumGetTextPP(values[i]));
+			TokenIds	input = read_part(state, "", DatumGetTextPP(values[i]));
 
 			gather_pair(state, &gathered, query, &input);
 			ranked[found++].position = i + 1;
@@ -338,7 +351,7 @@ rerank(PG_FUNCTION_ARGS)
 {
 	Model	   *model = model_open(fcinfo->flinfo, PG_GETARG_OID(0), NULL);
 	TransformerState *state = open_pairs(fcinfo->flinfo, model);
-	TokenIds	query = read_part(state, PG_GETARG_TEXT_PP(1));
+	TokenIds	query = read_query(state, PG_GETARG_TEXT_PP(1));
 	struct ReturnSetInfo *set = set_result_begin(fcinfo);
 	RankedInput *ranked;
 	Datum	   *values;

@@ -152,7 +152,7 @@ transformer_read_text(TransformerState *state, const char *prompt,
 
 	encoding.special_tokens = true;
 	encoding.offsets = offsets;
-	encoding.limit = TOKENIZER_LIMIT_RIGHT;
+	encoding.limit = network_limit(limits);
 	encoding.max_tokens = limits->max_tokens;
 	network_encode(tokenizer, utf8, length, &encoding, tokens);
 	return utf8;

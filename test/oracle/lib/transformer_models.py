@@ -42,6 +42,7 @@ def models(vocabulary=99):
             bert, type_vocab_size=1, max_position_embeddings=800))),
         'camembert': lambda: t.CamembertModel(t.CamembertConfig(**dict(bert, type_vocab_size=1, pad_token_id=5))),
         'mpnet': lambda: t.MPNetModel(t.MPNetConfig(**dict(bert, max_position_embeddings=700))),
+        'mpnet of another padding': lambda: t.MPNetModel(t.MPNetConfig(**dict(bert, pad_token_id=0))),
         'albert': lambda: t.AlbertModel(t.AlbertConfig(**dict(bert, embedding_size=24))),
         'albert of groups': lambda: t.AlbertModel(t.AlbertConfig(**dict(
             bert, embedding_size=48, num_hidden_layers=4, num_hidden_groups=2, inner_group_num=1, hidden_act='gelu'))),

@@ -18,6 +18,12 @@
 
 #define MOST_TRIALS 60			/* of one step's length */
 
+/* Values are known to this share of them; what is gained may be less. */
+#define ROUNDING 1e-14
+
+/* A gain of less than this share of the value is what doubles make of none. */
+#define LEAST_GAIN 1e-22
+
 typedef struct Search
 {
 	int64_t		n;
@@ -151,7 +157,8 @@ find_length(Search *search, const double *x, double value, double first,
 		add(search->trial, length, search->direction, n);
 		*reached = objective(argument, search->trial, search->trial_gradient);
 		result->evaluations++;
-		if (!(*reached <= value + DOWN * length * slope))
+		if (!(*reached <= value + DOWN * length * slope +
+			  ROUNDING * fabs(value)))
 			high = length;
 		else if (double_dot(search->trial_gradient, search->direction, n) <
 				 FLAT * slope)
@@ -177,11 +184,29 @@ set_up(Search *search, int64_t n, int pairs, double *memory)
 	search->trial_gradient = search->gradient + n;
 }
 
+/* Of the leading variables, in units of the curvatures that were guessed */
+static bool
+leading_are_flat(const Search *search, const double *x, int64_t leading,
+				 double value, double tolerance)
+{
+	double		gain = 0;
+	double		size = 0;
+
+	for (int64_t i = 0; i < leading; i++)
+	{
+		gain += search->gradient[i] * search->gradient[i] *
+			search->inverse[i];
+		size += x[i] * x[i] / search->inverse[i];
+	}
+	return gain <= fmax(tolerance * tolerance * size,
+						LEAST_GAIN * fabs(value));
+}
+
 void
 lbfgs_minimize(int64_t variables, int pairs, double *x,
 			   LbfgsObjective objective, void *argument,
-			   const double *inverse, double tolerance, int most,
-			   void *memory, LbfgsResult *result)
+			   const double *inverse, int64_t leading, double tolerance,
+			   int most, void *memory, LbfgsResult *result)
 {
 	Search		search;
 
@@ -199,7 +224,8 @@ lbfgs_minimize(int64_t variables, int pairs, double *x,
 		double		length;
 		double		reached;
 
-		result->converged = steep <= tolerance * fmax(1, far);
+		result->converged = steep <= tolerance * fmax(1, far) &&
+			leading_are_flat(&search, x, leading, result->value, tolerance);
 		if (result->converged || result->iterations == most)
 			return;
 		set_direction(&search);

@@ -45,12 +45,15 @@ extern size_t lbfgs_bytes(int64_t variables, int pairs);
  *
  * inverse: about what the second derivative by each variable is, inverted,
  * up to a common factor, or NULL: all alike
+ * leading: of so many variables, the first, the gradient is to be short beside
+ * these alone as well, both measured by "inverse", so that it does not matter
+ * how small they are; 0: none
  * memory: lbfgs_bytes bytes, aligned as doubles
  */
 extern void lbfgs_minimize(int64_t variables, int pairs, double *x,
 						   LbfgsObjective objective, void *argument,
-						   const double *inverse, double tolerance, int most,
-						   void *memory,
+						   const double *inverse, int64_t leading,
+						   double tolerance, int most, void *memory,
 						   LbfgsResult *result);
 
 #endif							/* MATH_LBFGS_H */

@@ -12,6 +12,7 @@
 #include "encoder/classifier/trained_classifier.h"
 #include "encoder/vocabulary/heavy_terms.h"
 #include "miscadmin.h"
+#include "server/arguments.h"
 #include "server/set_result.h"
 #include "train/trainer.h"
 #include "utils/builtins.h"
@@ -118,11 +119,16 @@ require_kind(const OpenLabels *labels, bool multi)
 static void
 judge(FunctionCallInfo fcinfo, Judgement *judgement)
 {
-	OpenLabels *labels = open_classifier(fcinfo);
+	static const char *const argument_names[] = {"model", "examples"};
+	OpenLabels *labels;
 	Examples   *examples;
-	double	   *probabilities = palloc(sizeof(double) * labels->count);
+	double	   *probabilities;
 	Example		example;
 
+	arguments_require(fcinfo, arguments_but(lengthof(argument_names), 0),
+					  argument_names);
+	labels = open_classifier(fcinfo);
+	probabilities = palloc(sizeof(double) * labels->count);
 	judgement->labels = labels;
 	judgement->examples = judgement->exact = 0;
 	judgement->right = palloc0(sizeof(int64) * labels->count * 3);

@@ -508,7 +508,7 @@ minimize(Tuning *tuning)
 								MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	variables[tuning->layers] = 1;
 	lbfgs_minimize(count, LBFGS_LEAST_PAIRS, variables, objective, tuning,
-				   NULL, TOLERANCE, MOST_ITERATIONS,
+				   NULL, 0, TOLERANCE, MOST_ITERATIONS,
 				   palloc_extended(lbfgs_bytes(count, LBFGS_LEAST_PAIRS),
 								   MCXT_ALLOC_HUGE),
 				   &result);

@@ -94,6 +94,12 @@ DEALLOCATE class_ask;
 CREATE VIEW class_judged AS SELECT x, CASE WHEN x = '[3,5]' THEN 0 ELSE y END AS y FROM class_points;
 SELECT label, round(precision::numeric, 4) AS precision, round(recall::numeric, 4) AS recall, round(f1::numeric, 4) AS f1, support
 FROM evaluate_classifier('class_one', 'SELECT x, y FROM class_judged');
+-- labels that nobody has or gives are no part of the mean; those that the model
+-- has not are
+SELECT label, round(precision::numeric, 4) AS precision, round(recall::numeric, 4) AS recall, round(f1::numeric, 4) AS f1, support
+FROM evaluate_classifier('class_one', 'SELECT x, y FROM class_points WHERE y = 1');
+SELECT label, round(precision::numeric, 4) AS precision, round(recall::numeric, 4) AS recall, round(f1::numeric, 4) AS f1, support
+FROM evaluate_classifier('class_one', 'SELECT x, y FROM class_points UNION ALL SELECT ''[6,6]'', 7 UNION ALL SELECT ''[0,0]'', 7');
 SELECT * FROM classifier_confusion('class_one', 'SELECT x, y FROM class_judged UNION ALL SELECT ''[0,0]'', 7');
 
 -- held out in turn: each is judged by what the others say

@@ -140,6 +140,7 @@ SELECT classify('class_one', 'text');
 SELECT classify('class_w2v', 'text');
 SELECT classifier_terms('class_one', '1');
 SELECT classifier_terms('class_moods', 'neutral');
+SELECT classifier_terms('class_moods', 'good', -1);
 SELECT classifier_terms('class_embed', 'good');
 SELECT evaluate_classifier('class_one', 'SELECT x, y FROM class_points WHERE false');
 SELECT evaluate_classifier('class_one', NULL);

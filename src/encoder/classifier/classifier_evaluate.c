@@ -369,6 +369,10 @@ classifier_terms(PG_FUNCTION_ARGS)
 	HeavyTerm  *terms;
 	int			count;
 
+	if (most < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("count must not be negative")));
 	if (label == labels->count)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),

@@ -427,7 +427,7 @@ train_classifier(PG_FUNCTION_ARGS)
 		ereport(WARNING,
 				(errmsg("classifier \"%s\" did not converge in %d passes over the examples",
 						training->model, fit->passes),
-				 errdetail("Its weights are not the best ones."),
+				 errdetail("Its weights may not be the best ones."),
 				 errhint("Multiply the vectors, so that their elements are about one, or lower c.")));
 	define_kind(fit, &definition);
 	model_definition_losses(&definition, fit->loss_count, fit->losses);

@@ -21,6 +21,9 @@
 /* Values are known to this share of them; what is gained may be less. */
 #define ROUNDING 1e-14
 
+/* So many steps that gain no more than rounding are the last ones. */
+#define MOST_IDLE 20
+
 /* A gain of less than this share of the value is what doubles make of none. */
 #define LEAST_GAIN 1e-22
 
@@ -209,6 +212,7 @@ lbfgs_minimize(int64_t variables, int pairs, double *x,
 			   int most, void *memory, LbfgsResult *result)
 {
 	Search		search;
+	int			idle = 0;
 
 	memset(result, 0, sizeof(*result));
 	set_up(&search, variables, pairs, memory);
@@ -222,7 +226,7 @@ lbfgs_minimize(int64_t variables, int pairs, double *x,
 		double		far = sqrt(double_dot(x, x, variables));
 		double	   *swap;
 		double		length;
-		double		reached;
+		double		reached = result->value;
 
 		result->converged = steep <= tolerance * fmax(1, far) &&
 			leading_are_flat(&search, x, leading, result->value, tolerance);
@@ -233,6 +237,9 @@ lbfgs_minimize(int64_t variables, int pairs, double *x,
 							 search.pairs == 0 && inverse == NULL ?
 							 fmin(1, 1 / steep) : 1,
 							 objective, argument, result, &reached);
+		idle = reached < result->value - ROUNDING * fabs(result->value) ? 0 :
+			idle + 1;
+		result->exhausted = length == 0 || idle == MOST_IDLE;
 		if (length == 0)
 			return;
 		keep_pair(&search, length);
@@ -242,5 +249,7 @@ lbfgs_minimize(int64_t variables, int pairs, double *x,
 		swap = search.gradient;
 		search.gradient = search.trial_gradient;
 		search.trial_gradient = swap;
+		if (result->exhausted)
+			return;
 	}
 }

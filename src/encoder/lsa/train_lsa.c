@@ -101,7 +101,7 @@ choice_argument(FunctionCallInfo fcinfo, int argument, const char *kind)
 	return option_choose(lsa_options, argument_names[argument], kind, value);
 }
 
-/* log_entropy is both weights of a term: those of tfidf are not passed over. */
+/* It is both weights of a term: those of tfidf are not passed over. */
 static void
 check_log_entropy(const LsaWeighting *weighting)
 {

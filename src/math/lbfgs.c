@@ -223,7 +223,8 @@ lbfgs_minimize(int64_t variables, int pairs, double *x,
 	{
 		double		steep = sqrt(double_dot(search.gradient, search.gradient,
 										   variables));
-		double		far = sqrt(double_dot(x, x, variables));
+		int64_t		measured = leading > 0 ? leading : variables;
+		double		far = sqrt(double_dot(x, x, measured));
 		double	   *swap;
 		double		length;
 		double		reached = result->value;

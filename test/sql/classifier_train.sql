@@ -45,6 +45,14 @@ SELECT max(abs(w.weights[i] / 1e-6 / m.w - 1)) < 1e-3 AS as_expected
 FROM class_tiny w, (SELECT i, 9 / 4.0 * (avg((x::real[])[i]) FILTER (WHERE y = 1) - avg((x::real[])[i]) FILTER (WHERE y = 0)) AS w
 	FROM class_points, generate_series(1, 2) i GROUP BY i) m WHERE w.label = '1';
 
+-- however far from zero, which the bias takes up; and a c beyond what doubles
+-- tell, which ends without a warning
+CREATE TABLE class_waves AS SELECT ARRAY[sin(n * 1.7), sin(n * 2.9)]::real[]::vector AS x, (sin(n * 1.7) + sin(n * 2.9) + 0.7 * sin(n * 11.1) > 0)::int AS y FROM generate_series(1, 200) n;
+SELECT train_classifier('class_near', 'SELECT x, y FROM class_waves');
+SELECT train_classifier('class_far', 'SELECT x + ''[1000,-300]'', y FROM class_waves');
+SELECT max(abs(a.weights[i] / b.weights[i] - 1)) < 1e-3 AS same_weights FROM class_near a JOIN class_far b USING (id), generate_series(1, 2) i WHERE a.label = '1';
+SELECT train_classifier('class_near', 'SELECT x, y FROM class_waves', c => 1e12, replace => true);
+
 -- three labels: softmax, and one against the rest; weights by frequency
 CREATE TABLE class_three AS
 SELECT ARRAY[n % 7, (n * 3) % 5, n % 3]::real[]::vector AS x, (ARRAY['red', 'green', 'blue'])[1 + n % 3] AS y FROM generate_series(0, 104) n
@@ -165,4 +173,4 @@ SELECT classify('class_moods', 'great');
 
 DROP VIEW class_judged;
 DROP TABLE class_points, class_one, class_small, class_large, class_odds, class_sparse, class_three, class_softmax, class_rest,
-	class_balanced, class_tiny, class_padded, class_reviews, class_moods, class_counts, class_bm25, class_w2v, class_embed, class_flat;
+	class_balanced, class_tiny, class_padded, class_waves, class_near, class_far, class_reviews, class_moods, class_counts, class_bm25, class_w2v, class_embed, class_flat;

@@ -50,12 +50,12 @@ COMMENT ON FUNCTION classify_labels(regclass, sparsevec, float8) IS 'labels of a
 
 CREATE FUNCTION evaluate_classifier(model regclass, examples text)
 RETURNS TABLE (label text, "precision" float8, recall float8, f1 float8, support bigint)
-AS 'MODULE_PATHNAME', 'evaluate_classifier' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 1000000 ROWS 4;
+AS 'MODULE_PATHNAME', 'evaluate_classifier' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000 ROWS 4;
 COMMENT ON FUNCTION evaluate_classifier(regclass, text) IS 'how well a classifier does on examples: each label, the mean of labels, all examples';
 
 CREATE FUNCTION classifier_confusion(model regclass, examples text)
 RETURNS TABLE (label text, given text, count bigint)
-AS 'MODULE_PATHNAME', 'classifier_confusion' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 1000000 ROWS 4;
+AS 'MODULE_PATHNAME', 'classifier_confusion' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000 ROWS 4;
 COMMENT ON FUNCTION classifier_confusion(regclass, text) IS 'how many examples of each label a classifier gave which label';
 
 CREATE FUNCTION classifier_terms(model regclass, label text, count integer DEFAULT 10)

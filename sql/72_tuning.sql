@@ -25,7 +25,7 @@ COMMENT ON FUNCTION tuning_history(regclass) IS 'how the tuning of a model went:
 
 CREATE FUNCTION mine_negatives(model regclass, pairs text, corpus text, per_pair integer DEFAULT 5, margin float8 DEFAULT 0.05)
 RETURNS TABLE (anchor text, positive text, negative text)
-AS 'MODULE_PATHNAME', 'mine_negatives' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 1000000;
+AS 'MODULE_PATHNAME', 'mine_negatives' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000;
 COMMENT ON FUNCTION mine_negatives(regclass, text, text, integer, float8) IS 'texts of a corpus that are near to an anchor but less near than its positive by a margin: hard negatives for tune_model';
 
 CREATE FUNCTION pairs_from_labels(examples text, per_text integer DEFAULT 1, seed bigint DEFAULT NULL)
@@ -35,7 +35,7 @@ COMMENT ON FUNCTION pairs_from_labels(text, integer, bigint) IS 'pairs of texts 
 
 CREATE FUNCTION pairs_from_structure(passages text)
 RETURNS TABLE (anchor text, positive text)
-AS 'MODULE_PATHNAME', 'pairs_from_structure' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 10000;
+AS 'MODULE_PATHNAME', 'pairs_from_structure' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 10000;
 COMMENT ON FUNCTION pairs_from_structure(text) IS 'pairs of a heading and its passage, and of passages that follow each other in a document, for tune_model';
 
 CREATE FUNCTION export_adapter(model regclass) RETURNS TABLE (name text, data bytea)
@@ -44,5 +44,5 @@ COMMENT ON FUNCTION export_adapter(regclass) IS 'the change of low rank that a t
 
 CREATE FUNCTION import_adapter(model text, base regclass, files text, replace boolean DEFAULT false)
 RETURNS regclass
-AS 'MODULE_PATHNAME', 'import_adapter' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 1000000;
+AS 'MODULE_PATHNAME', 'import_adapter' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000;
 COMMENT ON FUNCTION import_adapter(text, regclass, text, boolean) IS 'make a model of a transformer and a change of low rank in the file form of the package peft';

@@ -18,6 +18,15 @@
 
 #define MOST_TRIALS 60			/* of one step's length */
 
+/* Values are known to this share of them; what is gained may be less. */
+#define ROUNDING 1e-14
+
+/* So many steps that gain no more than rounding are the last ones. */
+#define MOST_IDLE 20
+
+/* A gain of less than this share of the value is what doubles make of none. */
+#define LEAST_GAIN 1e-22
+
 typedef struct Search
 {
 	int64_t		n;
@@ -151,7 +160,8 @@ find_length(Search *search, const double *x, double value, double first,
 		add(search->trial, length, search->direction, n);
 		*reached = objective(argument, search->trial, search->trial_gradient);
 		result->evaluations++;
-		if (!(*reached <= value + DOWN * length * slope))
+		if (!(*reached <= value + DOWN * length * slope +
+			  ROUNDING * fabs(value)))
 			high = length;
 		else if (double_dot(search->trial_gradient, search->direction, n) <
 				 FLAT * slope)
@@ -177,13 +187,32 @@ set_up(Search *search, int64_t n, int pairs, double *memory)
 	search->trial_gradient = search->gradient + n;
 }
 
+/* Of the leading variables, in units of the curvatures that were guessed */
+static bool
+leading_are_flat(const Search *search, const double *x, int64_t leading,
+				 double value, double tolerance)
+{
+	double		gain = 0;
+	double		size = 0;
+
+	for (int64_t i = 0; i < leading; i++)
+	{
+		gain += search->gradient[i] * search->gradient[i] *
+			search->inverse[i];
+		size += x[i] * x[i] / search->inverse[i];
+	}
+	return gain <= fmax(tolerance * tolerance * size,
+						LEAST_GAIN * fabs(value));
+}
+
 void
 lbfgs_minimize(int64_t variables, int pairs, double *x,
 			   LbfgsObjective objective, void *argument,
-			   const double *inverse, double tolerance, int most,
-			   void *memory, LbfgsResult *result)
+			   const double *inverse, int64_t leading, double tolerance,
+			   int most, void *memory, LbfgsResult *result)
 {
 	Search		search;
+	int			idle = 0;
 
 	memset(result, 0, sizeof(*result));
 	set_up(&search, variables, pairs, memory);
@@ -194,12 +223,14 @@ lbfgs_minimize(int64_t variables, int pairs, double *x,
 	{
 		double		steep = sqrt(double_dot(search.gradient, search.gradient,
 										   variables));
-		double		far = sqrt(double_dot(x, x, variables));
+		int64_t		measured = leading > 0 ? leading : variables;
+		double		far = sqrt(double_dot(x, x, measured));
 		double	   *swap;
 		double		length;
-		double		reached;
+		double		reached = result->value;
 
-		result->converged = steep <= tolerance * fmax(1, far);
+		result->converged = steep <= tolerance * fmax(1, far) &&
+			leading_are_flat(&search, x, leading, result->value, tolerance);
 		if (result->converged || result->iterations == most)
 			return;
 		set_direction(&search);
@@ -207,6 +238,9 @@ lbfgs_minimize(int64_t variables, int pairs, double *x,
 							 search.pairs == 0 && inverse == NULL ?
 							 fmin(1, 1 / steep) : 1,
 							 objective, argument, result, &reached);
+		idle = reached < result->value - ROUNDING * fabs(result->value) ? 0 :
+			idle + 1;
+		result->exhausted = length == 0 || idle == MOST_IDLE;
 		if (length == 0)
 			return;
 		keep_pair(&search, length);
@@ -216,5 +250,7 @@ lbfgs_minimize(int64_t variables, int pairs, double *x,
 		swap = search.gradient;
 		search.gradient = search.trial_gradient;
 		search.trial_gradient = swap;
+		if (result->exhausted)
+			return;
 	}
 }

@@ -27,6 +27,7 @@ typedef struct LbfgsResult
 	int			iterations;
 	int			evaluations;
 	bool		converged;		/* the gradient is as short as was asked for */
+	bool		exhausted;		/* it is not, but no step gains anything */
 	double		value;
 } LbfgsResult;
 
@@ -41,16 +42,20 @@ extern size_t lbfgs_bytes(int64_t variables, int pairs);
 
 /*
  * Minimizes from x, which receives the minimum, until the gradient is no
- * longer than tolerance * max(1, |x|), or for "most" iterations.
+ * longer than tolerance * max(1, |x|), |x| of the leading variables, or for
+ * "most" iterations.
  *
  * inverse: about what the second derivative by each variable is, inverted,
  * up to a common factor, or NULL: all alike
+ * leading: of so many variables, the first, the gradient is to be short beside
+ * these alone as well, both measured by "inverse", so that it does not matter
+ * how small they are; 0: |x| is that of all
  * memory: lbfgs_bytes bytes, aligned as doubles
  */
 extern void lbfgs_minimize(int64_t variables, int pairs, double *x,
 						   LbfgsObjective objective, void *argument,
-						   const double *inverse, double tolerance, int most,
-						   void *memory,
+						   const double *inverse, int64_t leading,
+						   double tolerance, int most, void *memory,
 						   LbfgsResult *result);
 
 #endif							/* MATH_LBFGS_H */

@@ -156,6 +156,13 @@ option_read(const OptionDeclaration *declaration, const char *text,
 	return false;
 }
 
+static char *
+whole_range(const OptionDeclaration *declaration)
+{
+	return psprintf("between %.15g and %.15g", declaration->least,
+					declaration->most);
+}
+
 /* "between 1 and 100", or as much of it as says something */
 static char *
 range_text(const OptionDeclaration *declaration)
@@ -163,8 +170,7 @@ range_text(const OptionDeclaration *declaration)
 	if (declaration->most >= (double) PG_INT32_MAX &&
 		declaration->least > -(double) PG_INT32_MAX)
 		return psprintf("at least %.15g", declaration->least);
-	return psprintf("between %.15g and %.15g", declaration->least,
-					declaration->most);
+	return whole_range(declaration);
 }
 
 char *
@@ -208,7 +214,8 @@ option_check_argument(const OptionDeclaration *declarations, const char *name,
 		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("%s must be %s", name, range_text(declaration)),
+			 errmsg("%s must be %s", name, value > declaration->most ?
+					whole_range(declaration) : range_text(declaration)),
 			 errdetail("The value is %.15g.", value)));
 }
 

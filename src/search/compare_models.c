@@ -315,6 +315,8 @@ write_note(const Comparison *comparison, const CompareCandidate *candidate,
 
 	initStringInfo(&note);
 	appendStringInfoString(&note, name_of_measure(comparison));
+	if (comparison->task == COMPARE_SIMILARITY && isnan(outcome->quality))
+		appendStringInfoString(&note, ": none, as all scores or all similarities are equal");
 	if (unknown > 0)
 		appendStringInfo(&note, "; %.0f texts without a known word", unknown);
 	if (comparison->keep && candidate->model != NULL)

@@ -16,13 +16,31 @@
 #include "utils/datum.h"
 #include "utils/lsyscache.h"
 
+/* The blanks that fill a value of type character(n) are no part of it. */
+static int
+true_length(Oid type, char *text, int length)
+{
+	return type == BPCHAROID ? bpchartruelen(text, length) : length;
+}
+
 static void
-convert_bytes(Datum datum, QueryValue *value)
+convert_bytes(Oid type, Datum datum, QueryValue *value)
 {
 	struct varlena *bytes = PG_DETOAST_DATUM_COPY(datum);
 
 	value->text = VARDATA(bytes);
-	value->length = VARSIZE(bytes) - VARHDRSZ;
+	value->length = true_length(type, VARDATA(bytes),
+								VARSIZE(bytes) - VARHDRSZ);
+}
+
+static void
+convert_label(const QueryField *field, Datum datum, QueryValue *value)
+{
+	char	   *text = OidOutputFunctionCall(field->output, datum);
+
+	value->length = true_length(field->type, text, (int) strlen(text));
+	text[value->length] = '\0';
+	value->text = text;
 }
 
 static int64
@@ -81,6 +99,8 @@ convert_texts(const QueryDeclaration *declaration, const QueryField *field,
 							query_column_place(declaration, field),
 							declaration->subject)));
 		value->texts[i] = TextDatumGetCString(elements[i]);
+		value->texts[i][true_length(ARR_ELEMTYPE(array), value->texts[i],
+									(int) strlen(value->texts[i]))] = '\0';
 	}
 	value->length = count;
 }
@@ -106,11 +126,10 @@ query_convert(const QueryDeclaration *declaration, const QueryField *field,
 	{
 		case QUERY_TEXT:
 		case QUERY_BYTES:
-			convert_bytes(datum, value);
+			convert_bytes(field->type, datum, value);
 			break;
 		case QUERY_LABEL:
-			value->text = OidOutputFunctionCall(field->output, datum);
-			value->length = strlen(value->text);
+			convert_label(field, datum, value);
 			break;
 		case QUERY_CONFIG:
 		case QUERY_OID:

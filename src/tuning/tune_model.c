@@ -74,7 +74,7 @@ static const OptionDeclaration ranges[] = {
 	OPTION_NUMBER_OF("learning_rate", 1e-12, 1e6, 0),
 	OPTION_NUMBER_OF("warmup", 0, 1, 0.1),
 	OPTION_NUMBER_OF("weight_decay", 0, 1e6, 0.01),
-	OPTION_NUMBER_OF("scale", 1e-6, 1e6, 20),
+	OPTION_NUMBER_OF("scale", 1e-6, 1e6, TUNING_SCALE),
 	OPTION_NUMBER_OF("margin", 0, 1e6, 0),
 	OPTION_INTEGER_OF("rank", 1, 16000, 8),
 	OPTION_NUMBER_OF("rank_alpha", 1e-6, 1e6, 16),
@@ -335,12 +335,66 @@ read_workers(FunctionCallInfo fcinfo, const Tunable *tunable,
 				 errhint("Leave workers out.")));
 }
 
+/* Whether a number was given that is not the default */
+static bool
+differs(FunctionCallInfo fcinfo, int argument, const char *name)
+{
+	return number(fcinfo, argument, name, NAN) !=
+		option_require(ranges, name)->missing;
+}
+
+/* What a training that goes on knows nothing of, if it is given; or NULL */
+static const char *
+unknown_to_training(FunctionCallInfo fcinfo, const TuningOptions *options)
+{
+	static const struct
+	{
+		int			argument;
+		const char *name;
+	}			unset[] = {
+		{ARG_LOSS, "loss"},
+		{ARG_BATCH, "batch"},
+		{ARG_MARGIN, "margin"},
+		{ARG_DISTANCE, "distance"},
+		{ARG_MATRYOSHKA, "matryoshka"},
+		{ARG_PATIENCE, "patience"},
+		{ARG_DROPOUT, "dropout"}
+	}, numbers[] = {
+		{ARG_WARMUP, "warmup"},
+		{ARG_WEIGHT_DECAY, "weight_decay"},
+		{ARG_SCALE, "scale"}
+	};
+
+	for (int i = 0; i < (int) lengthof(unset); i++)
+		if (!PG_ARGISNULL(unset[i].argument))
+			return unset[i].name;
+	for (int i = 0; i < (int) lengthof(numbers); i++)
+		if (differs(fcinfo, numbers[i].argument, numbers[i].name))
+			return numbers[i].name;
+	if (options->optimizer != OPTIMIZER_ADAMW)
+		return "optimizer";
+	if (options->schedule != SCHEDULE_LINEAR)
+		return "schedule";
+	/* none is held out, and that may be said */
+	return options->held_out != 0 &&
+		differs(fcinfo, ARG_HELD_OUT, "held_out") ? "held_out" : NULL;
+}
+
 /* Arguments that mean nothing to a method are not passed over. */
 static void
-check_meaning(FunctionCallInfo fcinfo, const TuningOptions *options)
+check_meaning(FunctionCallInfo fcinfo, const Tunable *tunable,
+			  const TuningOptions *options)
 {
+	bool		has_rank = options->method == TUNING_LOW_RANK ||
+		(options->method == TUNING_LAYER && tunable->mix == NULL);
 	const char *name = NULL;
 
+	if (options->method == TUNING_CONTINUE)
+		name = unknown_to_training(fcinfo, options);
+	if (!has_rank && differs(fcinfo, ARG_RANK, "rank"))
+		name = "rank";
+	if (!has_rank && differs(fcinfo, ARG_RANK_ALPHA, "rank_alpha"))
+		name = "rank_alpha";
 	if (options->targets != NULL && options->method != TUNING_LOW_RANK)
 		name = "targets";
 	if (options->max_length > 0 && !moves_network(options->method))
@@ -534,7 +588,7 @@ tune_model(PG_FUNCTION_ARGS)
 	tunable = model_tunable(base->description);
 	options.method = choose_method(fcinfo, tunable, base->description);
 	options.targets = read_targets(fcinfo);
-	check_meaning(fcinfo, &options);
+	check_meaning(fcinfo, tunable, &options);
 	read_workers(fcinfo, tunable, &options);
 	check_other_name(&options);
 	if (options.method == TUNING_CONTINUE)

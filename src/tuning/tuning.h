@@ -34,6 +34,8 @@ typedef enum TuningMethod
 
 extern const char *const tuning_methods[];	/* ended by NULL */
 
+#define TUNING_SCALE 20.0		/* unless another is given */
+
 typedef struct TuningOptions
 {
 	char	   *model;

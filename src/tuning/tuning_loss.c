@@ -138,6 +138,42 @@ check_examples(const TuningExamples *examples, LossKind kind, int dims)
 
 /* ---------- settings ---------- */
 
+static bool
+has_margin(LossKind kind)
+{
+	return kind == LOSS_TRIPLET || kind == LOSS_CONTRASTIVE ||
+		kind == LOSS_ONLINE_CONTRASTIVE;
+}
+
+static bool
+has_scale(LossKind kind)
+{
+	return kind == LOSS_RANKING || kind == LOSS_RANKING_SYMMETRIC ||
+		kind == LOSS_COSENT || kind == LOSS_ANGLE;
+}
+
+pg_noreturn static void
+report_meaningless(const char *name, LossKind kind)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("%s has no meaning for loss \"%s\"", name,
+					loss_name(kind)),
+			 errhint("Leave it out.")));
+}
+
+static void
+set_numbers(const TuningOptions *options, LossSettings *settings)
+{
+	if (!isnan(options->margin) && !has_margin(settings->kind))
+		report_meaningless("margin", settings->kind);
+	if (options->scale != TUNING_SCALE && !has_scale(settings->kind))
+		report_meaningless("scale", settings->kind);
+	settings->scale = options->scale;
+	if (!isnan(options->margin))
+		settings->margin = options->margin;
+}
+
 static void
 set_distance(const TuningOptions *options, LossSettings *settings)
 {
@@ -146,13 +182,8 @@ set_distance(const TuningOptions *options, LossSettings *settings)
 
 	if (options->distance == NULL)
 		return;
-	if (settings->kind != LOSS_TRIPLET && settings->kind != LOSS_CONTRASTIVE &&
-		settings->kind != LOSS_ONLINE_CONTRASTIVE)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("distance has no meaning for loss \"%s\"",
-						loss_name(settings->kind)),
-				 errhint("Leave it out.")));
+	if (!has_margin(settings->kind))
+		report_meaningless("distance", settings->kind);
 	(void) choice_index("distance", options->distance, distances);
 	settings->distance = loss_distance_of_name(options->distance);
 }
@@ -219,9 +250,7 @@ tuning_loss(const TuningOptions *options, const TuningExamples *examples,
 
 	check_examples(examples, kind, dims);
 	loss->settings = loss_defaults(kind);
-	loss->settings.scale = options->scale;
-	if (!isnan(options->margin))
-		loss->settings.margin = options->margin;
+	set_numbers(options, &loss->settings);
 	loss->dims = dims;
 	set_distance(options, &loss->settings);
 	set_sizes(options, dims, &loss->settings);

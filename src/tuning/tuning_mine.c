@@ -19,6 +19,7 @@
 #include "math/hash.h"
 #include "miscadmin.h"
 #include "network/pooling.h"
+#include "server/arguments.h"
 #include "server/query.h"
 #include "server/set_result.h"
 #include "train/corpus.h"
@@ -33,7 +34,12 @@ enum
 	ARG_PAIRS,
 	ARG_CORPUS,
 	ARG_PER_PAIR,
-	ARG_MARGIN
+	ARG_MARGIN,
+	ARGS
+};
+
+static const char *const argument_names[] = {
+	"model", "pairs", "corpus", "per_pair", "margin"
 };
 
 #define RESULT_COLUMNS 3
@@ -349,6 +355,7 @@ mine_negatives(PG_FUNCTION_ARGS)
 	struct ReturnSetInfo *set = set_result_begin(fcinfo);
 	Mining	   *mining = palloc0(sizeof(Mining));
 
+	arguments_require(fcinfo, arguments_but(ARGS, 0), argument_names);
 	distance_init();
 	mining->per_pair = PG_GETARG_INT32(ARG_PER_PAIR);
 	mining->margin = PG_GETARG_FLOAT8(ARG_MARGIN);

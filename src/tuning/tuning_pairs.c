@@ -28,6 +28,7 @@ typedef struct Passage
 {
 	char	   *group;			/* a label, or a document */
 	int64		position;
+	int			number;			/* in the order of the query */
 	text	   *heading;		/* or NULL */
 	text	   *body;
 } Passage;
@@ -63,6 +64,7 @@ add_passage(Passages *passages)
 	}
 	tuning_check_memory(passages->bytes +
 						sizeof(Passage) * (Size) passages->capacity);
+	passages->list[passages->count].number = passages->count;
 	return &passages->list[passages->count++];
 }
 
@@ -76,7 +78,9 @@ compare_passages(const void *a, const void *b)
 
 	if (order != 0)
 		return order;
-	return x->position < y->position ? -1 : x->position > y->position;
+	if (x->position != y->position)
+		return x->position < y->position ? -1 : 1;
+	return x->number < y->number ? -1 : x->number > y->number;
 }
 
 static void
@@ -114,7 +118,7 @@ read_labelled(Passages *passages, const char *query)
 		passage->body = copy_text(passages, query_value(reader, 0));
 		passage->group = pstrdup(query_value(reader, 1)->text);
 		passage->heading = NULL;
-		passage->position = passages->count;
+		passage->position = 0;
 	}
 	query_close(reader);
 	sort_passages(passages);
@@ -262,9 +266,11 @@ add_pair(struct ReturnSetInfo *set, const text *anchor, const text *positive)
 Datum
 pairs_from_structure(PG_FUNCTION_ARGS)
 {
-	struct ReturnSetInfo *set = set_result_begin(fcinfo);
+	struct ReturnSetInfo *set;
 	Passages	passages = {0};
 
+	argument_require(fcinfo, 0, "passages");
+	set = set_result_begin(fcinfo);
 	read_structure(&passages, text_to_cstring(PG_GETARG_TEXT_PP(0)));
 	for (int i = 0; i < passages.count; i++)
 	{

@@ -68,6 +68,24 @@ SELECT * FROM nearest_words('align_en', NULL::vector, 3, 'csls');
 SELECT * FROM nearest_words('align_en', 'w1', 3, 'dot');
 SELECT * FROM nearest_words('align_en', '[1,2,3]'::vector, 3, 'cosine', 'align_fr');
 
+-- lengths do not matter, even where no float holds their squares
+CREATE TABLE align_long (LIKE align_en INCLUDING ALL);
+CREATE TABLE align_short (LIKE align_en INCLUDING ALL);
+INSERT INTO align_long SELECT id, word, documents, occurrences, vector * '[1e25,1e25,1e25]' FROM align_en;
+INSERT INTO align_short SELECT id, word, documents, occurrences, vector * '[1e-30,1e-30,1e-30]' FROM align_en;
+SELECT register_model('align_long', 'word2vec', 'embed_whitespace');
+SELECT register_model('align_short', 'word2vec', 'embed_whitespace');
+SELECT model, kind, max(abs(l.similarity - n.similarity)) < 1e-5 AND count(*) = 2 * 59 AS as_usual
+FROM (VALUES ('align_long'), ('align_short')) v (model), (VALUES ('cosine'), ('csls')) s (kind), (VALUES ('w1'), ('w7')) w (asked),
+	nearest_words(model::regclass, asked, 59, kind) l JOIN LATERAL nearest_words('align_en', asked, 59, kind) n USING (word)
+GROUP BY 1, 2 ORDER BY 1, 2;
+SELECT model, answered, round(pearson::numeric, 4) AS pearson FROM (VALUES ('align_en'), ('align_long'), ('align_short')) v (model),
+	evaluate_similarity(model::regclass, $$VALUES ('w1', 'w2', 1), ('w3', 'w4', 2), ('w5', 'w6', 3)$$) ORDER BY 1;
+SELECT align_models('align_lengths', 'align_short', 'align_long');
+SELECT max(a.vector * '[1e30,1e30,1e30]' <-> e.vector) < 1e-5 AS unturned FROM align_lengths a JOIN align_en e USING (id) WHERE id BETWEEN 1 AND 60;
+-- a dictionary of type character(n)
+SELECT align_models('align_lengths', 'align_en', 'align_fr', $$SELECT ('w' || n)::char(9), ('le w' || n)::char(9) FROM generate_series(1, 5) n$$, refine => 0, replace => true);
+
 -- subwords are turned with the words
 CREATE TABLE align_texts AS SELECT string_agg('word' || (n * n % 17), ' ') AS body FROM generate_series(1, 60) n, generate_series(1, 30) t GROUP BY t;
 SELECT train_word2vec('align_subwords', 'SELECT body FROM align_texts', dims => 8, min_n => 3, max_n => 4, buckets => 500, epochs => 1,
@@ -110,5 +128,5 @@ SELECT count(*) FROM pg_class WHERE relname = 'align_bad';
 
 DROP VIEW align_far;
 DROP FUNCTION align_number;
-DROP TABLE align_en, align_fr, align_by_pairs, align_by_words, align_cosines, align_near, align_texts, align_subwords, align_target, align_turned,
+DROP TABLE align_en, align_long, align_short, align_lengths, align_fr, align_by_pairs, align_by_words, align_cosines, align_near, align_texts, align_subwords, align_target, align_turned,
 	align_words, align_lsa, align_lsa_target;

@@ -12,6 +12,10 @@ SELECT id, label, bias, weights, examples FROM labels_nearest ORDER BY id;
 SELECT substring(pg_get_triggerdef(oid) FROM 'embed_model\((.*)\)') FROM pg_trigger WHERE tgrelid = 'labels_nearest'::regclass;
 SELECT e, classify('labels_nearest', e) FROM (VALUES ('[2,1]'::vector), ('[1,2.5]'), ('[-1,-1]'), ('[0,0]')) v(e);
 SELECT label, round(probability::numeric, 4) AS probability FROM classify_scores('labels_nearest', '[1,2]'::vector);
+-- far from zero the nearest is the same: weights are rounded, biases suit them
+CREATE TABLE labels_far AS SELECT n, ARRAY[100000 + n, 300000 - n % 3]::real[]::vector AS e, n / 10 AS kind FROM generate_series(0, 39) n;
+SELECT train_classifier('labels_far_nearest', 'SELECT e, kind FROM labels_far', multi_class => 'nearest');
+SELECT count(*) AS differ FROM labels_far WHERE classify('labels_far_nearest', e) <> kind::text;
 -- two labels, equal vectors, one example a label
 SELECT train_classifier('labels_nearest', 'SELECT e, kind FROM labels_near WHERE kind < ''c''', multi_class => 'nearest', replace => true);
 SELECT label, bias, weights FROM labels_nearest WHERE id > 0 ORDER BY id;
@@ -59,4 +63,4 @@ SELECT classify_labels('labels_many', 'wine', -0.1);
 SELECT classify_labels('labels_many', 'wine', 'NaN');
 SELECT classify_labels('labels_words', 'wine');
 
-DROP TABLE labels_near, labels_nearest, labels_tags, labels_words, labels_many, labels_one;
+DROP TABLE labels_near, labels_far, labels_far_nearest, labels_nearest, labels_tags, labels_words, labels_many, labels_one;

@@ -35,6 +35,24 @@ SELECT classify('class_sparse', '[6,6]'::vector) AS dense, classify('class_spars
 SELECT train_classifier('class_sparse', 'SELECT x::halfvec, y = 1 FROM class_points', replace => true);
 SELECT label FROM class_sparse WHERE id > 0 ORDER BY id;
 
+-- the blanks of character(n) are no part of a label
+SELECT train_classifier('class_padded', 'SELECT x, CASE y WHEN 1 THEN ''yes'' ELSE ''no'' END::char(5) FROM class_points');
+SELECT classify('class_padded', '[6,6]'::vector) = 'yes' AS trimmed;
+-- however small the vectors: both labels weigh as much, the weights are the
+-- difference of their sums, c / 4 of each
+SELECT train_classifier('class_tiny', $$SELECT (x * '[1e-6,1e-6]')::vector, y FROM class_points$$, class_weight => 'balanced');
+SELECT max(abs(w.weights[i] / 1e-6 / m.w - 1)) < 1e-3 AS as_expected
+FROM class_tiny w, (SELECT i, 9 / 4.0 * (avg((x::real[])[i]) FILTER (WHERE y = 1) - avg((x::real[])[i]) FILTER (WHERE y = 0)) AS w
+	FROM class_points, generate_series(1, 2) i GROUP BY i) m WHERE w.label = '1';
+
+-- however far from zero, which the bias takes up; and a c beyond what doubles
+-- tell, which ends without a warning
+CREATE TABLE class_waves AS SELECT ARRAY[sin(n * 1.7), sin(n * 2.9)]::real[]::vector AS x, (sin(n * 1.7) + sin(n * 2.9) + 0.7 * sin(n * 11.1) > 0)::int AS y FROM generate_series(1, 200) n;
+SELECT train_classifier('class_near', 'SELECT x, y FROM class_waves');
+SELECT train_classifier('class_far', 'SELECT x + ''[1000,-300]'', y FROM class_waves');
+SELECT max(abs(a.weights[i] / b.weights[i] - 1)) < 1e-3 AS same_weights FROM class_near a JOIN class_far b USING (id), generate_series(1, 2) i WHERE a.label = '1';
+SELECT train_classifier('class_near', 'SELECT x, y FROM class_waves', c => 1e12, replace => true);
+
 -- three labels: softmax, and one against the rest; weights by frequency
 CREATE TABLE class_three AS
 SELECT ARRAY[n % 7, (n * 3) % 5, n % 3]::real[]::vector AS x, (ARRAY['red', 'green', 'blue'])[1 + n % 3] AS y FROM generate_series(0, 104) n
@@ -84,6 +102,12 @@ DEALLOCATE class_ask;
 CREATE VIEW class_judged AS SELECT x, CASE WHEN x = '[3,5]' THEN 0 ELSE y END AS y FROM class_points;
 SELECT label, round(precision::numeric, 4) AS precision, round(recall::numeric, 4) AS recall, round(f1::numeric, 4) AS f1, support
 FROM evaluate_classifier('class_one', 'SELECT x, y FROM class_judged');
+-- labels that nobody has or gives are no part of the mean; those that the model
+-- has not are
+SELECT label, round(precision::numeric, 4) AS precision, round(recall::numeric, 4) AS recall, round(f1::numeric, 4) AS f1, support
+FROM evaluate_classifier('class_one', 'SELECT x, y FROM class_points WHERE y = 1');
+SELECT label, round(precision::numeric, 4) AS precision, round(recall::numeric, 4) AS recall, round(f1::numeric, 4) AS f1, support
+FROM evaluate_classifier('class_one', 'SELECT x, y FROM class_points UNION ALL SELECT ''[6,6]'', 7 UNION ALL SELECT ''[0,0]'', 7');
 SELECT * FROM classifier_confusion('class_one', 'SELECT x, y FROM class_judged UNION ALL SELECT ''[0,0]'', 7');
 
 -- held out in turn: each is judged by what the others say
@@ -111,6 +135,8 @@ SELECT train_classifier('class_bad', $$VALUES ('[1]'::vector, 1), ('[1,2]', 2)$$
 SELECT train_classifier('class_bad', $$VALUES ('{1:1}/1000000000'::sparsevec, 1), ('{1:1}/1000000000', 2)$$);
 SELECT train_classifier('class_bad', 'SELECT x, y FROM class_points', c => 0);
 SELECT train_classifier('class_bad', 'SELECT x, y FROM class_points', c => 'NaN');
+SELECT train_classifier('class_bad', 'SELECT x, y FROM class_points', c => 1e308);
+SELECT train_classifier('class_bad', $$VALUES ('[1e-40,1e-40]'::vector, 1), ('[-1e-40,1e-40]', 2), ('[1e-40,0]', 1)$$, multi_class => 'nearest');
 SELECT train_classifier('class_bad', 'SELECT x, y FROM class_points', penalty => 'l1');
 SELECT train_classifier('class_bad', 'SELECT x, y FROM class_points', multi_class => 'all');
 SELECT train_classifier('class_bad', 'SELECT x, y FROM class_points', class_weight => 'some');
@@ -122,8 +148,11 @@ SELECT classify('class_one', 'text');
 SELECT classify('class_w2v', 'text');
 SELECT classifier_terms('class_one', '1');
 SELECT classifier_terms('class_moods', 'neutral');
+SELECT classifier_terms('class_moods', 'good', -1);
 SELECT classifier_terms('class_embed', 'good');
 SELECT evaluate_classifier('class_one', 'SELECT x, y FROM class_points WHERE false');
+SELECT evaluate_classifier('class_one', NULL);
+SELECT classifier_confusion('class_one', NULL);
 SELECT embed('class_one', 'text');
 -- constant vectors, and equal ones with both labels, have an answer
 SELECT train_classifier('class_flat', $$VALUES ('[1,1]'::vector, 'a'), ('[1,1]', 'b'), ('[0,0]', 'a'), ('[0,0]', 'b')$$);
@@ -144,4 +173,4 @@ SELECT classify('class_moods', 'great');
 
 DROP VIEW class_judged;
 DROP TABLE class_points, class_one, class_small, class_large, class_odds, class_sparse, class_three, class_softmax, class_rest,
-	class_balanced, class_reviews, class_moods, class_counts, class_bm25, class_w2v, class_embed, class_flat;
+	class_balanced, class_tiny, class_padded, class_waves, class_near, class_far, class_reviews, class_moods, class_counts, class_bm25, class_w2v, class_embed, class_flat;

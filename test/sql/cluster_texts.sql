@@ -32,6 +32,12 @@ SELECT count(DISTINCT cluster) AS clusters, count(DISTINCT (cluster, made)) AS p
 JOIN cluster_points ON key = n::text;
 SELECT count(DISTINCT cluster) AS clusters FROM cluster_texts('SELECT n, e::sparsevec FROM cluster_points WHERE made < 3');
 SELECT count(DISTINCT cluster) AS clusters FROM cluster_texts('SELECT n, e::halfvec FROM cluster_points WHERE made < 3', 3);
+-- no structure at all: what the best of 100 starts of scikit-learn's KMeans finds
+-- is found but for little, whatever the seed
+CREATE TABLE cluster_cloud AS SELECT n, ARRAY[sin(n * 12.9898), sin(n * 78.233), sin(n * 37.719), sin(n * 4.1414), sin(n * 93.9737)]::vector(5) AS e
+FROM generate_series(1, 120) n;
+SELECT bool_and(far < 25.453 * 1.015) AS near_the_best
+FROM (SELECT sum(distance) AS far FROM generate_series(1, 6) s, cluster_texts('SELECT n, e FROM cluster_cloud', 5, seed => s) GROUP BY s) f;
 -- equal rows, one row, none: no more clusters than directions
 SELECT count(*) AS rows, count(DISTINCT cluster) AS clusters, max(distance) < 1e-6 AS near FROM cluster_texts($$ SELECT n, '[1,2]'::vector FROM generate_series(1, 5) n $$, 3);
 SELECT key, cluster, round(distance::numeric, 4) AS distance FROM cluster_texts($$ SELECT 1, '[1,2]'::vector $$);
@@ -63,4 +69,4 @@ SET maintenance_work_mem = '1MB';
 SELECT count(*) FROM cluster_texts('SELECT n, hashing_vector(string_agg(md5((n * m)::text), '' '')) FROM generate_series(1, 300) n, generate_series(1, 50) m GROUP BY n', 50);
 RESET maintenance_work_mem;
 
-DROP TABLE cluster_docs, cluster_words, cluster_points;
+DROP TABLE cluster_docs, cluster_words, cluster_points, cluster_cloud;

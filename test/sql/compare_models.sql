@@ -82,6 +82,8 @@ SELECT * FROM compare_models('SELECT body, topic FROM compare_docs', '{tfidf');
 SELECT * FROM compare_models('SELECT body, topic FROM compare_docs', 'tfidf');
 SELECT * FROM compare_models('SELECT body, topic FROM compare_docs', '');
 
+-- nothing to correlate
+SELECT method, quality, note FROM compare_models('SELECT ''cat1'', ''cat2'', 1 FROM generate_series(1, 5)', '{tfidf}');
 -- kept
 SELECT method, note FROM compare_models('SELECT body, topic FROM compare_docs', '{lsa(dims => 4),nothing,"word2vec(dims => 4, min_count => 1)"}', keep => true, seed => 1);
 SELECT model, method, dims FROM embed_models() WHERE model::text ~ 'compared' ORDER BY 1;

@@ -91,6 +91,7 @@ SELECT o FROM embed_models() m, unnest(m.options) o WHERE m.model = 'elmo_train_
 SELECT tune_mix('elmo_train_senses', 'SELECT body FROM elmo_train_texts');
 SELECT tune_mix('elmo_train_senses', 'SELECT body, 1 FROM elmo_train_texts LIMIT 5');
 SELECT tune_mix('elmo_train_senses', 'SELECT body, body, ''NaN''::float8 FROM elmo_train_texts LIMIT 5', 'similarity');
+SELECT tune_mix('elmo_train_senses', 'SELECT body, body, 1 FROM elmo_train_texts LIMIT 5', 'similarity');
 SELECT tune_mix('elmo_train_senses', 'SELECT body, i FROM elmo_train_texts LIMIT 5', 'regression');
 SELECT tune_mix(NULL, 'SELECT body, i FROM elmo_train_texts LIMIT 5');
 SELECT set_model_option('elmo_train_senses', 'pooling', 'max');

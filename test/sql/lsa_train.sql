@@ -94,6 +94,9 @@ SELECT train_lsa('lsa_bad', 'lsa_words', 'SELECT body FROM lsa_docs', dims => 0)
 SELECT train_lsa('lsa_bad', 'lsa_words', 'SELECT body FROM lsa_docs', dims => 2001);
 SELECT train_lsa('lsa_bad', 'lsa_words', 'SELECT body FROM lsa_docs', weighting => 'log');
 SELECT train_lsa('lsa_bad', 'lsa_words', 'SELECT body FROM lsa_docs', idf => 'best');
+SELECT train_lsa('lsa_bad', 'lsa_words', 'SELECT body FROM lsa_docs', weighting => 'log_entropy', tf => 'log');
+SELECT train_lsa('lsa_bad', 'lsa_words', 'SELECT body FROM lsa_docs', weighting => 'log_entropy', idf => 'none');
+SELECT train_lsa('lsa_bad', 'lsa_words', 'SELECT body FROM lsa_docs', weighting => 'log_entropy', log_base => 2);
 SELECT train_lsa('lsa_bad', 'lsa_words', 'SELECT body FROM lsa_docs', log_base => 1);
 SELECT train_lsa('lsa_bad', 'lsa_words', 'SELECT body FROM lsa_docs', iterations => 0);
 SELECT train_lsa('lsa_bad', 'lsa_words', 'SELECT body FROM lsa_docs', oversampling => -1);

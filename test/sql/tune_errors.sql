@@ -62,6 +62,18 @@ CALL tune_try($$'terr_words', 'TABLE terr_pairs', targets => '{query}'$$);
 CALL tune_try($$'terr_words', 'TABLE terr_pairs', targets => '{}'$$);
 CALL tune_try($$'terr_words', 'TABLE terr_pairs', max_length => 8$$);
 CALL tune_try($$'terr_words', 'TABLE terr_pairs', method => 'low_rank'$$);
+-- what a method or a loss has no use for is refused, not passed over
+CALL tune_try($$'terr_words', 'TABLE terr_pairs', method => 'continue', loss => 'triplet'$$);
+CALL tune_try($$'terr_words', 'TABLE terr_pairs', method => 'continue', patience => 2$$);
+CALL tune_try($$'terr_words', 'TABLE terr_pairs', method => 'continue', matryoshka => '{2}'$$);
+CALL tune_try($$'terr_words', 'TABLE terr_pairs', method => 'continue', weight_decay => 0$$);
+CALL tune_try($$'terr_words', 'TABLE terr_pairs', method => 'continue', optimizer => 'sgd'$$);
+CALL tune_try($$'terr_words', 'TABLE terr_pairs', method => 'continue', schedule => 'constant'$$);
+CALL tune_try($$'terr_words', 'TABLE terr_pairs', method => 'continue', held_out => 0.2$$);
+CALL tune_try($$'terr_words', 'TABLE terr_pairs', rank => 4$$);
+CALL tune_try($$'terr_words', 'TABLE terr_pairs', rank_alpha => 4$$);
+CALL tune_try($$'terr_words', 'TABLE terr_pairs', margin => 0.5$$);
+CALL tune_try($$'terr_words', 'SELECT anchor AS text, left(positive, 2) AS label FROM terr_pairs', scale => 10$$);
 CALL tune_try($$'terr_pairs', 'TABLE terr_pairs'$$);
 CALL tune_try($$'terr_words', 'TABLE terr_pairs', replace => NULL$$);
 SELECT tune_model('terr_words', 'terr_words', 'TABLE terr_pairs', replace => true);

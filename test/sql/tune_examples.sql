@@ -43,6 +43,14 @@ SELECT count(*) FROM pairs_from_labels('SELECT body, topic FROM tex_texts WHERE 
 SELECT pairs_from_labels('SELECT body, topic FROM tex_texts', per_text => 0);
 SELECT pairs_from_labels('SELECT body FROM tex_texts');
 SELECT pairs_from_labels(NULL);
+SELECT pairs_from_structure(NULL);
+SELECT mine_negatives(NULL, 'SELECT 1', 'SELECT 1');
+SELECT mine_negatives('tex_words', 'SELECT 1', NULL);
+SELECT mine_negatives('tex_words', 'SELECT 1', 'SELECT 1', margin => NULL);
+SELECT import_adapter('tex_adapted', 'tex_words', NULL);
+-- passages that have one place follow each other as the query gives them
+SELECT string_agg(anchor || '-' || positive, ' ') AS pairs
+FROM pairs_from_structure($$SELECT 'd' AS document, n % 2 AS position, 'p' || n AS text FROM generate_series(1, 40) n$$);
 
 -- a heading and its passage, a passage and the next one of its document
 CREATE TABLE tex_passages (page text, number integer, title text, body text);

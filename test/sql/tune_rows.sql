@@ -53,7 +53,7 @@ SELECT epoch, loss IS NULL AS no_loss, metric, value FROM tuning_history('tune_t
 CREATE FUNCTION tune_gain(examples text, loss text DEFAULT NULL, method text DEFAULT NULL) RETURNS TABLE (metric text, better boolean) LANGUAGE plpgsql AS $$
 BEGIN
 	PERFORM tune_model('tune_other', 'tune_words', examples, loss => loss, method => method, epochs => 12, batch => 8,
-		learning_rate => CASE method WHEN 'layer' THEN 0.01 ELSE 0.05 END, rank => 16, seed => 3, replace => true);
+		learning_rate => CASE method WHEN 'layer' THEN 0.01 ELSE 0.05 END, rank => CASE method WHEN 'layer' THEN 16 ELSE 8 END, seed => 3, replace => true);
 	RETURN QUERY SELECT h.metric, max(h.value) FILTER (WHERE h.epoch = 12) > max(h.value) FILTER (WHERE h.epoch = 0)
 		FROM tuning_history('tune_other') h GROUP BY h.metric ORDER BY h.metric;
 END $$;

@@ -44,6 +44,18 @@ valley(void *argument, const double *x, double *gradient)
 	return a * a + 100 * b * b;
 }
 
+/* High, and its minimum near to where it begins: (1e-7, -2e-7, 3) */
+static double
+high(void *argument, const double *x, double *gradient)
+{
+	(void) argument;
+	gradient[0] = 2 * (x[0] - 1e-7);
+	gradient[1] = x[1] + 2e-7;
+	gradient[2] = x[2] - 3;
+	return 40 + gradient[0] * gradient[0] / 4 +
+		gradient[1] * gradient[1] / 2 + gradient[2] * gradient[2] / 2;
+}
+
 /* Not finite beyond 1: steps into it are taken back */
 static double
 wall(void *argument, const double *x, double *gradient)
@@ -67,7 +79,7 @@ test_pairs(int pairs)
 		int			n = sizes[s];
 
 		memset(x, 0, sizeof(x));
-		lbfgs_minimize(n, pairs, x, bowl, &n, NULL, 1e-9, 500, memory,
+		lbfgs_minimize(n, pairs, x, bowl, &n, NULL, 0, 1e-9, 500, memory,
 					   &result);
 		CHECK(result.converged, "bowl of %d: %d iterations", n,
 			  result.iterations);
@@ -78,27 +90,40 @@ test_pairs(int pairs)
 			inverse[i] = 3 / ((i + 1.0) * (i + 1.0));
 		}
 		/* whoever knows the curvature is there in a few steps */
-		lbfgs_minimize(n, pairs, x, bowl, &n, inverse, 1e-9, 500, memory,
+		lbfgs_minimize(n, pairs, x, bowl, &n, inverse, 0, 1e-9, 500, memory,
 					   &result);
 		CHECK(result.converged && result.iterations <= 4,
 			  "bowl of %d, known: %d iterations", n, result.iterations);
 	}
 	x[0] = -1.2;
 	x[1] = 1;
-	lbfgs_minimize(2, pairs, x, valley, NULL, NULL, 1e-8, 500, memory,
+	lbfgs_minimize(2, pairs, x, valley, NULL, NULL, 0, 1e-8, 500, memory,
 					   &result);
 	CHECK(result.converged && fabs(x[0] - 1) < 1e-5 && fabs(x[1] - 1) < 1e-5,
 		  "valley: (%g, %g)", x[0], x[1]);
 	x[0] = -1.2;
 	x[1] = 1;
-	lbfgs_minimize(2, pairs, x, valley, NULL, NULL, 1e-8, 3, memory,
+	lbfgs_minimize(2, pairs, x, valley, NULL, NULL, 0, 1e-8, 3, memory,
 					   &result);
 	CHECK(!result.converged && result.iterations == 3,
 		  "valley: stopped after %d", result.iterations);
 	x[0] = 0;
-	lbfgs_minimize(1, pairs, x, wall, NULL, NULL, 1e-9, 100, memory,
+	lbfgs_minimize(1, pairs, x, wall, NULL, NULL, 0, 1e-9, 100, memory,
 					   &result);
 	CHECK(result.converged && fabs(x[0] - 0.5) < 1e-6, "wall: %g", x[0]);
+	/* what is small beside others, and beside 1, is found all the same */
+	for (int leading = 0; leading <= 2; leading += 2)
+	{
+		x[0] = x[1] = 0;
+		x[2] = 3;
+		inverse[0] = inverse[1] = inverse[2] = 1;
+		lbfgs_minimize(3, pairs, x, high, NULL, inverse, leading, 1e-4, 100,
+					   memory, &result);
+		CHECK(result.converged && (leading == 0 ? x[0] == 0 :
+								   fabs(x[0] / 1e-7 - 1) < 1e-3 &&
+								   fabs(x[1] / -2e-7 - 1) < 1e-3),
+			  "high, %d leading: (%g, %g)", leading, x[0], x[1]);
+	}
 	free(memory);
 }
 

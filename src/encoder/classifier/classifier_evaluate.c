@@ -11,7 +11,9 @@
 
 #include "encoder/classifier/trained_classifier.h"
 #include "encoder/vocabulary/heavy_terms.h"
+#include "math/hash.h"
 #include "miscadmin.h"
+#include "server/arguments.h"
 #include "server/set_result.h"
 #include "train/trainer.h"
 #include "utils/builtins.h"
@@ -36,6 +38,7 @@ typedef struct Judgement
 	int64	   *given;
 	int64	   *support;
 	int64		exact;			/* rows that are given just what they have */
+	WordNumbers unknown;		/* labels that the model has not */
 } Judgement;
 
 static int
@@ -64,13 +67,26 @@ open_classifier(FunctionCallInfo fcinfo)
 										  model));
 }
 
+/* The number of an example's label; of one that the model has not, the last */
+static int
+label_of_example(Judgement *judgement, const char *label)
+{
+	int			length = (int) strlen(label);
+	int			number = find_label(judgement->labels, label, length);
+
+	if (number == judgement->labels->count)
+		word_of_number(&judgement->unknown,
+					   word_number(&judgement->unknown, label, length,
+								   hash_bytes64(label, length)))->count++;
+	return number;
+}
+
 static void
 judge_one(Judgement *judgement, const Example *example,
 		  const double *probabilities)
 {
 	const OpenLabels *labels = judgement->labels;
-	int			right = find_label(labels, example->labels[0],
-								   (int) strlen(example->labels[0]));
+	int			right = label_of_example(judgement, example->labels[0]);
 	int			best = 0;
 
 	for (int k = 1; k < labels->count; k++)
@@ -89,8 +105,7 @@ judge_several(Judgement *judgement, const Example *example,
 	bool		exact = true;
 
 	for (int i = 0; i < example->count; i++)
-		has[find_label(labels, example->labels[i],
-					   (int) strlen(example->labels[i]))] = true;
+		has[label_of_example(judgement, example->labels[i])] = true;
 	for (int k = 0; k < labels->count; k++)
 	{
 		bool		given = probabilities[k] > 0.5;
@@ -118,13 +133,19 @@ require_kind(const OpenLabels *labels, bool multi)
 static void
 judge(FunctionCallInfo fcinfo, Judgement *judgement)
 {
-	OpenLabels *labels = open_classifier(fcinfo);
+	static const char *const argument_names[] = {"model", "examples"};
+	OpenLabels *labels;
 	Examples   *examples;
-	double	   *probabilities = palloc(sizeof(double) * labels->count);
+	double	   *probabilities;
 	Example		example;
 
+	arguments_require(fcinfo, arguments_but(lengthof(argument_names), 0),
+					  argument_names);
+	labels = open_classifier(fcinfo);
+	probabilities = palloc(sizeof(double) * labels->count);
 	judgement->labels = labels;
 	judgement->examples = judgement->exact = 0;
+	word_numbers_init(&judgement->unknown, NULL, 0);
 	judgement->right = palloc0(sizeof(int64) * labels->count * 3);
 	judgement->given = judgement->right + labels->count;
 	judgement->support = judgement->given + labels->count;
@@ -222,17 +243,39 @@ add_scores(struct ReturnSetInfo *set, Datum label, const Scores *scores)
 	set_result_add(set, values, nulls);
 }
 
+/* Labels that the model has not: none was given.  Returns how many. */
+static int
+add_unknown(struct ReturnSetInfo *set, const Judgement *judgement)
+{
+	int			count = (int) judgement->unknown.count;
+
+	for (int i = 0; i < count; i++)
+	{
+		const EncodedWord *label = word_of_number(&judgement->unknown, i);
+		Scores		scores = {.support = label->count};
+
+		add_scores(set, PointerGetDatum(
+					   cstring_to_text_with_len(label->text, label->length)),
+				   &scores);
+	}
+	return count;
+}
+
 /*
  * evaluate_classifier(model, examples) -> (label, precision, recall, f1,
- * support), and the mean of the labels and all examples in two rows more
+ * support), and the mean of the labels and all examples in two rows more.  Of
+ * labels that neither the examples have nor the model gives, the mean knows
+ * nothing, as scikit-learn's does.
  */
 Datum
 evaluate_classifier(PG_FUNCTION_ARGS)
 {
 	struct ReturnSetInfo *set = set_result_begin(fcinfo);
 	Judgement	judgement;
-	Scores		mean = {0};
+	Scores		sum = {0};
+	Scores		all;
 	int			count;
+	int			occurring = 0;
 
 	judge(fcinfo, &judgement);
 	count = judgement.labels->count;
@@ -243,15 +286,22 @@ evaluate_classifier(PG_FUNCTION_ARGS)
 		Scores		scores = scores_of(&judgement, k);
 
 		add_scores(set, label_text(judgement.labels, k), &scores);
-		mean.precision += scores.precision / count;
-		mean.recall += scores.recall / count;
-		mean.f1 += scores.f1 / count;
+		sum.precision += scores.precision;
+		sum.recall += scores.recall;
+		sum.f1 += scores.f1;
+		occurring += judgement.labels->multi_label || scores.support > 0 ||
+			judgement.given[k] > 0;
 	}
-	mean.support = judgement.examples;
-	add_scores(set, CStringGetTextDatum("(macro)"), &mean);
-	mean.precision = mean.recall = mean.f1 =
+	occurring += add_unknown(set, &judgement);
+	sum.precision /= occurring;
+	sum.recall /= occurring;
+	sum.f1 /= occurring;
+	sum.support = judgement.examples;
+	add_scores(set, CStringGetTextDatum("(macro)"), &sum);
+	all.precision = all.recall = all.f1 =
 		(double) judgement.exact / judgement.examples;
-	add_scores(set, CStringGetTextDatum("(accuracy)"), &mean);
+	all.support = judgement.examples;
+	add_scores(set, CStringGetTextDatum("(accuracy)"), &all);
 	return (Datum) 0;
 }
 
@@ -319,6 +369,10 @@ classifier_terms(PG_FUNCTION_ARGS)
 	HeavyTerm  *terms;
 	int			count;
 
+	if (most < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("count must not be negative")));
 	if (label == labels->count)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),

@@ -379,9 +379,10 @@ fit_run(Fit *fit)
 	fit->losses = palloc(sizeof(double) * MOST_LOSSES);
 	inverse = inverse_curvatures(fit);
 	lbfgs_minimize(variables, pairs, fit->found, objective, fit, inverse,
-				   TOLERANCE, MOST_ITERATIONS, memory, &result);
+				   (int64) fit->features * fit->outputs, TOLERANCE,
+				   MOST_ITERATIONS, memory, &result);
 	pfree(inverse);
 	fit->passes = result.evaluations;
-	fit->converged = result.converged;
+	fit->converged = result.converged || result.exhausted;
 	pfree(memory);
 }

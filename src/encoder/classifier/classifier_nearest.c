@@ -81,10 +81,18 @@ fit_nearest(Fit *fit)
 			means[k] += *weight * *weight;
 		}
 	variance = variance_of(fit, counts, squares, means);
-	for (Size i = 0; i < (Size) fit->features * fit->outputs; i++)
-		fit->found[i] /= variance;
+	memset(means, 0, sizeof(double) * labels);
+	for (Size f = 0; f < fit->features; f++)
+		for (int k = 0; k < labels; k++)
+		{
+			double	   *weight = &fit->found[f * fit->outputs + k];
+
+			/* as it will be stored: the bias is to suit that */
+			*weight = (float) (*weight / variance);
+			means[k] += *weight * *weight;
+		}
 	for (int k = 0; k < labels; k++)
-		biases[k] = -means[k] / 2 / variance;
+		biases[k] = -means[k] / 2 * variance;
 	fit->passes = 1;
 	fit->converged = true;
 	pfree(counts);

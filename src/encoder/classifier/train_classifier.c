@@ -7,6 +7,7 @@
  */
 #include "server/server.h"
 
+#include <float.h>
 #include <math.h>
 
 #include "catalog/pg_type.h"
@@ -335,6 +336,17 @@ weights_create(int dims)
 	return array;
 }
 
+pg_noreturn static void
+report_weight(const EncodedWord *label)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+			 errmsg("weights of label \"%s\" are too large for numbers of type real",
+					pnstrdup(label->text, label->length)),
+			 errdetail("The elements of the vectors are too small, or too large."),
+			 errhint("Multiply the vectors, so that their elements are about one.")));
+}
+
 /* Two labels: the first has nothing, the second what was found */
 static double
 take_weights(const ClassifierTraining *training, int label, ArrayType *array)
@@ -349,8 +361,13 @@ take_weights(const ClassifierTraining *training, int label, ArrayType *array)
 		return 0;
 	}
 	for (int f = 0; f < fit->features; f++)
-		weights[training->vectors.dimensions[f]] =
-			(float4) fit->found[(Size) f * fit->outputs + output];
+	{
+		double		weight = fit->found[(Size) f * fit->outputs + output];
+
+		if (!(fabs(weight) <= FLT_MAX))
+			report_weight(&training->chosen.vocabulary[label]);
+		weights[training->vectors.dimensions[f]] = (float4) weight;
+	}
 	return fit->found[(Size) fit->features * fit->outputs + output];
 }
 
@@ -406,6 +423,12 @@ train_classifier(PG_FUNCTION_ARGS)
 							 INT64_FORMAT " examples%s", fit->label_count,
 							 fit->features, fit->passes, fit->rows->rows,
 							 fit->converged ? "" : ", not converged"));
+	if (!fit->converged)
+		ereport(WARNING,
+				(errmsg("classifier \"%s\" did not converge in %d passes over the examples",
+						training->model, fit->passes),
+				 errdetail("Its weights may not be the best ones."),
+				 errhint("Multiply the vectors, so that their elements are about one, or lower c.")));
 	define_kind(fit, &definition);
 	model_definition_losses(&definition, fit->loss_count, fit->losses);
 	table = write_model(training, &definition);

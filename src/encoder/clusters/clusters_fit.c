@@ -22,6 +22,8 @@
 #define NUMBER_SAMPLE		2000
 
 #define STARTS				5
+#define MOST_STARTS			50
+#define STARTS_COST			1e7 /* products in a round of all of them */
 #define NUMBER_STARTS		3
 #define MOST_FOUND			20	/* clusters, when nobody says how many */
 #define MOST_PASSES			100
@@ -176,6 +178,18 @@ fit_sample(const ClustersFit *fit, Spherical *spherical, int count,
 	(void) spherical_fit(spherical, &sample->rows, starts, fit->seed, work);
 	pfree(work);
 	return memory;
+}
+
+/*
+ * A few texts may fall into place in many ways, and trying more of these costs
+ * nothing then.
+ */
+static int
+starts_for(const Sample *sample, int count)
+{
+	double		cost = (double) sample->starts[sample->rows.rows] * count;
+
+	return (int) Max(STARTS, Min(MOST_STARTS, STARTS_COST / Max(cost, 1)));
 }
 
 /* ---------- how many ---------- */
@@ -336,7 +350,8 @@ clusters_fit(ClustersFit *fit)
 		return;
 	}
 	require_memory(fit, number, sample->rows.rows);
-	memory = fit_sample(fit, &spherical, number, sample, STARTS);
+	memory = fit_sample(fit, &spherical, number, sample,
+						starts_for(sample, number));
 	run_passes(fit, &spherical);
 	number_clusters(fit, &spherical);
 	fit->silhouette = spherical_silhouette(&spherical, &sample->rows);

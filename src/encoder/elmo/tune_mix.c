@@ -426,6 +426,20 @@ objective(void *argument, const double *variables, double *gradient)
 
 /* ---------- all of it ---------- */
 
+/* Nothing tells then which of the examples are more alike. */
+static void
+check_scores(const Tuning *tuning)
+{
+	for (int i = 1; i < tuning->count; i++)
+		if (tuning->wanted[i] != tuning->wanted[0])
+			return;
+	ereport(ERROR,
+			(errcode(ERRCODE_DATA_EXCEPTION),
+			 errmsg("all examples have the same score"),
+			 errdetail(INT64_FORMAT " examples have score %g.", tuning->count,
+					   tuning->wanted[0])));
+}
+
 static void
 check_examples(const Tuning *tuning)
 {
@@ -436,6 +450,8 @@ check_examples(const Tuning *tuning)
 				 tuning->similarity ?
 				 errdetail("There must be two at the least, with a score each.") :
 				 errdetail("There must be two labels at the least, of texts with words.")));
+	if (tuning->similarity)
+		check_scores(tuning);
 }
 
 static void
@@ -508,7 +524,7 @@ minimize(Tuning *tuning)
 								MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	variables[tuning->layers] = 1;
 	lbfgs_minimize(count, LBFGS_LEAST_PAIRS, variables, objective, tuning,
-				   NULL, TOLERANCE, MOST_ITERATIONS,
+				   NULL, 0, TOLERANCE, MOST_ITERATIONS,
 				   palloc_extended(lbfgs_bytes(count, LBFGS_LEAST_PAIRS),
 								   MCXT_ALLOC_HUGE),
 				   &result);

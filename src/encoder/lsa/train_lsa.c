@@ -101,6 +101,23 @@ choice_argument(FunctionCallInfo fcinfo, int argument, const char *kind)
 	return option_choose(lsa_options, argument_names[argument], kind, value);
 }
 
+/* It is both weights of a term: those of tfidf are not passed over. */
+static void
+check_log_entropy(const LsaWeighting *weighting)
+{
+	static const char *const names[] = {"tf", "idf", "log_base"};
+	double		values[] = {weighting->tfidf.tf, weighting->tfidf.idf,
+	weighting->tfidf.log_base};
+
+	for (int i = 0; weighting->log_entropy && i < (int) lengthof(names); i++)
+		if (values[i] != option_require(lsa_options, names[i])->missing)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("%s has no meaning for weighting \"log_entropy\"",
+							names[i]),
+					 errhint("Leave it out.")));
+}
+
 static void
 read_options(FunctionCallInfo fcinfo, Options *options)
 {
@@ -131,6 +148,7 @@ read_options(FunctionCallInfo fcinfo, Options *options)
 	option_check_argument(lsa_options, "dims", options->dims);
 	option_check_argument(lsa_options, "log_base",
 						  options->weighting.tfidf.log_base);
+	check_log_entropy(&options->weighting);
 	if (options->iterations < 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),

@@ -22,6 +22,7 @@
 #include "math/distance.h"
 #include "miscadmin.h"
 #include "network/transformer_families.h"
+#include "server/arguments.h"
 #include "server/extension.h"
 #include "server/set_result.h"
 #include "utils/acl.h"
@@ -541,14 +542,22 @@ write_merged(Adapter *adapter, ModelDefinition *definition)
 Datum
 import_adapter(PG_FUNCTION_ARGS)
 {
-	char	   *model = text_to_cstring(PG_GETARG_TEXT_PP(0));
-	Oid			base = PG_GETARG_OID(1);
-	const ModelDescription *description = require_transformer(base);
+	static const char *const argument_names[] = {
+		"model", "base", "files", "replace"
+	};
+	char	   *model;
+	Oid			base;
+	const ModelDescription *description;
 	Adapter    *adapter = palloc0(sizeof(Adapter));
 	ModelDefinition definition;
 	NetworkSource *source;
 	Oid			table;
 
+	arguments_require(fcinfo, arguments_but(lengthof(argument_names), 0),
+					  argument_names);
+	model = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	base = PG_GETARG_OID(1);
+	description = require_transformer(base);
 	distance_init();
 	model_definition_init(&definition, model, description->method,
 						  PG_GETARG_BOOL(3));

@@ -62,8 +62,7 @@ void
 unit_rows_set(UnitRows *units, int32 row, const float *vector)
 {
 	float	   *to = units->rows + (Size) row * units->stride;
-	float		square = vector_inner_kernel(units->dims, vector, vector);
-	float		factor = square > 0 ? 1 / sqrtf(square) : 0;
+	float		factor = words_inverse_norm(units->dims, vector);
 
 	for (int d = 0; d < units->dims; d++)
 		to[d] = vector[d] * factor;

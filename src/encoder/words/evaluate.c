@@ -41,17 +41,17 @@ unit_vector(Words *words, const QueryValue *word, float *unit,
 {
 	int			dims = words->totals->dims;
 	const float *row;
-	float		square;
+	float		inverse;
 
 	*entry = NULL;
 	if (word->is_null)
 		return false;
 	row = words_lookup(words, word->text, word->length, entry);
-	square = row == NULL ? 0 : vector_inner_kernel(dims, row, row);
-	if (square <= 0)
+	inverse = row == NULL ? 0 : words_inverse_norm(dims, row);
+	if (inverse == 0)
 		return false;
 	for (int i = 0; i < dims; i++)
-		unit[i] = row[i] / sqrtf(square);
+		unit[i] = row[i] * inverse;
 	return true;
 }
 

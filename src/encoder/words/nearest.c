@@ -171,11 +171,11 @@ return_nearest(struct ReturnSetInfo *result, const Words *words,
 static bool
 add_unit(float *to, const float *from, int dims, float factor)
 {
-	float		square = vector_inner_kernel(dims, from, from);
+	float		inverse = words_inverse_norm(dims, from);
 
-	if (square <= 0)
+	if (inverse == 0)
 		return false;
-	factor /= sqrtf(square);
+	factor *= inverse;
 	for (int i = 0; i < dims; i++)
 		to[i] += from[i] * factor;
 	return true;

@@ -127,7 +127,7 @@ typedef struct WordEntry
 	int32		length;
 	int32		row;			/* of the matrix */
 	int32		id;
-	float		inverse_norm;	/* of its vector; 0 for a zero vector */
+	float		inverse_norm;	/* of its vector: words_inverse_norm */
 } WordEntry;
 
 /* number of the entry plus one, 0: empty */
@@ -151,6 +151,13 @@ typedef struct BucketSlot
 extern void words_build_image(ImageBuilder *builder, ModelReader *reader);
 extern void terms_build_image(ImageBuilder *builder, ModelReader *reader);
 extern bool words_patch_image(ImagePatch *patch, ModelReader *reader);
+
+/*
+ * One by the length of a vector, 0 where it has no direction: a vector of
+ * zeros, or so short that no float holds that.  The squares of its elements
+ * may be too large or too small for floats.
+ */
+extern float words_inverse_norm(int dims, const float *row);
 
 /* what both write of a word, its text and place apart, and of row 0 */
 extern void words_entry_init(WordEntry *entry, const Datum *values,

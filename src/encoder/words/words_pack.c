@@ -11,6 +11,7 @@
  */
 #include "server/server.h"
 
+#include <float.h>
 #include <math.h>
 
 #include "encoder/words/word_model.h"
@@ -110,12 +111,23 @@ pack_vector(Packing *packing, ModelReader *reader, int32 id, Datum datum)
 		pfree(vector);
 }
 
-static float
-inverse_norm(const float *row, int dims)
+/* Squares of a vector's elements add up to no float beyond these. */
+#define LEAST_SQUARE	1e-30f
+#define MOST_SQUARE		1e30f
+
+float
+words_inverse_norm(int dims, const float *row)
 {
 	float		square = vector_inner_kernel(dims, row, row);
+	double		exact = 0;
+	double		inverse;
 
-	return square > 0 ? 1 / sqrtf(square) : 0;
+	if (square > LEAST_SQUARE && square < MOST_SQUARE)
+		return 1 / sqrtf(square);
+	for (int d = 0; d < dims; d++)
+		exact += (double) row[d] * row[d];
+	inverse = exact > 0 ? 1 / sqrt(exact) : 0;
+	return inverse <= FLT_MAX ? (float) inverse : 0;
 }
 
 void
@@ -128,7 +140,7 @@ words_entry_init(WordEntry *entry, const Datum *values, const bool *nulls,
 		DatumGetInt64(values[WORDS_DOCUMENTS]);
 	entry->occurrences = nulls[WORDS_OCCURRENCES] ? -1 :
 		DatumGetInt64(values[WORDS_OCCURRENCES]);
-	entry->inverse_norm = inverse_norm(row, dims);
+	entry->inverse_norm = words_inverse_norm(dims, row);
 }
 
 void

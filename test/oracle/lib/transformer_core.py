@@ -24,7 +24,7 @@ class Refused(Exception):
 def build(compiler='gcc', flags=('-O2',)):
     directory = tempfile.mkdtemp()
     target = os.path.join(directory, 'transformer.so')
-    sources = sorted(glob.glob(TOP + '/src/math/*.c') + glob.glob(TOP + '/src/network/*.c'))
+    sources = sorted(glob.glob(TOP + '/src/math/*.c') + glob.glob(TOP + '/src/network/*.c') + glob.glob(TOP + '/src/format/*.c'))
     subprocess.check_call([compiler, '-std=gnu11', '-shared', '-fPIC', '-w', *flags, '-I' + TOP + '/src', '-o', target,
                            os.path.join(TOP, 'test/oracle/lib/transformer_shim.c'), *sources, '-lm', '-ldl'])
     library = ctypes.CDLL(target)

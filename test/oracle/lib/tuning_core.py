@@ -45,7 +45,7 @@ class OptimizerStep(ctypes.Structure):
 
 def build(compiler='gcc', flags=('-O2',), shim=()):
     target = os.path.join(tempfile.mkdtemp(), 'tuning.so')
-    sources = sorted(glob.glob(TOP + '/src/math/*.c') + glob.glob(TOP + '/src/network/*.c'))
+    sources = sorted(glob.glob(TOP + '/src/math/*.c') + glob.glob(TOP + '/src/network/*.c') + glob.glob(TOP + '/src/format/*.c'))
     subprocess.check_call([compiler, '-std=gnu11', '-shared', '-fPIC', '-w', *flags, '-I' + TOP + '/src', '-o', target,
                            *shim, *sources, '-lm', '-ldl'])
     library = ctypes.CDLL(target)

@@ -11,17 +11,18 @@ SELECT train_vocabulary('terms', 'SELECT body FROM passages', config => :'config
 SELECT count(*) AS steps FROM embed_column('passages', '{body}', 'terms', 'words');
 
 -- Questions are in words of their own; what is wanted is a passage that
--- answers, told by a part of it, among the first five of all.
+-- answers, told by a part of it, among the first five of all.  The texts of
+-- Debian 12, 13 and sid have them all.
 CREATE TABLE questions (language text, question text, wanted text);
 INSERT INTO questions VALUES
 	('zh', '怎么看内存用了多少', '内存使用|内存的使用'),
-	('zh', '什么信号不能被忽略', '信号'),
+	('zh', '怎样跟踪程序的系统调用', '跟踪系统调用'),
 	('ja', 'systemd の自動マウントポイントを書くファイル', 'automount は systemd'),
 	('ja', 'CD を焼く前にアンマウントする', 'wodim'),
 	('de', 'Prozesse im Terminal laufen lassen, auch wenn die Verbindung abbricht', 'screen\(1\)'),
 	('de', 'Welche Prozesse brauchen viel Speicher?', 'Prozess.*Speicher|Speicher.*Prozess'),
 	('th', 'เนื้อหาของแพกเกจเหมือนที่ติดตั้งล่าสุดหรือไม่', 'เหมือนกับที่ติดตั้งครั้งล่าสุด'),
-	('th', 'ติดตั้งฉบับของผู้ดูแลแพกเกจ', 'คุณต้องการทำสิ่งใดกับแฟ้มนี้'),
+	('th', 'สคริปต์ของผู้ดูแลแพกเกจมีสิทธิ์ที่ไม่ถูกต้อง', 'มีการกำหนดสิทธิ์'),
 	('ar', 'جدول الرموز لتحرير الروابط والربط الديناميكي', 'SHT_SYMTAB'),
 	('ar', 'ما هي الوحدات التي حملها النظام', '/proc/modules');
 CREATE TABLE answers AS

@@ -176,23 +176,33 @@ multiply_vectors(const ProductKernel *kernel, int height, const char *values,
 	}
 }
 
+/* So many whole tiles by the matrix unit, the other steps by AVX-512. */
+AMX_TARGET static inline __attribute__((always_inline)) void
+multiply(TileProduct kind, const ProductKernel *vectors, size_t tiles,
+		 int height, const char *values, size_t stride, const char *panel,
+		 const char *next, size_t ahead, size_t steps, char *sums,
+		 size_t sum_stride, bool add)
+{
+	size_t		done = tiles * TILE_STEPS;
+
+	if (tiles > 0)
+		multiply_tiles(kind, height, values, stride, panel, next, ahead,
+					   tiles, sums, sum_stride, add);
+	if (done < steps)
+		multiply_vectors(vectors, height, values + tiles * TILE_BYTES, stride,
+						 panel + done * PANEL_STEP_BYTES,
+						 next + done * 2 * ahead, ahead, steps - done, sums,
+						 sum_stride, add || tiles > 0);
+}
+
 AMX_TARGET static void
 multiply_bytes(int height, const char *values, size_t stride,
 			   const char *panel, const char *next, size_t ahead,
 			   size_t steps, char *sums, size_t sum_stride, bool add)
 {
-	size_t		tiles = height <= FEW_ROWS ? 0 : steps / TILE_STEPS;
-	size_t		done = tiles * TILE_STEPS;
-
-	if (tiles > 0)
-		multiply_tiles(TILE_BYTES_PRODUCT, height, values, stride, panel,
-					   next, ahead, tiles, sums, sum_stride, add);
-	if (done < steps)
-		multiply_vectors(&product_int8_avx512, height,
-						 values + tiles * TILE_BYTES, stride,
-						 panel + done * PANEL_STEP_BYTES,
-						 next + done * 2 * ahead, ahead, steps - done, sums,
-						 sum_stride, add || tiles > 0);
+	multiply(TILE_BYTES_PRODUCT, &product_int8_avx512,
+			 height <= FEW_ROWS ? 0 : steps / TILE_STEPS, height, values,
+			 stride, panel, next, ahead, steps, sums, sum_stride, add);
 }
 
 AMX_TARGET static void
@@ -200,18 +210,9 @@ multiply_bfloat16(int height, const char *values, size_t stride,
 				  const char *panel, const char *next, size_t ahead,
 				  size_t steps, char *sums, size_t sum_stride, bool add)
 {
-	size_t		tiles = steps / TILE_STEPS;
-	size_t		done = tiles * TILE_STEPS;
-
-	if (tiles > 0)
-		multiply_tiles(TILE_BFLOAT16_PRODUCT, height, values, stride, panel,
-					   next, ahead, tiles, sums, sum_stride, add);
-	if (done < steps)
-		multiply_vectors(&product_bfloat16_avx512_bf16, height,
-						 values + tiles * TILE_BYTES, stride,
-						 panel + done * PANEL_STEP_BYTES,
-						 next + done * 2 * ahead, ahead, steps - done, sums,
-						 sum_stride, add || tiles > 0);
+	multiply(TILE_BFLOAT16_PRODUCT, &product_bfloat16_avx512_bf16,
+			 steps / TILE_STEPS, height, values, stride, panel, next, ahead,
+			 steps, sums, sum_stride, add);
 }
 
 /* A function for each number of rows, as ProductKernel has them. */
